@@ -46,9 +46,11 @@ func entryPoint(major, minor byte) []byte {
 	b := make([]byte, 24)
 	copy(b, "_SM3_")
 	b[6], b[7], b[8] = 24, major, minor
+	var sum byte
 	for _, x := range b {
-		b[5] -= x
+		sum += x
 	}
+	b[5] = -sum
 	return b
 }
 
