@@ -1,0 +1,89 @@
+// Package reconcile decides which records are one asset.
+//
+// It owns the normalisation of identifiers, the claims that follow from a record's
+// facts, the decision by claim value, the choice of the attributes shown and the
+// words that explain all this. Everything is a pure function of records: no clock,
+// no store, no order of arrival. It refuses to guess: a value that would join two
+// records known to be different joins nothing, and says so. collector/ingest calls
+// it inside its transaction; the full rebuild calls the same code over everything.
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Type names what a claim is about. It extends the identifier types by what comes
+// with interfaces, disks and names.
+type Type = inventory.IdentifierType
+
+// Claim types that are no identifiers of a device section.
+const (
+	TypeDisk    Type = "disk_serial"
+	TypeName    Type = "name"
+	TypeAddress Type = "address" // Scope is site@day
+)
+
+// Key is what records share when they agree: the whole identity of a claim.
+type Key struct {
+	Type         Type
+	Scope, Value string
+}
+
+// Claim is a normalised identifier that a record carries or once carried. First and
+// Last are days (midnight UTC) by the source's own clock, so that a claim changes at
+// most once a day while the thing stays the same.
+type Claim struct {
+	Key
+	Tier        int
+	First, Last time.Time
+}
+
+// Record is what deciding needs to know of a record: claims that it ever made.
+type Record struct {
+	ID     int64
+	Kind   inventory.SourceKind
+	Role   inventory.Role
+	Claims []Claim
+}
+
+// Pin is a person's word on two records; it stands above all evidence.
+type Pin struct {
+	A, B int64
+	Same bool
+}
+
+// Loader reads records for Resolve, seeing what the surrounding transaction wrote.
+type Loader interface {
+	// Records are the records with these ids. A missing one is an error.
+	Records(ctx context.Context, ids []int64) ([]Record, error)
+	// Holders are the ids of all records that ever made the claim, at most limit for each key.
+	Holders(ctx context.Context, keys []Key, limit int) (map[Key][]int64, error)
+}
+
+// Result is a decision. Records that it does not name keep their asset.
+type Result struct {
+	// Assets leads from a record to the record whose id is the asset's id.
+	Assets    map[int64]int64
+	Joins     []Join
+	Demotions []Demotion
+}
+
+// Join is a claim value that holds records together.
+type Join struct {
+	Key     Key
+	Tier    int
+	Rule    string
+	Since   time.Time
+	Records []int64
+}
+
+// Demotion is a claim value that joins nothing, and why: two witnesses that cannot be one asset.
+type Demotion struct {
+	Key    Key
+	Tier   int
+	Reason string
+	A, B   int64
+}
