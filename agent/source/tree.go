@@ -36,6 +36,19 @@ func OpenTree(dir string) (*Tree, error) {
 	return &Tree{root: r}, nil
 }
 
+// Sub opens a directory of the tree as a tree of its own, for reading many files in it.
+func (t *Tree) Sub(dir string) (*Tree, error) {
+	resolved, err := t.resolve(dir)
+	if err != nil {
+		return nil, err
+	}
+	r, err := t.root.OpenRoot(resolved)
+	if err != nil {
+		return nil, err
+	}
+	return &Tree{root: r}, nil
+}
+
 // Close releases the directory.
 func (t *Tree) Close() error { return t.root.Close() }
 
@@ -124,6 +137,9 @@ func (t *Tree) Exists(name string) bool {
 	}
 	return err == nil
 }
+
+// Lstat looks at name itself, not at what it links to.
+func (t *Tree) Lstat(name string) (fs.FileInfo, error) { return t.root.Lstat(local(name)) }
 
 // Readlink is the text of a symbolic link.
 func (t *Tree) Readlink(name string) (string, error) { return t.root.Readlink(local(name)) }

@@ -91,6 +91,19 @@ func TestTreeLimits(t *testing.T) {
 	if got := tree.Text("etc/absolute"); got != "inside" {
 		t.Errorf("Text: %q", got)
 	}
+	sub, err := tree.Sub("/etc/dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := sub.Lstat("id"); err != nil || info.Size() != 7 {
+		t.Errorf("file in a sub-tree: %v, %v", info, err)
+	}
+	if err := sub.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := tree.Sub("etc/out"); err == nil {
+		t.Error("a sub-tree outside was opened")
+	}
 	if got, err := tree.Resolve("etc/dir/id"); got != "etc/real/id" || err != nil {
 		t.Errorf("Resolve: %q, %v", got, err)
 	}

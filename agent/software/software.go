@@ -1,0 +1,103 @@
+// Package software reads what is installed on the machine: packages of the operating
+// system's package managers and programs with their own installers.
+//
+// One file per kind of package; each holds a pure parser over an io.Reader and, for
+// Linux, the source that finds its files. The explicit list for an OS is in
+// sources_<os>.go. The package runs no programs and asks no network. agent runs the
+// sources and joins their lists.
+package software
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/muster-itam/muster/agent/source"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Bounds on a package database. Debian with 60,000 packages would have a status file of 70 MiB.
+const (
+	maxDatabase = 256 << 20
+	maxLine     = 16 << 10
+)
+
+var errTooMany = fmt.Errorf("more than %d packages", inventory.MaxItems)
+
+// lines calls visit with each line of r, without its end, up to maxDatabase bytes. Of a
+// longer line than maxLine it passes the beginning. The slice is valid during the call.
+func lines(r io.Reader, visit func(line []byte) error) error {
+	limited := &io.LimitedReader{R: r, N: maxDatabase + 1}
+	br := bufio.NewReaderSize(limited, maxLine)
+	for skip := false; ; {
+		line, err := br.ReadSlice('\n')
+		cut := errors.Is(err, bufio.ErrBufferFull)
+		if err != nil && !cut && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if limited.N <= 0 {
+			return fmt.Errorf("more than %d MiB", maxDatabase>>20)
+		}
+		if !skip && len(line) > 0 {
+			if line[len(line)-1] == '\n' {
+				line = line[:len(line)-1]
+			}
+			if err := visit(line); err != nil {
+				return err
+			}
+		}
+		if skip = cut; err != nil && !cut {
+			return nil
+		}
+	}
+}
+
+// packageURL names a package as the purl specification says
+// (https://github.com/package-url/purl-spec); "" without a name and a version.
+func packageURL(kind, namespace, name, version, arch string) string {
+	if name == "" || version == "" {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("pkg:" + kind + "/")
+	if namespace != "" {
+		escape(&b, namespace)
+		b.WriteByte('/')
+	}
+	escape(&b, name)
+	b.WriteByte('@')
+	escape(&b, version)
+	if arch != "" {
+		b.WriteString("?arch=")
+		escape(&b, arch)
+	}
+	return b.String()
+}
+
+// escape percent-encodes all but the specification's unreserved characters and the colon.
+func escape(b *strings.Builder, s string) {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
+			c == '.', c == '-', c == '_', c == '~', c == ':':
+			b.WriteByte(c)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		}
+	}
+}
+
+// withoutAddress is the name in "Name <address>"; the address is personal and not collected.
+func withoutAddress(s string) string {
+	name, _, _ := strings.Cut(s, "<")
+	if name = source.Text(strings.Trim(name, ` "`)); strings.ContainsRune(name, '@') {
+		return ""
+	}
+	return name
+}
