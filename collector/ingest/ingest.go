@@ -1,0 +1,243 @@
+// Package ingest takes observations into the inventory: in groups, durably, each once.
+//
+// It owns the group commit, the order and duplicates of what a source sends, the
+// quarantine of what cannot be processed, and back-pressure. It authenticates nobody:
+// the source of an observation was verified by the caller, collector/api or a poller.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Outcome says what became of an observation.
+type Outcome string
+
+// The outcomes. All of them are final: the source need not send the observation again.
+const (
+	Accepted    Outcome = "accepted"
+	Duplicate   Outcome = "duplicate"   // this (epoch, seq) was accepted before
+	Stale       Outcome = "stale"       // older than what was accepted before
+	Quarantined Outcome = "quarantined" // kept aside with its bytes and the reason
+)
+
+// Ack answers one observation, after it is durable.
+type Ack struct {
+	Outcome Outcome
+	Reason  string
+	// Needed are sections that were sent as a hash which the store does not have.
+	Needed []inventory.SectionName
+}
+
+// Config bounds the group commit. The zero value is usable.
+type Config struct {
+	// MaxGroup is the number of observations in one transaction; 64 when zero.
+	MaxGroup int
+	// MaxWait is how long the first observation of a group waits for company; 20 ms when zero.
+	MaxWait time.Duration
+	// MaxQueue is the number of observations that may wait; beyond it Submit answers unavailable. 4096 when zero.
+	MaxQueue int
+}
+
+// Ingester commits observations in groups. Create it with New; Run must be running for Submit to return.
+type Ingester struct {
+	cfg   Config
+	store *store.Store
+	log   *slog.Logger
+	now   func() time.Time
+	queue chan *item
+	stats Stats
+}
+
+// item is one observation on its way through a group.
+type item struct {
+	obs  inventory.Observation
+	raw  []byte // what to quarantine instead of obs
+	why  string
+	done chan<- int // receives idx once ack is set
+	idx  int
+	ack  Ack
+	err  error
+}
+
+// New makes an Ingester.
+func New(cfg Config, st *store.Store, log *slog.Logger, now func() time.Time) *Ingester {
+	if cfg.MaxGroup <= 0 {
+		cfg.MaxGroup = 64
+	}
+	if cfg.MaxWait <= 0 {
+		cfg.MaxWait = 20 * time.Millisecond
+	}
+	if cfg.MaxQueue <= 0 {
+		cfg.MaxQueue = 4096
+	}
+	return &Ingester{cfg: cfg, store: st, log: log, now: now, queue: make(chan *item, cfg.MaxQueue)}
+}
+
+// Submit takes observations of one source in their order and returns, after they are
+// durable, one Ack for each. An unavailable error means that none or only some were
+// taken and all should be sent again later: what was taken answers Duplicate then.
+func (in *Ingester) Submit(ctx context.Context, batch []inventory.Observation) ([]Ack, error) {
+	items := make([]*item, len(batch))
+	for i := range batch {
+		items[i] = &item{obs: batch[i]}
+	}
+	if err := in.enqueue(ctx, items); err != nil {
+		return nil, err
+	}
+	acks := make([]Ack, len(items))
+	for i, it := range items {
+		if it.err != nil {
+			return nil, it.err
+		}
+		acks[i] = it.ack
+	}
+	return acks, nil
+}
+
+// Quarantine keeps aside an observation that could not even be decoded.
+func (in *Ingester) Quarantine(ctx context.Context, src inventory.Source, epoch, seq int64, raw []byte, reason string) error {
+	it := &item{obs: inventory.Observation{Source: src, Epoch: epoch, Seq: seq}, raw: raw, why: reason}
+	if err := in.enqueue(ctx, []*item{it}); err != nil {
+		return err
+	}
+	return it.err
+}
+
+// enqueue puts items into the queue and waits until all are done.
+func (in *Ingester) enqueue(ctx context.Context, items []*item) error {
+	done := make(chan int, len(items))
+	sent := 0
+	var failed error
+	for _, it := range items {
+		it.done, it.idx = done, sent
+		select {
+		case in.queue <- it:
+			sent++
+			continue
+		default:
+		}
+		// A batch larger than the queue waits for room; a full queue at its first item is overload.
+		if sent == 0 {
+			in.stats.overload.Add(1)
+			return inventory.Errorf(inventory.CodeUnavailable, "%d observations are waiting already: try again later", cap(in.queue))
+		}
+		select {
+		case in.queue <- it:
+			sent++
+		case <-ctx.Done():
+			failed = ctx.Err()
+		}
+		if failed != nil {
+			break
+		}
+	}
+	for range sent {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			// The group may still commit; the source will learn so as Duplicate.
+			return inventory.Errorf(inventory.CodeUnavailable, "the report was not finished in time: %v", context.Cause(ctx))
+		}
+	}
+	if failed != nil {
+		return inventory.Errorf(inventory.CodeUnavailable, "the report was not finished in time: %v", failed)
+	}
+	return nil
+}
+
+// Run commits groups until ctx ends and everything queued by then is done.
+func (in *Ingester) Run(ctx context.Context) {
+	work := context.WithoutCancel(ctx) // what was queued is finished, not torn
+	for {
+		select {
+		case it := <-in.queue:
+			in.commit(work, in.gather(ctx, it))
+		case <-ctx.Done():
+			for {
+				select {
+				case it := <-in.queue:
+					in.commit(work, in.gather(ctx, it))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather waits a little for company for the first item of a group.
+func (in *Ingester) gather(ctx context.Context, first *item) []*item {
+	group := append(make([]*item, 0, in.cfg.MaxGroup), first)
+	timer := time.NewTimer(in.cfg.MaxWait)
+	defer timer.Stop()
+	for len(group) < in.cfg.MaxGroup {
+		select {
+		case it := <-in.queue:
+			group = append(group, it)
+		case <-timer.C:
+			return group
+		case <-ctx.Done():
+			return group
+		}
+	}
+	return group
+}
+
+// commit makes a group durable and answers it.
+func (in *Ingester) commit(ctx context.Context, group []*item) {
+	received := in.now().UTC()
+	err := in.store.Update(ctx, func(tx *store.Tx) error {
+		a := newApplier(tx, received)
+		for _, it := range group {
+			if err := in.one(ctx, tx, a, it); err != nil {
+				return err
+			}
+		}
+		return a.finish(ctx)
+	})
+	if err != nil {
+		in.log.Error("group commit failed", "observations", len(group), "error", err)
+		in.stats.failed.Add(int64(len(group)))
+	}
+	for _, it := range group {
+		if err != nil {
+			it.err = inventory.Errorf(inventory.CodeUnavailable, "the inventory could not be written: try again later")
+		} else {
+			in.stats.count(it.ack.Outcome)
+		}
+		it.done <- it.idx
+	}
+}
+
+// one applies one item inside a group; what cannot be processed is quarantined and its neighbours proceed.
+func (in *Ingester) one(ctx context.Context, tx *store.Tx, a *applier, it *item) error {
+	reason := it.why
+	if it.raw == nil {
+		err := tx.Savepoint(ctx, func() (err error) {
+			it.ack, err = a.apply(ctx, &it.obs)
+			return err
+		})
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, context.Canceled) || store.Unavailable(err) {
+			return err
+		}
+		a.forget()
+		in.log.Error("observation quarantined", "source_kind", it.obs.Source.Kind, "source", it.obs.Source.ID,
+			"epoch", it.obs.Epoch, "seq", it.obs.Seq, "error", err)
+		reason = "internal error while processing"
+		if inventory.CodeOf(err) != inventory.CodeInternal {
+			reason = err.Error()
+		}
+		it.raw = encode(&it.obs)
+	}
+	it.ack = Ack{Outcome: Quarantined, Reason: reason}
+	return tx.Quarantine(ctx, it.obs.Source, it.obs.Epoch, it.obs.Seq, a.received, it.raw, reason)
+}

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// summary are the sections an asset's line is assembled from.
+var summary = []inventory.SectionName{
+	inventory.SectionDevice, inventory.SectionOS, inventory.SectionHardware, inventory.SectionMemory,
+	inventory.SectionInterfaces, inventory.SectionDisks, inventory.SectionComponents,
+}
+
+// AssembleAssets writes the lines of assets anew from their records, and drops the
+// lines of those that have no records any more.
+func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	members, err := membersOf(ctx, t, ids)
+	if err != nil {
+		return err
+	}
+	var records []int64
+	for _, list := range members {
+		for _, r := range list {
+			records = append(records, r.ID)
+		}
+	}
+	bodies, err := bodiesOf(ctx, t, records, summary)
+	if err != nil {
+		return err
+	}
+	type row struct {
+		ID  int64           `json:"i"`
+		Doc json.RawMessage `json:"d"`
+	}
+	var docs []row
+	var gone []int64
+	for _, id := range ids {
+		if len(members[id]) == 0 {
+			gone = append(gone, id)
+			continue
+		}
+		doc, err := json.Marshal(assemble(now, members[id], bodies))
+		if err != nil {
+			return fmt.Errorf("asset %d: %w", id, err)
+		}
+		docs = append(docs, row{id, doc})
+	}
+	if len(gone) > 0 {
+		if err := t.exec(ctx, `delete from asset where id in (select value from json_each($1))`, idList(gone)); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(docs)
+	if err != nil {
+		return err
+	}
+	return t.exec(ctx, `insert into asset (id, doc) select value->>'i', value->>'d' from json_each($1) where true
+		on conflict (id) do update set doc = excluded.doc`, string(text))
+}
+
+// membersOf are the records of assets, oldest first.
+func membersOf(ctx context.Context, q queryer, assets []int64) (map[int64][]Record, error) {
+	rows, err := q.query(ctx, `select `+recordColumns+` from record where asset_id in (select value from json_each($1)) order by id`, idList(assets))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64][]Record{}
+	for rows.Next() {
+		r, err := scanRecord(rows)
+		if err != nil {
+			return nil, err
+		}
+		out[r.Asset] = append(out[r.Asset], r)
+	}
+	return out, rows.Err()
+}

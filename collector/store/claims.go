@@ -1,0 +1,286 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// claimRow is a claim as it goes to the database. Days are counted from 1970.
+type claimRow struct {
+	Type  reconcile.Type `json:"y"`
+	Value string         `json:"v"`
+	Scope string         `json:"s"`
+	Tier  int            `json:"t"`
+	First int64          `json:"f"`
+	Last  int64          `json:"l"`
+}
+
+const dayMillis = 24 * 60 * 60 * 1000
+
+// PutClaims adds what a record claims now to what it claimed before: what it once
+// carried remains evidence. It reports whether anything is new, so that the records
+// which share a claim with this one have to be decided again.
+func (t *Tx) PutClaims(ctx context.Context, record int64, fresh []reconcile.Claim) (bool, error) {
+	had, err := claimsOf(ctx, t, []int64{record})
+	if err != nil {
+		return false, err
+	}
+	_, changed := reconcile.Accumulate(had[record], fresh)
+	if len(changed) == 0 {
+		return false, nil
+	}
+	write := make([]claimRow, len(changed))
+	for i, c := range changed {
+		write[i] = claimRow{c.Type, c.Value, c.Scope, c.Tier, millis(c.First) / dayMillis, millis(c.Last) / dayMillis}
+	}
+	text, err := json.Marshal(write)
+	if err != nil {
+		return false, err
+	}
+	return true, t.exec(ctx, `insert into claim (type, value, scope, record_id, tier, first_day, last_day)
+		select value->>'y', value->>'v', value->>'s', $1, value->>'t', value->>'f', value->>'l' from json_each($2) where true
+		on conflict (type, value, scope, record_id) do update set tier = excluded.tier,
+		first_day = excluded.first_day, last_day = excluded.last_day`, record, string(text))
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// queryer is what a Tx and a Reader have in common.
+type queryer interface {
+	query(ctx context.Context, query string, args ...any) (rowScanner, error)
+}
+
+// claimsOf are all claims of records.
+func claimsOf(ctx context.Context, q queryer, records []int64) (map[int64][]reconcile.Claim, error) {
+	rows, err := q.query(ctx, `select record_id, type, value, scope, tier, first_day, last_day from claim
+		where record_id in (select value from json_each($1)) order by record_id, tier, type, value, scope`, idList(records))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := make(map[int64][]reconcile.Claim, len(records))
+	for rows.Next() {
+		var id, first, last int64
+		var c reconcile.Claim
+		if err := rows.Scan(&id, &c.Type, &c.Value, &c.Scope, &c.Tier, &first, &last); err != nil {
+			return nil, err
+		}
+		c.First, c.Last = time.UnixMilli(first*dayMillis).UTC(), time.UnixMilli(last*dayMillis).UTC()
+		out[id] = append(out[id], c)
+	}
+	return out, rows.Err()
+}
+
+// idList is ids as a JSON array, the one parameter form of a list.
+func idList(ids []int64) string {
+	if ids == nil {
+		return "[]"
+	}
+	b, err := json.Marshal(ids)
+	if err != nil {
+		return "[]" // integers always marshal
+	}
+	return string(b)
+}
+
+// Records are the records with those ids as reconciling sees them.
+func (t *Tx) Records(ctx context.Context, ids []int64) ([]reconcile.Record, error) {
+	return recordsOf(ctx, t, ids)
+}
+
+func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record, error) {
+	claims, err := claimsOf(ctx, q, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.query(ctx, `select id, kind, role from record where id in (select value from json_each($1)) order by id`, idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []reconcile.Record
+	for rows.Next() {
+		var r reconcile.Record
+		if err := rows.Scan(&r.ID, &r.Kind, &r.Role); err != nil {
+			return nil, err
+		}
+		r.Claims = claims[r.ID]
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// Holders are the ids of the records that carry each key.
+func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+	return holders(ctx, t, keys, limit)
+}
+
+func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+	list := make([]claimRow, len(keys))
+	for i, k := range keys {
+		list[i] = claimRow{Type: k.Type, Value: k.Value, Scope: k.Scope}
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
+	}
+	// The inner limit keeps a value that half the estate carries from costing half the estate.
+	rows, err := q.query(ctx, `select j.value->>'y', j.value->>'v', j.value->>'s', c.record_id from json_each($1) j
+		join claim c on c.type = j.value->>'y' and c.value = j.value->>'v' and c.scope = j.value->>'s'
+		where c.record_id in (select record_id from claim l where l.type = c.type and l.value = c.value and l.scope = c.scope
+			order by record_id limit $2)`, string(text), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := make(map[reconcile.Key][]int64, len(keys))
+	for rows.Next() {
+		var k reconcile.Key
+		var id int64
+		if err := rows.Scan(&k.Type, &k.Value, &k.Scope, &id); err != nil {
+			return nil, err
+		}
+		out[k] = append(out[k], id)
+	}
+	return out, rows.Err()
+}
+
+// Pins are people's decisions.
+func (t *Tx) Pins(context.Context) ([]reconcile.Pin, error) { return nil, nil }
+
+// Regroup moves records to the assets decided for them. It returns the assets that
+// gained or lost a record.
+func (t *Tx) Regroup(ctx context.Context, obs int64, want map[int64]int64) ([]int64, error) {
+	all := make([]int64, 0, len(want))
+	for id := range want {
+		all = append(all, id)
+	}
+	rows, err := t.query(ctx, `select id, asset_id from record where id in (select value from json_each($1))`, idList(all))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	touched := map[int64]bool{}
+	moves := map[int64]int64{}
+	for rows.Next() {
+		var id, asset int64
+		if err := rows.Scan(&id, &asset); err != nil {
+			return nil, err
+		}
+		if asset != want[id] {
+			moves[id] = want[id]
+			touched[want[id]] = true
+			if asset != 0 {
+				touched[asset] = true
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for id, asset := range moves {
+		if err := t.move(ctx, id, asset, obs); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]int64, 0, len(touched))
+	for id := range touched {
+		out = append(out, id)
+	}
+	return out, nil
+}
+
+func (t *Tx) move(ctx context.Context, record, asset, obs int64) error {
+	if err := t.exec(ctx, `update record set asset_id = $2 where id = $1`, record, asset); err != nil {
+		return err
+	}
+	if err := t.exec(ctx, `update member set to_obs = $2 where record_id = $1 and to_obs is null and from_obs <> $2`, record, obs); err != nil {
+		return err
+	}
+	// A record that moves twice in one observation belongs to the last asset.
+	return t.exec(ctx, `insert into member (record_id, from_obs, asset_id) values ($1, $2, $3)
+		on conflict (record_id, from_obs) do update set asset_id = excluded.asset_id`, record, obs, asset)
+}
+
+// AssetOf is the asset a record belongs to.
+func (t *Tx) AssetOf(ctx context.Context, record int64) (int64, error) {
+	var id int64
+	err := t.tx.QueryRowContext(ctx, rebind(`select asset_id from record where id = $1`), record).Scan(&id)
+	return id, wrap("find asset", err)
+}
+
+// Bodies are a record's present sections with their content.
+func (t *Tx) Bodies(ctx context.Context, record int64, names []inventory.SectionName) (map[inventory.SectionName]inventory.Body, error) {
+	all, err := bodiesOf(ctx, t, []int64{record}, names)
+	return all[record], err
+}
+
+// bodiesOf are records' present sections with their content.
+func bodiesOf(ctx context.Context, q queryer, records []int64, names []inventory.SectionName) (map[int64]map[inventory.SectionName]inventory.Body, error) {
+	list, err := json.Marshal(names)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.query(ctx, `select record_id, section, key, value from fact
+		where record_id in (select value from json_each($1)) and section in (select value from json_each($2)) and to_obs is null
+		order by record_id, section, key`, idList(records), string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	return collectBodies(rows)
+}
+
+// collectBodies reads rows of (record, section, key, value), sorted, into bodies.
+func collectBodies(rows rowScanner) (map[int64]map[inventory.SectionName]inventory.Body, error) {
+	out := map[int64]map[inventory.SectionName]inventory.Body{}
+	var id int64
+	var name inventory.SectionName
+	var facts []inventory.Fact
+	flush := func() error {
+		if len(facts) == 0 {
+			return nil
+		}
+		body, err := inventory.BodyOf(name, facts)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", id, err)
+		}
+		if body != nil {
+			if out[id] == nil {
+				out[id] = map[inventory.SectionName]inventory.Body{}
+			}
+			out[id][name] = body
+		}
+		facts = facts[:0]
+		return nil
+	}
+	for rows.Next() {
+		var r int64
+		var n inventory.SectionName
+		var f inventory.Fact
+		if err := rows.Scan(&r, &n, &f.Key, &f.Value); err != nil {
+			return nil, err
+		}
+		if r != id || n != name {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+			id, name = r, n
+		}
+		facts = append(facts, f)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return out, flush()
+}

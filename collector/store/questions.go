@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Title is a software title with what has it.
+type Title struct {
+	ID       int64
+	Source   string
+	Name     string
+	Version  string
+	Arch     string
+	Publ     string
+	Installs int64
+	Assets   []inventory.AssetID // up to 100
+}
+
+// Page bounds a listing. After is the cursor of the last page, empty for the first.
+type Page struct {
+	Limit int
+	After string
+}
+
+// Titles lists software titles that are installed somewhere, now or at a time, whose
+// name contains part in any case, by name and version.
+func (s *Store) Titles(ctx context.Context, part string, asOf time.Time, p Page) (titles []Title, total int64, err error) {
+	err = s.look(ctx, func(v view) error {
+		when, args := `i.to_obs is null`, []any{likePattern(part)}
+		if !asOf.IsZero() {
+			when = `exists (select 1 from observation b left join observation e on e.id = i.to_obs where b.id = i.from_obs
+				and b.seen_at <= $2 and (e.id is null or e.seen_at > $2))`
+			args = append(args, millis(asOf))
+		}
+		const group = `group by t.id`
+		from := ` from title t join install i on i.title_id = t.id join record r on r.id = i.record_id
+			where lower(t.name) like $1 escape '\' and ` + when + ` `
+		if err := v.tx.QueryRowContext(ctx, rebind(`select count(distinct t.id)`+from), args...).Scan(&total); err != nil {
+			return err
+		}
+		n := len(args)
+		rows, err := v.query(ctx, `select t.id, t.source, t.name, t.version, t.arch, t.publisher, count(distinct r.asset_id),
+			group_concat(distinct r.asset_id)`+from+group+` order by t.name, t.version, t.id limit `+
+			placeholders(n+1, 1)+` offset `+placeholders(n+2, 1), append(args, p.Limit, offset(p.After))...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var t Title
+			var assets string
+			if err := rows.Scan(&t.ID, &t.Source, &t.Name, &t.Version, &t.Arch, &t.Publ, &t.Installs, &assets); err != nil {
+				return err
+			}
+			for _, a := range strings.SplitN(assets, ",", 101) {
+				if id, err := inventory.ParseAssetID(a); err == nil && len(t.Assets) < 100 {
+					t.Assets = append(t.Assets, id)
+				}
+			}
+			titles = append(titles, t)
+		}
+		return rows.Err()
+	})
+	return titles, total, err
+}
+
+// AssetsWithSoftware are the assets on which a title is installed whose name contains
+// part; version, when given, must be equal or begin the version before a separator.
+func (s *Store) AssetsWithSoftware(ctx context.Context, part string, asOf time.Time) (map[inventory.AssetID][]inventory.Software, error) {
+	out := map[inventory.AssetID][]inventory.Software{}
+	err := s.look(ctx, func(v view) error {
+		when, args := `i.to_obs is null`, []any{likePattern(part)}
+		if !asOf.IsZero() {
+			when = `exists (select 1 from observation b left join observation e on e.id = i.to_obs where b.id = i.from_obs
+				and b.seen_at <= $2 and (e.id is null or e.seen_at > $2))`
+			args = append(args, millis(asOf))
+		}
+		rows, err := v.query(ctx, `select distinct r.asset_id, t.source, t.name, t.version from title t join install i on i.title_id = t.id
+			join record r on r.id = i.record_id where lower(t.name) like $1 escape '\' and `+when, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var id inventory.AssetID
+			var sw inventory.Software
+			if err := rows.Scan(&id, &sw.Source, &sw.Name, &sw.Version); err != nil {
+				return err
+			}
+			out[id] = append(out[id], sw)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// likePattern is a LIKE pattern for "contains part", with \ as the escape.
+func likePattern(part string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(part)) + "%"
+}
+
+// SourceState is one source with its deliveries and, for enrolled ones, its identity.
+type SourceState struct {
+	Kind, Name, Site, Version  string
+	FirstContact, LastContact  time.Time
+	Observations, Records      int64
+	Skew                       time.Duration
+	Hostname                   string
+	EnrolledAt, CertificateEnd time.Time
+	Revoked                    bool
+	Flags                      []string
+}
+
+// Change is one difference between two reports on the same thing.
+type Change struct {
+	Obs           int64
+	At            time.Time
+	Asset         inventory.AssetID
+	AssetName     string
+	Section       string
+	Kind          string // added, removed, changed, appeared
+	Item          string
+	Before, After string // JSON values; for software, versions
+	Source        string // kind of the source
+}
+
+// Changes lists differences of one asset, or of all when asset is 0, newest first,
+// within [since, until). Cursors are observation ids: a page ends between observations.
+func (s *Store) Changes(ctx context.Context, asset inventory.AssetID, since, until time.Time, p Page) (changes []Change, next string, err error) {
+	err = s.look(ctx, func(v view) error {
+		if asset != 0 {
+			now, err := v.resolve(ctx, asset)
+			if err != nil {
+				return err
+			}
+			asset = inventory.AssetID(now)
+		}
+		list, err := v.changed(ctx, asset, since, until, offset(p.After), p.Limit)
+		if err != nil {
+			return err
+		}
+		for _, o := range list {
+			if len(changes) >= p.Limit {
+				next = formatOffset(o.obs + 1)
+				return nil
+			}
+			more, err := v.changesOf(ctx, o)
+			if err != nil {
+				return err
+			}
+			changes = append(changes, more...)
+		}
+		if len(list) == p.Limit {
+			next = formatOffset(list[len(list)-1].obs)
+		}
+		return nil
+	})
+	return changes, next, err
+}

@@ -1,0 +1,441 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// view is one consistent read of the inventory.
+type view struct{ tx *sql.Tx }
+
+func (v view) query(ctx context.Context, query string, args ...any) (rowScanner, error) {
+	rows, err := v.tx.QueryContext(ctx, rebind(query), args...)
+	if err != nil {
+		return nil, fmt.Errorf("%.60s: %w", query, err)
+	}
+	return rows, nil
+}
+
+// Records and Holders make a view a reconcile.Loader, for explaining.
+func (v view) Records(ctx context.Context, ids []int64) ([]reconcile.Record, error) {
+	return recordsOf(ctx, v, ids)
+}
+
+func (v view) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+	return holders(ctx, v, keys, limit)
+}
+
+func (s *Store) look(ctx context.Context, fn func(view) error) error {
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin read: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return fn(view{tx})
+}
+
+// Assets calls fn for every asset in the order of ids, as they are now or as they were
+// at a time. fn's error ends the listing and is returned.
+func (s *Store) Assets(ctx context.Context, asOf time.Time, fn func(inventory.Asset) error) error {
+	return s.look(ctx, func(v view) error {
+		if !asOf.IsZero() {
+			return v.assetsAsOf(ctx, asOf, fn)
+		}
+		rows, err := v.query(ctx, `select a.id, a.doc, min(r.first_seen), max(r.last_seen), group_concat(distinct r.kind)
+			from asset a join record r on r.asset_id = a.id group by a.id order by a.id`)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			a, err := scanAsset(rows)
+			if err != nil {
+				return err
+			}
+			if err := fn(a); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+func scanAsset(rows rowScanner) (inventory.Asset, error) {
+	var a inventory.Asset
+	var id, first, last int64
+	var doc, kinds string
+	if err := rows.Scan(&id, &doc, &first, &last, &kinds); err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal([]byte(doc), &a); err != nil {
+		return a, fmt.Errorf("asset %d: %w", id, err)
+	}
+	a.ID, a.FirstSeen, a.LastSeen = inventory.AssetID(id), fromMillis(first), fromMillis(last)
+	a.Sources = strings.Split(kinds, ",")
+	sort.Strings(a.Sources)
+	return a, nil
+}
+
+// assetsAsOf assembles all assets as they were at t.
+func (v view) assetsAsOf(ctx context.Context, t time.Time, fn func(inventory.Asset) error) error {
+	members, err := v.membersAt(ctx, t, nil)
+	if err != nil {
+		return err
+	}
+	var ids, records []int64
+	for id, list := range members {
+		ids = append(ids, id)
+		for _, r := range list {
+			records = append(records, r.ID)
+		}
+	}
+	slices.Sort(ids)
+	bodies, err := v.bodiesAt(ctx, t, records, summary)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := fn(assetAt(t, id, members[id], bodies)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func assetAt(t time.Time, id int64, members []Record, bodies map[int64]map[inventory.SectionName]inventory.Body) inventory.Asset {
+	a := assemble(t, members, bodies)
+	a.ID = inventory.AssetID(id)
+	for _, r := range members {
+		if a.FirstSeen.IsZero() || r.FirstSeen.Before(a.FirstSeen) {
+			a.FirstSeen = r.FirstSeen
+		}
+		a.LastSeen = latest(a.LastSeen, r.LastSeen)
+		if k := string(r.Key.Kind); !slices.Contains(a.Sources, k) {
+			a.Sources = append(a.Sources, k)
+		}
+	}
+	sort.Strings(a.Sources)
+	return a
+}
+
+// during is the condition that an interval [from_obs, to_obs) contained time $1, with
+// the observation table joined as b (begin) and e (end).
+const during = `b.seen_at <= $1 and (e.id is null or e.seen_at > $1)`
+
+// membersAt are the records of assets as they belonged at t; all assets when ids is nil.
+// The records' last_seen is that of their last report until then.
+func (v view) membersAt(ctx context.Context, t time.Time, ids []int64) (map[int64][]Record, error) {
+	which := ``
+	args := []any{millis(t)}
+	if ids != nil {
+		which = ` and m.asset_id in (select value from json_each($2))`
+		args = append(args, idList(ids))
+	}
+	rows, err := v.query(ctx, `select r.id, m.asset_id, r.source_id, r.kind, r.scope, r.native_key, r.incarnation, r.site, r.role, r.first_seen,
+			(select coalesce(max(o.seen_at), r.first_seen) from observation o where o.record_id = r.id and o.seen_at <= $1), r.first_obs, r.claims_day
+		from member m join record r on r.id = m.record_id
+		join observation b on b.id = m.from_obs left join observation e on e.id = m.to_obs
+		where `+during+which+` order by r.id`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64][]Record{}
+	for rows.Next() {
+		r, err := scanRecord(rows)
+		if err != nil {
+			return nil, err
+		}
+		out[r.Asset] = append(out[r.Asset], r)
+	}
+	return out, rows.Err()
+}
+
+// bodiesAt are records' sections as they were at t; now when t is zero.
+func (v view) bodiesAt(ctx context.Context, t time.Time, records []int64, names []inventory.SectionName) (map[int64]map[inventory.SectionName]inventory.Body, error) {
+	if t.IsZero() {
+		return bodiesOf(ctx, v, records, names)
+	}
+	list, err := json.Marshal(names)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := v.query(ctx, `select f.record_id, f.section, f.key, f.value from fact f
+		join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs
+		where f.record_id in (select value from json_each($2)) and f.section in (select value from json_each($3)) and `+during+`
+		order by f.record_id, f.section, f.key`, millis(t), idList(records), string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	return collectBodies(rows)
+}
+
+// RecordDetail is one record with everything in it.
+type RecordDetail struct {
+	Record
+	SourceName string
+	Sections   map[inventory.SectionName]Section
+	SectionAt  map[inventory.SectionName]time.Time
+	Bodies     map[inventory.SectionName]inventory.Body
+	Software   inventory.SoftwareList
+}
+
+// AssetDetail is one asset with its records and links.
+type AssetDetail struct {
+	inventory.Asset
+	// Former is the id that was asked for when it is not the asset's present one.
+	Former  inventory.AssetID
+	Records []RecordDetail
+	Links   []AssetLink
+}
+
+// AssetLink is a link with the asset at its far end, where one is known.
+type AssetLink struct {
+	Type, LocalPort, Via, RemotePort, RemoteName string
+	Asset                                        inventory.AssetID // 0 when unknown
+	AssetName                                    string
+}
+
+// Resolve is the asset that the record behind an id belongs to now: former ids of
+// merged assets lead to the asset they became.
+func (s *Store) Resolve(ctx context.Context, id inventory.AssetID) (inventory.AssetID, error) {
+	var now int64
+	err := s.look(ctx, func(v view) error {
+		var err error
+		now, err = v.resolve(ctx, id)
+		return err
+	})
+	return inventory.AssetID(now), err
+}
+
+func (v view) resolve(ctx context.Context, id inventory.AssetID) (int64, error) {
+	rows, err := v.query(ctx, `select asset_id from record where id = $1 and asset_id <> 0`, int64(id))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return 0, err
+		}
+		return 0, inventory.Errorf(inventory.CodeNotFound, "there is no asset %s", id)
+	}
+	var now int64
+	return now, rows.Scan(&now)
+}
+
+// everything are the sections kept as facts.
+var everything = []inventory.SectionName{
+	inventory.SectionDevice, inventory.SectionOS, inventory.SectionHardware, inventory.SectionMemory, inventory.SectionInterfaces,
+	inventory.SectionDisks, inventory.SectionFilesystems, inventory.SectionPCI, inventory.SectionUsers, inventory.SectionPorts,
+	inventory.SectionComponents, inventory.SectionNeighbours,
+}
+
+// Asset is everything about one asset, now or as it was at a time.
+func (s *Store) Asset(ctx context.Context, id inventory.AssetID, asOf time.Time) (AssetDetail, error) {
+	var d AssetDetail
+	err := s.look(ctx, func(v view) error {
+		now, err := v.resolve(ctx, id)
+		if err != nil {
+			return err
+		}
+		var members map[int64][]Record
+		if asOf.IsZero() {
+			members, err = membersOf(ctx, v, []int64{now})
+		} else {
+			members, err = v.membersAt(ctx, asOf, []int64{now})
+		}
+		if err != nil {
+			return err
+		}
+		if len(members[now]) == 0 {
+			return inventory.Errorf(inventory.CodeNotFound, "asset %s was not known at %s", id, asOf.Format(time.RFC3339))
+		}
+		if d.Records, err = v.details(ctx, members[now], asOf); err != nil {
+			return err
+		}
+		bodies := map[int64]map[inventory.SectionName]inventory.Body{}
+		for _, r := range d.Records {
+			bodies[r.ID] = r.Bodies
+		}
+		at := asOf
+		if at.IsZero() {
+			at = time.Now()
+		}
+		d.Asset = assetAt(at, now, members[now], bodies)
+		if inventory.AssetID(now) != id {
+			d.Former = id
+		}
+		d.Links, err = v.links(ctx, d.Records)
+		return err
+	})
+	return d, err
+}
+
+func (v view) details(ctx context.Context, members []Record, asOf time.Time) ([]RecordDetail, error) {
+	ids := make([]int64, len(members))
+	for i, r := range members {
+		ids[i] = r.ID
+	}
+	bodies, err := v.bodiesAt(ctx, asOf, ids, everything)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]RecordDetail, len(members))
+	for i, r := range members {
+		d := RecordDetail{Record: r, Bodies: bodies[r.ID]}
+		if d.Software, err = v.software(ctx, r.ID, asOf); err != nil {
+			return nil, err
+		}
+		if err := v.sectionStates(ctx, &d); err != nil {
+			return nil, err
+		}
+		out[i] = d
+	}
+	return out, nil
+}
+
+func (v view) software(ctx context.Context, record int64, asOf time.Time) (inventory.SoftwareList, error) {
+	q := `select t.source, t.name, t.version, t.arch, t.publisher, t.purl, coalesce(i.day, ''), coalesce(i.bytes, 0), coalesce(i.path, '')
+		from install i join title t on t.id = i.title_id `
+	args := []any{record}
+	if asOf.IsZero() {
+		q += `where i.record_id = $1 and i.to_obs is null`
+	} else {
+		q += `join observation b on b.id = i.from_obs left join observation e on e.id = i.to_obs where i.record_id = $2 and ` + during
+		args = []any{millis(asOf), record}
+	}
+	rows, err := v.query(ctx, q+` order by t.name, t.version`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out inventory.SoftwareList
+	for rows.Next() {
+		var s inventory.Software
+		if err := rows.Scan(&s.Source, &s.Name, &s.Version, &s.Arch, &s.Publisher, &s.PURL, &s.Installed, &s.Bytes, &s.Path); err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, rows.Err()
+}
+
+func (v view) sectionStates(ctx context.Context, d *RecordDetail) error {
+	rows, err := v.query(ctx, `select s.name, s.status, s.reason, s.obs_id, s.took_ms, o.seen_at, src.name
+		from section s join observation o on o.id = s.obs_id join record r on r.id = s.record_id join source src on src.id = r.source_id
+		where s.record_id = $1 order by s.name`, d.ID)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	d.Sections, d.SectionAt = map[inventory.SectionName]Section{}, map[inventory.SectionName]time.Time{}
+	for rows.Next() {
+		var name inventory.SectionName
+		var s Section
+		var took, at int64
+		if err := rows.Scan(&name, &s.Status, &s.Reason, &s.Obs, &took, &at, &d.SourceName); err != nil {
+			return err
+		}
+		s.Took = time.Duration(took) * time.Millisecond
+		d.Sections[name], d.SectionAt[name] = s, fromMillis(at)
+	}
+	return rows.Err()
+}
+
+// links are an asset's own links and, turned round, those that others have to it.
+func (v view) links(ctx context.Context, records []RecordDetail) ([]AssetLink, error) {
+	ids := make([]int64, len(records))
+	for i, r := range records {
+		ids[i] = r.ID
+	}
+	// Far ends are found by the MAC or name that the near end tells: the claims know whose it is.
+	rows, err := v.query(ctx, `
+		select distinct l.type, l.local_port, l.via, l.remote_port, l.remote_name, coalesce(r.asset_id, 0)
+		from link l
+		left join claim c on c.type = case l.target_type when 'mac' then 'mac' else 'name' end and c.value = l.target
+		left join record r on r.id = c.record_id
+		where l.record_id in (select value from json_each($1))
+		union
+		select distinct l.type, l.remote_port, l.via, l.local_port, '', r.asset_id
+		from claim c join link l on l.target = c.value and l.target_type = 'mac' join record r on r.id = l.record_id
+		where c.type = 'mac' and c.record_id in (select value from json_each($1))
+		order by 2, 3, 4, 6`, idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []AssetLink
+	for rows.Next() {
+		var l AssetLink
+		if err := rows.Scan(&l.Type, &l.LocalPort, &l.Via, &l.RemotePort, &l.RemoteName, &l.Asset); err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return out, v.nameLinks(ctx, out)
+}
+
+func (v view) nameLinks(ctx context.Context, links []AssetLink) error {
+	var ids []int64
+	for _, l := range links {
+		ids = append(ids, int64(l.Asset))
+	}
+	rows, err := v.query(ctx, `select id, coalesce(doc->>'name', '') from asset where id in (select value from json_each($1))`, idList(ids))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	names := map[inventory.AssetID]string{}
+	for rows.Next() {
+		var id inventory.AssetID
+		var name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return err
+		}
+		names[id] = name
+	}
+	for i := range links {
+		links[i].AssetName = names[links[i].Asset]
+	}
+	return rows.Err()
+}
+
+// Why decides an asset's records anew and returns the decision with its reasons.
+func (s *Store) Why(ctx context.Context, id inventory.AssetID) (reconcile.Result, []reconcile.Record, error) {
+	var res reconcile.Result
+	var recs []reconcile.Record
+	err := s.look(ctx, func(v view) error {
+		now, err := v.resolve(ctx, id)
+		if err != nil {
+			return err
+		}
+		members, err := membersOf(ctx, v, []int64{now})
+		if err != nil {
+			return err
+		}
+		var seeds []int64
+		for _, r := range members[now] {
+			seeds = append(seeds, r.ID)
+		}
+		if recs, err = v.Records(ctx, seeds); err != nil {
+			return err
+		}
+		res, err = reconcile.Resolve(ctx, v, seeds, nil)
+		return err
+	})
+	return res, recs, err
+}
