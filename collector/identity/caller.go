@@ -67,6 +67,9 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
+// RemoteOf is the address the request came from.
+func RemoteOf(ctx context.Context) string { return CallerOf(ctx).Remote }
+
 // CallerOf is the caller of the request that ctx belongs to; of kind KindNone without one.
 func CallerOf(ctx context.Context) Caller {
 	if c, ok := ctx.Value(callerKey{}).(Caller); ok {

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-itam/muster/collector/identity"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// since is millis with 0 for a time that has not come.
+func since(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return millis(t)
+}
+
+// found gives an error its meaning for callers: no row is CodeNotFound.
+func found(err error, what string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return inventory.Errorf(inventory.CodeNotFound, "%s: there is none", what)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+	return nil
+}
+
+// changed runs a statement and says how many rows it changed.
+func (t *Tx) changed(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := t.tx.ExecContext(ctx, rebind(query), args...)
+	if err != nil {
+		return 0, fmt.Errorf("%.60s: %w", query, err)
+	}
+	return res.RowsAffected()
+}
+
+const tokenColumns = `id, hash, site, class, uses, used, created_at, created_by, expires_at, revoked_at`
+
+func scanToken(row interface{ Scan(...any) error }) (identity.Token, error) {
+	var t identity.Token
+	var created, expires, revoked int64
+	err := row.Scan(&t.ID, &t.Hash, &t.Site, &t.Class, &t.Uses, &t.Used, &created, &t.CreatedBy, &expires, &revoked)
+	t.CreatedAt, t.ExpiresAt, t.RevokedAt = fromMillis(created), fromMillis(expires), fromMillis(revoked)
+	return t, err
+}
+
+// Token finds an enrolment token.
+func (s *Store) Token(ctx context.Context, id string) (identity.Token, error) {
+	t, err := scanToken(s.read.QueryRowContext(ctx, rebind(`select `+tokenColumns+` from enrol_token where id = $1`), id))
+	return t, found(err, "enrolment token")
+}
+
+// Tokens are all enrolment tokens, newest first.
+func (s *Store) Tokens(ctx context.Context) ([]identity.Token, error) {
+	rows, err := s.read.QueryContext(ctx, `select `+tokenColumns+` from enrol_token order by created_at desc, id`)
+	if err != nil {
+		return nil, fmt.Errorf("read enrolment tokens: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []identity.Token
+	for rows.Next() {
+		t, err := scanToken(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read enrolment tokens: %w", err)
+		}
+		out = append(out, t)
+	}
+	return out, rows.Err()
+}
+
+// AddToken keeps a new enrolment token.
+func (s *Store) AddToken(ctx context.Context, t identity.Token) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		if err := tx.exec(ctx, `insert into enrol_token (`+tokenColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			t.ID, t.Hash, t.Site, t.Class, t.Uses, t.Used, millis(t.CreatedAt), t.CreatedBy, millis(t.ExpiresAt), since(t.RevokedAt)); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, t.CreatedAt, t.CreatedBy, "token created", "token:"+t.ID, fmt.Sprintf("site %s, %d uses", t.Site, t.Uses))
+	})
+}
+
+// RevokeToken ends an enrolment token; sources that enrolled with it stay.
+func (s *Store) RevokeToken(ctx context.Context, id, by string, at time.Time) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		n, err := tx.changed(ctx, `update enrol_token set revoked_at = $2 where id = $1 and revoked_at = 0`, id, millis(at))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return inventory.Errorf(inventory.CodeNotFound, "no enrolment token %q that is not revoked", id)
+		}
+		return tx.Audit(ctx, at, by, "token revoked", "token:"+id, "")
+	})
+}
+
+// Enrol takes one use of the source's token and adds the source with its certificate.
+func (s *Store) Enrol(ctx context.Context, src identity.Source, cert identity.Certificate) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		n, err := tx.changed(ctx, `update enrol_token set used = used + 1
+			where id = $1 and used < uses and revoked_at = 0 and expires_at > $2`, src.Token, millis(src.EnrolledAt))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return inventory.Errorf(inventory.CodeUnauthenticated, "the token has no use left")
+		}
+		if err := tx.exec(ctx, `insert into identity (id, kind, site, class, hostname, version, token, enrolled_at, revoked_at, last_contact, nonce, nonce_before)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9, $9)`,
+			src.ID, string(src.Kind), src.Site, src.Class, src.Hostname, src.Version, src.Token, millis(src.EnrolledAt), []byte{}); err != nil {
+			return err
+		}
+		if err := tx.addCertificate(ctx, src.ID, cert); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, src.EnrolledAt, "token:"+src.Token, "source enrolled", string(src.Kind)+":"+src.ID, "site "+src.Site)
+	})
+}
+
+func (t *Tx) addCertificate(ctx context.Context, id string, c identity.Certificate) error {
+	return t.exec(ctx, `insert into certificate (serial, identity_id, key, issued_at, not_after, used_at, ended_at)
+		values ($1, $2, $3, $4, $5, 0, 0)`, c.Serial, id, c.Key, millis(c.IssuedAt), millis(c.NotAfter))
+}
+
+// Renew adds a certificate to the source and drops those that were never used: their
+// answers were lost.
+func (s *Store) Renew(ctx context.Context, id string, cert identity.Certificate) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		var one int
+		err := tx.tx.QueryRowContext(ctx, rebind(`select 1 from identity where id = $1 and revoked_at = 0`), id).Scan(&one)
+		if errors.Is(err, sql.ErrNoRows) {
+			return inventory.Errorf(inventory.CodeUnauthenticated, "the source is revoked")
+		}
+		if err != nil {
+			return fmt.Errorf("read source: %w", err)
+		}
+		if err := tx.exec(ctx, `delete from certificate where identity_id = $1 and used_at = 0`, id); err != nil {
+			return err
+		}
+		if err := tx.addCertificate(ctx, id, cert); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, cert.IssuedAt, "source:"+id, "certificate renewed", "source:"+id, "serial "+cert.Serial)
+	})
+}
+
+const identityColumns = `i.id, i.kind, i.site, i.class, i.hostname, i.version, i.token, i.enrolled_at, i.revoked_at`
+
+func identityFields(src *identity.Source, enrolled, revoked *int64) []any {
+	return []any{&src.ID, &src.Kind, &src.Site, &src.Class, &src.Hostname, &src.Version, &src.Token, enrolled, revoked}
+}
+
+// SourceBySerial finds a certificate and the source it was issued to.
+func (s *Store) SourceBySerial(ctx context.Context, serial string) (identity.Source, identity.Certificate, error) {
+	var src identity.Source
+	c := identity.Certificate{Serial: serial}
+	var enrolled, revoked, issued, until, used, ended int64
+	fields := append(identityFields(&src, &enrolled, &revoked), &c.Key, &issued, &until, &used, &ended)
+	err := s.read.QueryRowContext(ctx, rebind(`select `+identityColumns+`, c.key, c.issued_at, c.not_after, c.used_at, c.ended_at
+		from certificate c join identity i on i.id = c.identity_id where c.serial = $1`), serial).Scan(fields...)
+	src.EnrolledAt, src.RevokedAt = fromMillis(enrolled), fromMillis(revoked)
+	c.IssuedAt, c.NotAfter, c.UsedAt, c.EndedAt = fromMillis(issued), fromMillis(until), fromMillis(used), fromMillis(ended)
+	return src, c, found(err, "certificate")
+}
+
+// UseCertificate records a certificate's first use and ends the source's older ones.
+func (s *Store) UseCertificate(ctx context.Context, id, serial string, at time.Time) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		if err := tx.exec(ctx, `update certificate set used_at = $2 where serial = $1 and used_at = 0`, serial, millis(at)); err != nil {
+			return err
+		}
+		return tx.exec(ctx, `update certificate set ended_at = $3 where identity_id = $1 and serial <> $2 and used_at > 0 and ended_at = 0`,
+			id, serial, millis(at))
+	})
+}
+
+// FlagSource notes on a source what a person should look at.
+func (s *Store) FlagSource(ctx context.Context, id, flag string, at time.Time) error {
+	var one int
+	err := s.read.QueryRowContext(ctx, rebind(`select 1 from identity_flag where identity_id = $1 and flag = $2`), id, flag).Scan(&one)
+	if err == nil {
+		return nil // known: a source that keeps trying costs no write
+	}
+	return s.Update(ctx, func(tx *Tx) error { return tx.flagSource(ctx, id, flag, at) })
+}
+
+func (t *Tx) flagSource(ctx context.Context, id, flag string, at time.Time) error {
+	n, err := t.changed(ctx, `insert into identity_flag (identity_id, flag, at) values ($1, $2, $3) on conflict do nothing`, id, flag, millis(at))
+	if err != nil || n == 0 {
+		return err
+	}
+	return t.Audit(ctx, at, "collector", "source flagged", "source:"+id, flag)
+}
+
+// UnflagSource takes back a source's flags: a person has looked.
+func (s *Store) UnflagSource(ctx context.Context, id, by string, at time.Time) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		n, err := tx.changed(ctx, `delete from identity_flag where identity_id = $1`, id)
+		if err != nil || n == 0 {
+			return err
+		}
+		return tx.Audit(ctx, at, by, "source flags cleared", "source:"+id, "")
+	})
+}
+
+// RevokeSource ends a source's right to report.
+func (s *Store) RevokeSource(ctx context.Context, id, by, reason string, at time.Time) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		n, err := tx.changed(ctx, `update identity set revoked_at = $2 where id = $1 and revoked_at = 0`, id, millis(at))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return inventory.Errorf(inventory.CodeNotFound, "no source %q that is not revoked", id)
+		}
+		return tx.Audit(ctx, at, by, "source revoked", "source:"+id, reason)
+	})
+}
+
+// Contacts adds each contact to its source's chain, in one transaction, and says which
+// of them show a copied key.
+func (s *Store) Contacts(ctx context.Context, at time.Time, ids []string, contacts []identity.Contact) ([]bool, error) {
+	copied := make([]bool, len(ids))
+	err := s.Update(ctx, func(tx *Tx) error {
+		for i, id := range ids {
+			var ch identity.Chain
+			err := tx.tx.QueryRowContext(ctx, rebind(`select nonce, nonce_before from identity where id = $1`), id).Scan(&ch.Last, &ch.Before)
+			if err != nil {
+				return found(err, "source "+id)
+			}
+			if ch, copied[i] = ch.Next(contacts[i]); copied[i] {
+				if err := tx.flagSource(ctx, id, identity.FlagCopiedKey, at); err != nil {
+					return err
+				}
+			}
+			if err := tx.exec(ctx, `update identity set nonce = $2, nonce_before = $3, last_contact = $4, version = $5 where id = $1`,
+				id, notNil(ch.Last), notNil(ch.Before), millis(at), contacts[i].Version); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return copied, err
+}
+
+// notNil keeps an empty byte string from becoming null.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// Audit notes who did what.
+func (s *Store) Audit(ctx context.Context, at time.Time, actor, action, target, detail string) error {
+	return s.Update(ctx, func(tx *Tx) error { return tx.Audit(ctx, at, actor, action, target, detail) })
+}
