@@ -161,3 +161,35 @@ func (s *Store) Changes(ctx context.Context, asset inventory.AssetID, since, unt
 	})
 	return changes, next, err
 }
+
+// QuarantinedRow is one observation that could not be processed.
+type QuarantinedRow struct {
+	ID                 int64
+	SourceKind, Source string
+	Epoch, Seq         int64
+	ReceivedAt         time.Time
+	Reason             string
+	Bytes              []byte
+}
+
+// Quarantined lists observations that could not be processed, newest first.
+func (s *Store) Quarantined(ctx context.Context, limit int) (out []QuarantinedRow, err error) {
+	err = s.look(ctx, func(v view) error {
+		rows, err := v.query(ctx, `select id, source_kind, source, epoch, seq, received_at, reason, bytes from quarantine order by id desc limit $1`, limit)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var q QuarantinedRow
+			var at int64
+			if err := rows.Scan(&q.ID, &q.SourceKind, &q.Source, &q.Epoch, &q.Seq, &at, &q.Reason, &q.Bytes); err != nil {
+				return err
+			}
+			q.ReceivedAt = fromMillis(at)
+			out = append(out, q)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
