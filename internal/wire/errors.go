@@ -98,11 +98,15 @@ func FromConnect(err error) error {
 	if !errors.As(err, &remote) {
 		return &inventory.Error{Code: inventory.CodeUnavailable, Message: "call failed", Err: err}
 	}
+	code := codeFromConnect(remote.Code())
+	if cause := remote.Unwrap(); cause != nil && !remote.IsRemote() {
+		return &inventory.Error{Code: code, Message: "no answer from the collector", Err: cause}
+	}
 	message := remote.Message()
 	if message == "" {
 		message = remote.Code().String()
 	}
-	return &inventory.Error{Code: codeFromConnect(remote.Code()), Message: message, Err: remote.Unwrap()}
+	return &inventory.Error{Code: code, Message: message}
 }
 
 func codeFromConnect(code connect.Code) inventory.Code {

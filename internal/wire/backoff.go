@@ -1,0 +1,55 @@
+package wire
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+const (
+	backoffMin = time.Second
+	backoffMax = time.Hour
+	// refusalLimit is how many refusals of our identity in a row mean that trying again soon is useless.
+	refusalLimit = 3
+)
+
+// Backoff says how long to wait after each failure in a row: full jitter over a window that
+// doubles from 1 s to 1 h, so that sources which failed together do not return together.
+// The zero value is ready to use.
+type Backoff struct {
+	failures, refusals int
+}
+
+// Next is the time to wait after err.
+func (b *Backoff) Next(err error) time.Duration {
+	b.failures++
+	switch inventory.CodeOf(err) {
+	case inventory.CodeUnauthenticated, inventory.CodeForbidden:
+		b.refusals++
+	default:
+		b.refusals = 0
+	}
+	if wait := RetryAfter(err); wait > 0 {
+		return wait + jitter(wait/10+time.Second)
+	}
+	if b.refusals >= refusalLimit {
+		return backoffMax + jitter(backoffMax/10)
+	}
+	window := backoffMax
+	if shift := b.failures; shift < 12 {
+		window = min(backoffMin<<shift, backoffMax)
+	}
+	return backoffMin + jitter(window-backoffMin)
+}
+
+// Reset is for after a success.
+func (b *Backoff) Reset() { *b = Backoff{} }
+
+// jitter is a random time below limit.
+func jitter(limit time.Duration) time.Duration {
+	if limit <= 0 {
+		return 0
+	}
+	return rand.N(limit) //nolint:gosec // spreads load, guards nothing
+}

@@ -1,0 +1,251 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
+	"github.com/muster-itam/muster/proto/muster/v1/musterv1connect"
+)
+
+const (
+	// callTimeout bounds every call: a connection that is half open must not hold a source up.
+	callTimeout = 60 * time.Second
+	// maxAnswer bounds what a source reads of an answer.
+	maxAnswer = 4 << 20
+	// maxRetryAfter bounds how long a collector can silence a source.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// caller makes bounded calls to one collector.
+type caller struct {
+	http *http.Client
+	rpc  *connect.Client
+}
+
+// newCaller needs no proxy settings of its own: those of the environment apply, as they do
+// for other programs on the host. TLS goes through to the collector in any case.
+func newCaller(baseURL string, conf *tls.Config) *caller {
+	c := &http.Client{
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			TLSClientConfig:       conf,
+			ForceAttemptHTTP2:     true,
+			TLSHandshakeTimeout:   15 * time.Second,
+			ResponseHeaderTimeout: callTimeout,
+			IdleConnTimeout:       90 * time.Second,
+			MaxIdleConnsPerHost:   2,
+		},
+		// No route of the contract redirects; whoever does is not the collector.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &caller{http: c, rpc: connect.NewClient(connecthttp.NewTransport(c, baseURL,
+		connecthttp.WithSendGzip(), connecthttp.WithCompressMinBytes(1024), connecthttp.WithReadMaxBytes(maxAnswer)))}
+}
+
+func (c *caller) close() { c.http.CloseIdleConnections() }
+
+// call runs one call under a deadline and gives its error a code and, where the collector
+// asked for one, the time to wait.
+func (c *caller) call(ctx context.Context, timeout time.Duration, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	ctx, info := connect.NewClientContext(ctx)
+	err := fn(ctx)
+	if err == nil {
+		return nil
+	}
+	err = FromConnect(err)
+	wait := parseRetryAfter(info.ResponseHeader().Get("Retry-After"), info.ResponseHeader().Get("Date"))
+	status := 0
+	if h, ok := info.TransportInfo.(*connecthttp.ClientInfo); ok {
+		status = h.ResponseStatus()
+	}
+	switch {
+	case wait > 0:
+		return &retryError{err: &inventory.Error{Code: inventory.CodeUnavailable, Message: "the collector is busy", Err: err}, after: wait}
+	case status == http.StatusRequestEntityTooLarge:
+		return &inventory.Error{Code: inventory.CodeTooLarge, Message: "the collector refused the size", Err: err}
+	}
+	return err
+}
+
+// retryError is an error with the time after which the collector wants to hear again.
+type retryError struct {
+	err   error
+	after time.Duration
+}
+
+func (e *retryError) Error() string { return e.err.Error() }
+func (e *retryError) Unwrap() error { return e.err }
+
+// RetryAfter is how long the collector asked to wait, 0 when it did not.
+func RetryAfter(err error) time.Duration {
+	var r *retryError
+	if errors.As(err, &r) {
+		return r.after
+	}
+	return 0
+}
+
+// parseRetryAfter reads the header (RFC 9110 §10.2.3): seconds or a date, which is compared
+// with the answer's own Date because our clock may be wrong.
+func parseRetryAfter(value, date string) time.Duration {
+	var wait time.Duration
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if until, err := http.ParseTime(value); err == nil {
+		if now, err := http.ParseTime(date); err == nil {
+			wait = until.Sub(now)
+		}
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}
+
+// Client is an enrolled source's connection to its collector. It is safe for concurrent use.
+type Client struct {
+	dir, version string
+	session      atomic.Pointer[session]
+}
+
+// session is what one certificate gives: it is replaced as a whole by a renewal.
+type session struct {
+	id Identity
+	*caller
+}
+
+// Open loads the identity of a state folder. It does not connect. Version is the program's,
+// for the administrator to see.
+func Open(stateDir, version string) (*Client, error) {
+	c := &Client{dir: stateDir, version: version}
+	return c, c.load()
+}
+
+func (c *Client) load() error {
+	id, err := LoadIdentity(c.dir)
+	if err != nil {
+		return err
+	}
+	if err := checkPrivate(c.dir); err != nil {
+		return err
+	}
+	base, err := collectorURL(id.Collector)
+	if err != nil {
+		return err
+	}
+	pair, err := loadKeyPair(c.dir)
+	if err != nil {
+		return err
+	}
+	roots, err := readPool(filepath.Join(c.dir, caFile))
+	if err != nil {
+		return err
+	}
+	old := c.session.Swap(&session{id: id, caller: newCaller(base.String(), &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		ServerName: base.Hostname(),
+		RootCAs:    roots,
+		// Always offered, also when expired: the collector takes that for a renewal.
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil },
+	})})
+	if old != nil {
+		old.close()
+	}
+	return nil
+}
+
+// Identity is who the client is.
+func (c *Client) Identity() Identity { return c.session.Load().id }
+
+// Close ends idle connections.
+func (c *Client) Close() { c.session.Load().close() }
+
+// Report delivers observations in order and returns once they are durable at the collector.
+// Most callers want an [Outbox], which repeats what fails and leaves out what is known.
+func (c *Client) Report(ctx context.Context, r Report) (Receipt, error) {
+	req := &musterv1.ReportRequest{
+		Observations:  make([]*musterv1.Observation, len(r.Observations)),
+		Version:       c.version,
+		Nonce:         r.Nonce,
+		PreviousNonce: r.PreviousNonce,
+	}
+	for i, o := range r.Observations {
+		req.Observations[i] = ToProto(o)
+	}
+	var res *musterv1.ReportResponse
+	s := c.session.Load()
+	err := s.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+		res, err = musterv1connect.NewIngestServiceClient(s.rpc).Report(ctx, req)
+		return err
+	})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("report to %s: %w", s.id.Collector, err)
+	}
+	receipt, err := receiptFromProto(r.Observations, res)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("report to %s: %w", s.id.Collector, err)
+	}
+	return receipt, nil
+}
+
+// Job is a sweep that the collector asks a scanner for.
+type Job struct {
+	ID      string
+	Site    string
+	Targets []string
+	Exclude []string
+	Rate    int // packets a second, 0 for the scanner's default
+}
+
+// FetchJob waits up to 50 s for the next job; without one the result is nil.
+func (c *Client) FetchJob(ctx context.Context, wait time.Duration) (*Job, error) {
+	wait = min(max(wait, 0), callTimeout-10*time.Second)
+	var res *musterv1.FetchJobResponse
+	s := c.session.Load()
+	err := s.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+		res, err = musterv1connect.NewScanJobServiceClient(s.rpc).FetchJob(ctx, &musterv1.FetchJobRequest{Wait: durationpb.New(wait)})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fetch job: %w", err)
+	}
+	j := res.GetJob()
+	if j == nil {
+		return nil, nil
+	}
+	return &Job{ID: j.GetId(), Site: j.GetSite(), Targets: j.GetTargets(), Exclude: j.GetExclude(), Rate: int(j.GetRate())}, nil
+}
+
+// JobUpdate is a scanner's word on a job: State is running, done or failed.
+type JobUpdate struct {
+	ID, State, Message     string
+	Probed, Planned, Found int64
+}
+
+// UpdateJob tells the collector about a job; cancel says that the scanner is to stop it.
+func (c *Client) UpdateJob(ctx context.Context, u JobUpdate) (cancel bool, err error) {
+	var res *musterv1.UpdateJobResponse
+	s := c.session.Load()
+	err = s.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+		res, err = musterv1connect.NewScanJobServiceClient(s.rpc).UpdateJob(ctx, &musterv1.UpdateJobRequest{
+			Id: u.ID, State: u.State, Message: u.Message, Probed: u.Probed, Planned: u.Planned, Found: u.Found,
+		})
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("update job %s: %w", u.ID, err)
+	}
+	return res.GetCancel(), nil
+}

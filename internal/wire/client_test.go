@@ -1,0 +1,195 @@
+package wire_test
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
+	"github.com/muster-itam/muster/internal/wire/wiretest"
+	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
+)
+
+func one() wire.Report {
+	return wire.Report{Observations: []inventory.Observation{{Epoch: 1, Seq: 1, Sections: []inventory.Section{
+		{Name: inventory.SectionOS, Status: inventory.StatusOK, Body: &inventory.OS{Name: "Debian"}},
+	}}}}
+}
+
+func TestReport(t *testing.T) {
+	c := wiretest.New(t)
+	receipt, err := open(t, c.Enrolled(t)).Report(t.Context(), one())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(receipt.Acks) != 1 || receipt.Acks[0].Outcome != wire.OutcomeAccepted || receipt.ServerTime.IsZero() {
+		t.Errorf("receipt %+v", receipt)
+	}
+	if got := c.Section("", inventory.SectionOS).Body; got.(*inventory.OS).Name != "Debian" {
+		t.Errorf("collector has %+v", got)
+	}
+	if c.Requests[0].GetVersion() != "test" {
+		t.Errorf("version %q", c.Requests[0].GetVersion())
+	}
+}
+
+func TestReportIsCompressed(t *testing.T) {
+	c := wiretest.New(t)
+	client := open(t, c.Enrolled(t))
+	var encoding string
+	c.Wrap = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			encoding = r.Header.Get("Content-Encoding")
+			next.ServeHTTP(w, r)
+		})
+	}
+	r := one()
+	r.Observations[0].Sections[0].Body = &inventory.OS{Name: strings.Repeat("x", 2000)}
+	if _, err := client.Report(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if encoding != "gzip" {
+		t.Errorf("sent as %q", encoding)
+	}
+}
+
+// Whatever answers, only the collector's own word on exactly what was sent is an acknowledgement.
+func TestWhatIsNoAcknowledgement(t *testing.T) {
+	status := func(code int, headers ...string) func(http.Handler) http.Handler {
+		return func(http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if _, err := io.Copy(io.Discard, r.Body); err != nil {
+					t.Error(err)
+				}
+				for i := 0; i < len(headers); i += 2 {
+					w.Header().Set(headers[i], headers[i+1])
+				}
+				w.WriteHeader(code)
+				_, _ = io.WriteString(w, "<html>Welcome to Airport WiFi</html>")
+			})
+		}
+	}
+	answer := func(change func(*musterv1.ReportResponse)) func(*musterv1.ReportRequest, *musterv1.ReportResponse) (*musterv1.ReportResponse, error) {
+		return func(_ *musterv1.ReportRequest, res *musterv1.ReportResponse) (*musterv1.ReportResponse, error) {
+			change(res)
+			return res, nil
+		}
+	}
+	tests := []struct {
+		name  string
+		wrap  func(http.Handler) http.Handler
+		alter func(*musterv1.ReportRequest, *musterv1.ReportResponse) (*musterv1.ReportResponse, error)
+		code  inventory.Code
+		after time.Duration
+	}{
+		{name: "captive portal", wrap: status(200, "Content-Type", "text/html"), code: inventory.CodeInternal},
+		{name: "portal that imitates the type", wrap: status(200, "Content-Type", "application/proto"), code: inventory.CodeInvalid},
+		{name: "redirect", wrap: status(302, "Location", "/login"), code: inventory.CodeInternal},
+		{name: "busy", wrap: status(503, "Retry-After", "90"), code: inventory.CodeUnavailable, after: 90 * time.Second},
+		{name: "throttled until", wrap: status(429, "Retry-After", "Mon, 02 Jan 2006 15:05:05 GMT", "Date", "Mon, 02 Jan 2006 15:04:05 GMT"), code: inventory.CodeUnavailable, after: time.Minute},
+		{name: "busy for a year", wrap: status(503, "Retry-After", "31536000"), code: inventory.CodeUnavailable, after: 24 * time.Hour},
+		{name: "busy without a time", wrap: status(503), code: inventory.CodeUnavailable},
+		{name: "too large", wrap: status(413), code: inventory.CodeTooLarge},
+		{name: "who are you", wrap: status(401), code: inventory.CodeUnauthenticated},
+		{name: "not you", wrap: status(403), code: inventory.CodeForbidden},
+		{name: "no acknowledgement", alter: answer(func(r *musterv1.ReportResponse) { r.Acknowledgements = nil }), code: inventory.CodeInternal},
+		{name: "another's acknowledgement", alter: answer(func(r *musterv1.ReportResponse) { r.Acknowledgements[0].Seq++ }), code: inventory.CodeInternal},
+		{name: "no outcome", alter: answer(func(r *musterv1.ReportResponse) { r.Acknowledgements[0].Outcome = 0 }), code: inventory.CodeInternal},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := wiretest.New(t)
+			client := open(t, c.Enrolled(t))
+			c.Wrap, c.Answer = tt.wrap, tt.alter
+			_, err := client.Report(t.Context(), one())
+			if err == nil {
+				t.Fatal("taken for an acknowledgement")
+			}
+			if got := inventory.CodeOf(err); got != tt.code {
+				t.Errorf("%v: code %s, want %s", err, got, tt.code)
+			}
+			if got := wire.RetryAfter(err); got != tt.after {
+				t.Errorf("%v: retry after %v, want %v", err, got, tt.after)
+			}
+		})
+	}
+}
+
+func TestOutcomeOfANewerCollector(t *testing.T) {
+	c := wiretest.New(t)
+	c.Answer = func(_ *musterv1.ReportRequest, res *musterv1.ReportResponse) (*musterv1.ReportResponse, error) {
+		res.Acknowledgements[0].Outcome = 77
+		return res, nil
+	}
+	receipt, err := open(t, c.Enrolled(t)).Report(t.Context(), one())
+	if err != nil || receipt.Acks[0].Outcome != wire.OutcomeQuarantined {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+}
+
+func TestAnswerWithoutEnd(t *testing.T) {
+	c := wiretest.New(t)
+	client := open(t, c.Enrolled(t))
+	c.Wrap = func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/proto")
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			chunk := make([]byte, 1<<20)
+			for range 64 {
+				if _, err := z.Write(chunk); err != nil {
+					return
+				}
+			}
+		})
+	}
+	if _, err := client.Report(t.Context(), one()); err == nil {
+		t.Fatal("accepted")
+	}
+}
+
+func TestServerOfAnotherAuthority(t *testing.T) {
+	c, other := wiretest.New(t), wiretest.New(t)
+	dir, otherDir := c.Enrolled(t), other.Enrolled(t)
+	// Same host and key material, but the other authority's certificates are trusted.
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(readFile(t, filepath.Join(otherDir, "ca.pem"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := open(t, dir).Report(t.Context(), one())
+	if err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("got %v", err)
+	}
+	if c.Reports != 0 {
+		t.Error("the report went out")
+	}
+}
+
+func TestNotEnrolled(t *testing.T) {
+	_, err := wire.Open(t.TempDir(), "test")
+	var domain *inventory.Error
+	if !errors.As(err, &domain) || domain.Code != inventory.CodeNotFound {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAdminClientRefuses(t *testing.T) {
+	for name, call := range map[string]func() error{
+		"plain http": func() error { _, err := wire.AdminClient("http://collector:1", "secret", ""); return err },
+		"no token":   func() error { _, err := wire.AdminClient("https://collector:1", "", ""); return err },
+		"no file": func() error {
+			_, err := wire.AdminClient("https://collector:1", "secret", filepath.Join(t.TempDir(), "none"))
+			return err
+		},
+	} {
+		if err := call(); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

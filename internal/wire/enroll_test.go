@@ -1,0 +1,284 @@
+package wire_test
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
+	"github.com/muster-itam/muster/internal/wire/wiretest"
+)
+
+func enrollConfig(t *testing.T, c *wiretest.Collector) wire.EnrollConfig {
+	t.Helper()
+	return wire.EnrollConfig{
+		StateDir: filepath.Join(t.TempDir(), "state"), Collector: c.URL + "/", Token: c.Token(),
+		Kind: inventory.KindAgent, Hostname: "web1", Version: "1.2.3",
+	}
+}
+
+func TestEnroll(t *testing.T) {
+	c := wiretest.New(t)
+	cfg := enrollConfig(t, c)
+	id, err := wire.Enroll(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.ID != "4b1d" || id.Site != "hq" || id.Kind != inventory.KindAgent || id.Collector != c.URL {
+		t.Errorf("identity %+v", id)
+	}
+	if loaded, err := wire.LoadIdentity(cfg.StateDir); err != nil || loaded != id {
+		t.Errorf("loaded %+v, %v, want %+v", loaded, err, id)
+	}
+	if h := c.Hellos[0]; h.GetHostname() != "web1" || h.GetVersion() != "1.2.3" || h.GetKind() != "agent" {
+		t.Errorf("asked as %v", h)
+	}
+	wantPerm := map[string]fs.FileMode{".": 0o700, "key.pem": 0o600, "cert.pem": 0o644, "ca.pem": 0o644, "identity.json": 0o644}
+	for name, perm := range wantPerm {
+		info, err := os.Stat(filepath.Join(cfg.StateDir, name))
+		if err != nil || info.Mode().Perm() != perm {
+			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, perm)
+		}
+	}
+	entries, err := os.ReadDir(cfg.StateDir)
+	if err != nil || len(entries) != 4 {
+		t.Errorf("folder has %v, %v", entries, err)
+	}
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(cfg.StateDir, e.Name()))
+		if err != nil || strings.Contains(string(text), "sesame") {
+			t.Errorf("%s holds the token (%v)", e.Name(), err)
+		}
+	}
+}
+
+func TestEnrollTwice(t *testing.T) {
+	c := wiretest.New(t)
+	cfg := enrollConfig(t, c)
+	if _, err := wire.Enroll(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	key := readKey(t, cfg.StateDir)
+	if _, err := wire.Enroll(t.Context(), cfg); inventory.CodeOf(err) != inventory.CodeConflict {
+		t.Errorf("second enrolment: %v, want a conflict", err)
+	}
+	if readKey(t, cfg.StateDir) != key || len(c.Hellos) != 1 {
+		t.Error("a refused enrolment changed something")
+	}
+	cfg.Force = true
+	if _, err := wire.Enroll(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if readKey(t, cfg.StateDir) == key {
+		t.Error("forced enrolment kept the key")
+	}
+	if err := os.WriteFile(filepath.Join(cfg.StateDir, "identity.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Force = false
+	if _, err := wire.Enroll(t.Context(), cfg); inventory.CodeOf(err) != inventory.CodeConflict || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("enrolment over a damaged identity: %v", err)
+	}
+}
+
+func readKey(t *testing.T, dir string) string {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(dir, "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(key)
+}
+
+func TestEnrollRefuses(t *testing.T) {
+	c, other := wiretest.New(t), wiretest.New(t)
+	tests := []struct {
+		name   string
+		change func(*wire.EnrollConfig)
+		code   inventory.Code
+		want   string
+	}{
+		{"a token the collector does not know", func(c *wire.EnrollConfig) {
+			c.Token = inventory.Secret(strings.Replace(c.Token.Reveal(), "sesame", "simsim", 1))
+		}, inventory.CodeUnauthenticated, "token not accepted"},
+		{"another authority", func(c *wire.EnrollConfig) { c.Token = other.Token() }, inventory.CodeUnavailable, "does not belong to the authority"},
+		{"another server name", func(c *wire.EnrollConfig) {
+			c.Collector = strings.Replace(c.Collector, "127.0.0.1", "localhost", 1)
+		}, inventory.CodeUnavailable, "match localhost"},
+		{"no TLS", func(c *wire.EnrollConfig) { c.Collector = strings.Replace(c.Collector, "https", "http", 1) }, inventory.CodeInvalid, "https://HOST:PORT"},
+		{"an address with a path", func(c *wire.EnrollConfig) { c.Collector += "x/y" }, inventory.CodeInvalid, "https://HOST:PORT"},
+		{"half a token", func(c *wire.EnrollConfig) { c.Token = c.Token[:len(c.Token)-1] }, inventory.CodeInvalid, "cut off"},
+		{"a longer token", func(c *wire.EnrollConfig) { c.Token += "0" }, inventory.CodeInvalid, "cut off"},
+		{"no token", func(c *wire.EnrollConfig) { c.Token = "" }, inventory.CodeInvalid, "mst_"},
+		{"something else", func(c *wire.EnrollConfig) { c.Token = "hunter2_x" }, inventory.CodeInvalid, "mst_"},
+		{"a kind that does not enrol", func(c *wire.EnrollConfig) { c.Kind = inventory.KindAWS }, inventory.CodeInvalid, "kind"},
+		{"no folder", func(c *wire.EnrollConfig) { c.StateDir = "" }, inventory.CodeInvalid, "folder"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := enrollConfig(t, c)
+			tt.change(&cfg)
+			_, err := wire.Enroll(t.Context(), cfg)
+			if inventory.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v (%s), want %s with %q", err, inventory.CodeOf(err), tt.code, tt.want)
+			}
+			if cfg.Token != "" && strings.Contains(err.Error(), cfg.Token.Reveal()) {
+				t.Errorf("the error tells the token: %v", err)
+			}
+			if _, err := wire.LoadIdentity(cfg.StateDir); err == nil {
+				t.Error("the folder counts as enrolled")
+			}
+		})
+	}
+}
+
+func TestStateFolderOpenToOthers(t *testing.T) {
+	c := wiretest.New(t)
+	dir := c.Enrolled(t)
+	if err := os.Chmod(dir, 0o750); err != nil { //nolint:gosec // the fault under test
+		t.Fatal(err)
+	}
+	if _, err := wire.Open(dir, "test"); inventory.CodeOf(err) != inventory.CodeForbidden {
+		t.Errorf("open: %v, want forbidden", err)
+	}
+}
+
+func TestRenew(t *testing.T) {
+	c := wiretest.New(t)
+	dir := c.Enrolled(t)
+	client := open(t, dir)
+	before, key := client.Identity(), readKey(t, dir)
+	c.Life = 60 * 24 * time.Hour
+	if err := client.Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !client.Identity().NotAfter.After(before.NotAfter) || readKey(t, dir) == key {
+		t.Error("certificate or key are the old ones")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "key.next.pem")); err == nil {
+		t.Error("the next key was left behind")
+	}
+	for _, cl := range []*wire.Client{client, open(t, dir)} {
+		if _, err := cl.Report(t.Context(), wire.Report{}); err != nil {
+			t.Errorf("report with the new certificate: %v", err)
+		}
+	}
+	if at := client.Identity().RenewAt(); !at.Before(client.Identity().NotAfter) || !at.After(client.Identity().NotBefore) {
+		t.Errorf("renew at %v", at)
+	}
+}
+
+func TestRenewWithAnExpiredCertificate(t *testing.T) {
+	c := wiretest.New(t)
+	c.Life = -time.Hour
+	client := open(t, c.Enrolled(t))
+	if _, err := client.Report(t.Context(), wire.Report{}); inventory.CodeOf(err) != inventory.CodeUnauthenticated {
+		t.Fatalf("report with an expired certificate: %v", err)
+	}
+	c.Life = time.Hour
+	if err := client.Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Report(t.Context(), wire.Report{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The moments at which a renewal can be cut off: next key written, certificate written.
+func TestRenewCutOff(t *testing.T) {
+	c := wiretest.New(t)
+	dir := c.Enrolled(t)
+	old := map[string][]byte{}
+	for _, name := range []string{"key.pem", "cert.pem"} {
+		old[name] = []byte(readFile(t, filepath.Join(dir, name)))
+	}
+	if err := open(t, dir).Renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	newKey := []byte(readKey(t, dir))
+	write := func(name string, data []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("key.pem", old["key.pem"])
+	write("key.next.pem", newKey)
+	if _, err := open(t, dir).Report(t.Context(), wire.Report{}); err != nil {
+		t.Errorf("certificate written, key not yet in place: %v", err)
+	}
+	if readKey(t, dir) != string(newKey) {
+		t.Error("the renewal was not finished")
+	}
+	write("key.next.pem", newKey)
+	write("key.pem", old["key.pem"])
+	write("cert.pem", old["cert.pem"])
+	if _, err := open(t, dir).Report(t.Context(), wire.Report{}); err != nil {
+		t.Errorf("next key written, no certificate yet: %v", err)
+	}
+	write("key.pem", []byte("damaged"))
+	if err := os.Remove(filepath.Join(dir, "key.next.pem")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wire.Open(dir, "test"); err == nil {
+		t.Error("opened without a key")
+	}
+}
+
+func TestRenewRefused(t *testing.T) {
+	c := wiretest.New(t)
+	dir := c.Enrolled(t)
+	client := open(t, dir)
+	key := readKey(t, dir)
+	c.Lock()
+	c.Wrap = func(http.Handler) http.Handler { return http.NotFoundHandler() }
+	c.Unlock()
+	if err := client.Renew(t.Context()); err == nil {
+		t.Fatal("renewed")
+	}
+	c.Lock()
+	c.Wrap = nil
+	c.Unlock()
+	if readKey(t, dir) != key {
+		t.Error("a failed renewal changed the key")
+	}
+	if _, err := open(t, dir).Report(t.Context(), wire.Report{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func open(t *testing.T, dir string) *wire.Client {
+	t.Helper()
+	client, err := wire.Open(dir, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestAuthoritiesFileIsPEM(t *testing.T) {
+	c := wiretest.New(t)
+	block, rest := pem.Decode([]byte(readFile(t, filepath.Join(c.Enrolled(t), "ca.pem"))))
+	if block == nil || len(rest) != 0 {
+		t.Fatal("not one PEM block")
+	}
+	if cert, err := x509.ParseCertificate(block.Bytes); err != nil || !cert.IsCA {
+		t.Errorf("%v, %v", cert, err)
+	}
+}

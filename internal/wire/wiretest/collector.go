@@ -1,0 +1,306 @@
+// Package wiretest is a collector for tests: a real TLS server with an authority of its own
+// that enrols, renews and takes reports the way the contract asks for, and that can be made
+// to misbehave. It keeps everything in memory. Tests of internal/wire, agent and scanner use
+// it; nothing else does.
+package wiretest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
+	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
+	"github.com/muster-itam/muster/proto/muster/v1/musterv1connect"
+)
+
+// Collector is the server. Set its fields before the first call, or under Lock.
+type Collector struct {
+	sync.Mutex
+	URL string
+	// Life is that of the certificates it issues.
+	Life time.Duration
+	// Wrap, where set, stands before every route.
+	Wrap func(next http.Handler) http.Handler
+	// Answer, where set, may change or replace the answer to a report.
+	Answer func(req *musterv1.ReportRequest, res *musterv1.ReportResponse) (*musterv1.ReportResponse, error)
+	// Requests are the reports that were answered, Hellos the enrolments.
+	Requests []*musterv1.ReportRequest
+	Hellos   []*musterv1.EnrollRequest
+	// Renewals counts renewed certificates, Reports all contacts with a report.
+	Renewals, Reports int
+
+	ca       *x509.Certificate
+	caKey    *ecdsa.PrivateKey
+	server   *httptest.Server
+	sections map[string]map[inventory.SectionName]inventory.Section // by native key
+	seen     map[[2]int64]bool
+	newest   [2]int64
+}
+
+// New starts a collector that ends with the test.
+func New(t testing.TB) *Collector {
+	t.Helper()
+	c := &Collector{Life: 30 * 24 * time.Hour}
+	c.Forget()
+	c.caKey = newKey(t)
+	c.ca = c.issue(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(48 * time.Hour),
+	}, &c.caKey.PublicKey)
+	key := newKey(t)
+	leaf := c.issue(t, &x509.Certificate{
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		NotAfter: time.Now().Add(time.Hour),
+	}, &key.PublicKey)
+
+	rpc := connect.NewServer()
+	musterv1connect.RegisterEnrolmentServiceHandler(rpc, c)
+	musterv1connect.RegisterIngestServiceHandler(rpc, c)
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, rpc, connecthttp.WithReadMaxBytes(32<<20))
+	c.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Lock()
+		wrap := c.Wrap
+		c.Unlock()
+		var h http.Handler = mux
+		if wrap != nil {
+			h = wrap(mux)
+		}
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, r.TLS.PeerCertificates)))
+	}))
+	c.server.TLS = &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		ClientAuth:   tls.RequestClientCert,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw, c.ca.Raw}, PrivateKey: key}},
+	}
+	c.server.EnableHTTP2 = true
+	c.server.StartTLS()
+	t.Cleanup(c.server.Close)
+	c.URL = c.server.URL
+	return c
+}
+
+type peerKey struct{}
+
+// Fingerprint is the authority's, as tokens carry it.
+func (c *Collector) Fingerprint() string {
+	sum := sha256.Sum256(c.ca.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// Token is one that the collector accepts any number of times.
+func (c *Collector) Token() inventory.Secret {
+	return inventory.Secret("mst_t1_open_sesame_" + c.Fingerprint())
+}
+
+// Enrolled makes an enrolled state folder for an agent.
+func (c *Collector) Enrolled(t testing.TB) (stateDir string) {
+	t.Helper()
+	dir := t.TempDir() + "/state"
+	if _, err := wire.Enroll(t.Context(), wire.EnrollConfig{
+		StateDir: dir, Collector: c.URL, Token: c.Token(), Kind: inventory.KindAgent, Hostname: "host", Version: "test",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Forget loses everything that was reported, as a collector restored from nothing would.
+func (c *Collector) Forget() {
+	c.Lock()
+	defer c.Unlock()
+	c.sections = map[string]map[inventory.SectionName]inventory.Section{}
+	c.seen = map[[2]int64]bool{}
+	c.newest = [2]int64{}
+}
+
+// Section is what the collector has of a section.
+func (c *Collector) Section(nativeKey string, name inventory.SectionName) inventory.Section {
+	c.Lock()
+	defer c.Unlock()
+	return c.sections[nativeKey][name]
+}
+
+// Enroll implements the service.
+func (c *Collector) Enroll(_ context.Context, req *musterv1.EnrollRequest) (*musterv1.EnrollResponse, error) {
+	c.Lock()
+	defer c.Unlock()
+	c.Hellos = append(c.Hellos, req)
+	if req.GetToken() != c.Token().Reveal() {
+		return nil, wire.ConnectError(inventory.Errorf(inventory.CodeUnauthenticated, "token not accepted"))
+	}
+	return c.certify(req.GetCsr())
+}
+
+// Renew implements the service.
+func (c *Collector) Renew(ctx context.Context, req *musterv1.RenewRequest) (*musterv1.EnrollResponse, error) {
+	if err := c.authenticate(ctx, true); err != nil {
+		return nil, err
+	}
+	c.Lock()
+	defer c.Unlock()
+	c.Renewals++
+	return c.certify(req.GetCsr())
+}
+
+// Report implements the service.
+func (c *Collector) Report(ctx context.Context, req *musterv1.ReportRequest) (*musterv1.ReportResponse, error) {
+	c.Lock()
+	defer c.Unlock()
+	c.Reports++
+	if err := c.authenticate(ctx, false); err != nil {
+		return nil, err
+	}
+	res := &musterv1.ReportResponse{ServerTime: timestamppb.Now()}
+	for _, p := range req.GetObservations() {
+		o, err := wire.FromProto(p)
+		if err == nil {
+			err = o.Validate()
+		}
+		if err != nil {
+			return nil, wire.ConnectError(err)
+		}
+		res.Acknowledgements = append(res.Acknowledgements, c.take(o))
+	}
+	if c.Answer != nil {
+		var err error
+		if res, err = c.Answer(req, res); err != nil {
+			return nil, err
+		}
+	}
+	c.Requests = append(c.Requests, req)
+	return res, nil
+}
+
+func (c *Collector) take(o inventory.Observation) *musterv1.Acknowledgement {
+	ack := &musterv1.Acknowledgement{Epoch: o.Epoch, Seq: o.Seq, Outcome: musterv1.Outcome_OUTCOME_ACCEPTED}
+	at := [2]int64{o.Epoch, o.Seq}
+	switch {
+	case c.seen[at]:
+		ack.Outcome = musterv1.Outcome_OUTCOME_DUPLICATE
+		return ack
+	case o.Epoch < c.newest[0] || (o.Epoch == c.newest[0] && o.Seq < c.newest[1]):
+		ack.Outcome = musterv1.Outcome_OUTCOME_STALE
+		return ack
+	}
+	c.seen[at], c.newest = true, at
+	have := c.sections[o.NativeKey]
+	if have == nil {
+		have = map[inventory.SectionName]inventory.Section{}
+		c.sections[o.NativeKey] = have
+	}
+	for _, s := range o.Sections {
+		switch {
+		case s.Body != nil:
+			have[s.Name] = s
+		case len(s.Hash) > 0 && string(have[s.Name].Hash) != string(s.Hash):
+			ack.NeededSections = append(ack.NeededSections, string(s.Name))
+		}
+	}
+	return ack
+}
+
+// authenticate wants a certificate of this authority, for a renewal also an expired one.
+func (c *Collector) authenticate(ctx context.Context, expired bool) error {
+	refused := wire.ConnectError(inventory.Errorf(inventory.CodeUnauthenticated, "no valid certificate"))
+	peers, ok := ctx.Value(peerKey{}).([]*x509.Certificate)
+	if !ok || len(peers) == 0 {
+		return refused
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(c.ca)
+	opts := x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	if expired {
+		opts.CurrentTime = earlier(time.Now(), peers[0].NotAfter)
+	}
+	if _, err := peers[0].Verify(opts); err != nil {
+		return refused
+	}
+	return nil
+}
+
+func (c *Collector) certify(der []byte) (*musterv1.EnrollResponse, error) {
+	csr, err := x509.ParseCertificateRequest(der)
+	if err == nil {
+		err = csr.CheckSignature()
+	}
+	if err != nil {
+		return nil, wire.ConnectError(inventory.Errorf(inventory.CodeInvalid, "csr: %w", err))
+	}
+	name := &url.URL{Scheme: "muster", Host: "hq", Path: "/agent/4b1d"}
+	cert, err := c.sign(&x509.Certificate{
+		URIs: []*url.URL{name}, NotAfter: time.Now().Add(c.Life),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, csr.PublicKey)
+	if err != nil {
+		return nil, wire.ConnectError(err)
+	}
+	return &musterv1.EnrollResponse{
+		Id: "4b1d", Site: "hq", Certificate: cert.Raw, Authorities: [][]byte{c.ca.Raw}, NotAfter: timestamppb.New(cert.NotAfter),
+	}, nil
+}
+
+func (c *Collector) issue(t testing.TB, template *x509.Certificate, public any) *x509.Certificate {
+	t.Helper()
+	cert, err := c.sign(template, public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func (c *Collector) sign(template *x509.Certificate, public any) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		return nil, err
+	}
+	template.SerialNumber = serial
+	if template.NotBefore.IsZero() {
+		template.NotBefore = earlier(time.Now(), template.NotAfter).Add(-time.Hour)
+	}
+	parent := c.ca
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, c.caKey)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
