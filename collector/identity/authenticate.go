@@ -261,7 +261,7 @@ func (a *Authenticator) SignIn(r *http.Request, token inventory.Secret) (*http.C
 	if err != nil {
 		return nil, err
 	}
-	if err := a.persons.AddAccess(r.Context(), x); err != nil {
+	if err := a.persons.AddAccess(r.Context(), x, caller.String()); err != nil {
 		return nil, fmt.Errorf("keep session: %w", err)
 	}
 	return &http.Cookie{
@@ -274,7 +274,7 @@ func (a *Authenticator) SignIn(r *http.Request, token inventory.Secret) (*http.C
 // caller who came with a token keeps it.
 func (a *Authenticator) SignOut(ctx context.Context) (*http.Cookie, error) {
 	if c := CallerOf(ctx); strings.HasPrefix(c.Access, cookiePrefix) {
-		if err := a.persons.RevokeAccess(ctx, c.Access, a.now()); err != nil {
+		if err := a.persons.RevokeAccess(ctx, c.Access, c.String(), a.now()); err != nil {
 			return nil, fmt.Errorf("end session: %w", err)
 		}
 	}

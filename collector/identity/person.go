@@ -63,8 +63,8 @@ type PersonStore interface {
 	// Access finds a token or session that was not deleted, and for a session one whose
 	// token still stands; CodeNotFound otherwise.
 	Access(ctx context.Context, id string) (Access, error)
-	AddAccess(ctx context.Context, x Access) error
-	RevokeAccess(ctx context.Context, id string, at time.Time) error
+	AddAccess(ctx context.Context, x Access, by string) error
+	RevokeAccess(ctx context.Context, id, by string, at time.Time) error
 }
 
 // SessionLife is how long a web session lasts.

@@ -85,3 +85,16 @@ func (m *Metrics) ServeMetrics(ctx context.Context, l net.Listener, log *slog.Lo
 	}
 	return nil
 }
+
+// Ingest adds the figures of collector/ingest: observations by outcome, and how many wait.
+func (m *Metrics) Ingest(counts func() map[string]int64, queued func() int) {
+	for outcome := range counts() {
+		m.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "muster_observations_total", Help: "Observations by what became of them.",
+			ConstLabels: prometheus.Labels{"outcome": outcome},
+		}, func() float64 { return float64(counts()[outcome]) }))
+	}
+	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "muster_observations_queued", Help: "Observations that wait to be committed.",
+	}, func() float64 { return float64(queued()) }))
+}

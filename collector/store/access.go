@@ -45,16 +45,16 @@ func (s *Store) People(ctx context.Context) ([]identity.Access, error) {
 }
 
 // AddAccess keeps a person's token or session, and drops sessions that are over.
-func (s *Store) AddAccess(ctx context.Context, x identity.Access) error {
+func (s *Store) AddAccess(ctx context.Context, x identity.Access, by string) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		if err := tx.exec(ctx, `delete from access where token <> '' and expires_at < $1`, millis(x.CreatedAt)); err != nil {
 			return err
 		}
-		return tx.addAccess(ctx, x)
+		return tx.addAccess(ctx, x, by)
 	})
 }
 
-func (t *Tx) addAccess(ctx context.Context, x identity.Access) error {
+func (t *Tx) addAccess(ctx context.Context, x identity.Access, by string) error {
 	if err := t.exec(ctx, `insert into access (`+accessColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		x.ID, x.Hash, x.Person, int(x.Role), x.Token, millis(x.CreatedAt), since(x.ExpiresAt), since(x.RevokedAt)); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (t *Tx) addAccess(ctx context.Context, x identity.Access) error {
 	if x.Token != "" {
 		action = "signed in"
 	}
-	return t.Audit(ctx, x.CreatedAt, "person:"+x.Person, action, "access:"+x.ID, "role "+x.Role.String())
+	return t.Audit(ctx, x.CreatedAt, by, action, "access:"+x.ID, "person:"+x.Person+" "+x.Role.String())
 }
 
 // AddFirstAccess keeps x when there is no person's token at all, and says whether it did.
@@ -74,13 +74,13 @@ func (s *Store) AddFirstAccess(ctx context.Context, x identity.Access) (added bo
 			return err
 		}
 		added = true
-		return tx.addAccess(ctx, x)
+		return tx.addAccess(ctx, x, "collector")
 	})
 	return added && err == nil, err
 }
 
 // RevokeAccess ends a person's token, with its sessions, or one session.
-func (s *Store) RevokeAccess(ctx context.Context, id string, at time.Time) error {
+func (s *Store) RevokeAccess(ctx context.Context, id, by string, at time.Time) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		n, err := tx.changed(ctx, `update access set revoked_at = $2 where id = $1 and revoked_at = 0`, id, millis(at))
 		if err != nil {
@@ -89,6 +89,6 @@ func (s *Store) RevokeAccess(ctx context.Context, id string, at time.Time) error
 		if n == 0 {
 			return inventory.Errorf(inventory.CodeNotFound, "no token %q that is not revoked", id)
 		}
-		return tx.Audit(ctx, at, "collector", "access revoked", "access:"+id, "")
+		return tx.Audit(ctx, at, by, "access revoked", "access:"+id, "")
 	})
 }

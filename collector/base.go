@@ -1,0 +1,85 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/muster-itam/muster/collector/identity"
+	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// AdminTokenFile is where the first start leaves the administrator's token, in the data directory.
+const AdminTokenFile = "admin.token"
+
+// Base is a collector's data directory and inventory, open: what serve and the
+// administrator's commands share. Several processes may have it open.
+type Base struct {
+	Store     *store.Store
+	Authority *identity.Authority
+	Now       func() time.Time
+}
+
+// Open opens the data directory and inventory, and makes what is missing.
+func Open(ctx context.Context, c Config, now func() time.Time) (*Base, error) {
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	authority, err := identity.OpenAuthority(c.DataDir, now)
+	if err != nil {
+		return nil, err
+	}
+	if file, ok := strings.CutPrefix(c.store(), "sqlite:"); ok {
+		// SQLite makes its files readable for all unless they exist; its side files follow.
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("make inventory file: %w", err)
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("make inventory file: %w", err)
+		}
+	}
+	st, err := store.Open(ctx, c.store())
+	if err != nil {
+		return nil, err
+	}
+	return &Base{Store: st, Authority: authority, Now: now}, nil
+}
+
+// Close closes the inventory.
+func (b *Base) Close() error { return b.Store.Close() }
+
+// firstAdministrator makes the administrator's token at the first start and leaves it in
+// a file: it is shown nowhere else. The file comes first: when the store does not know
+// its token, as after a crash in between, it is taken from there.
+func (b *Base) firstAdministrator(ctx context.Context, dir string) error {
+	people, err := b.Store.People(ctx)
+	if err != nil || len(people) > 0 {
+		return err
+	}
+	path := filepath.Join(dir, AdminTokenFile)
+	text, err := identity.ReadPrivate(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		var secret inventory.Secret
+		if secret, _, err = identity.NewAccess("admin", identity.Administrator, 0, b.Now()); err != nil {
+			return err
+		}
+		text = []byte(secret.Reveal() + "\n")
+		err = identity.WritePrivate(path, text, false)
+	}
+	if err != nil {
+		return fmt.Errorf("administrator token: %w", err)
+	}
+	access, err := identity.AccessOf(inventory.Secret(strings.TrimSpace(string(text))), "admin", identity.Administrator, b.Now())
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	_, err = b.Store.AddFirstAccess(ctx, access)
+	return err
+}
