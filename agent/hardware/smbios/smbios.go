@@ -165,7 +165,7 @@ func (d *decoder) structure(s structure) {
 	i := d.info
 	switch s.data[0] {
 	case 0:
-		i.BIOS = BIOS{Vendor: s.text(4), Version: s.text(5), Date: date(s.text(8))}
+		i.BIOS = BIOS{Vendor: s.text(4), Version: s.text(5), Date: Date(s.text(8))}
 	case 1:
 		if i.System == (System{}) { // the first one counts (7.2)
 			i.System = d.system(s)
@@ -297,8 +297,8 @@ func keep[T any](list []T, v T) []T {
 	return append(list, v)
 }
 
-// date turns the specification's mm/dd/yy or mm/dd/yyyy into YYYY-MM-DD.
-func date(s string) string {
+// Date turns the specification's mm/dd/yy or mm/dd/yyyy into YYYY-MM-DD; what is not a date stays.
+func Date(s string) string {
 	for _, layout := range []string{"01/02/2006", "01/02/06"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.Format(time.DateOnly)

@@ -1,0 +1,20 @@
+// Package hardware reads what the machine is: its identity and identifiers, operating
+// system, processors, memory, disks, file systems, network interfaces, PCI devices and
+// the people who can sign in.
+//
+// It reads files and asks the kernel; it runs no programs and asks no network, not even
+// a cloud's metadata service. Rules and parsers are in files for all systems, so that
+// they are tested on Linux; files with a system's suffix only fetch. The explicit list
+// for a system is in sources_<os>.go. agent runs the sources and joins what they return.
+//
+// What a source cannot see stays empty. What it may not see (because the agent has too
+// few rights) makes its answer partial, with a reason that says what to do.
+package hardware
+
+// Bounds on what is read.
+const (
+	maxSmallFile = 64 << 10 // configuration files: os-release, hosts
+	maxBigFile   = 8 << 20  // /proc/cpuinfo of 4,096 processors, mountinfo, pci.ids
+	maxEntries   = 16384    // in one directory
+	maxList      = 8192     // items of one list
+)
