@@ -225,13 +225,16 @@ func (x *Asset) GetDiskBytes() int64 {
 
 type ListAssetsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The filter language of docs/operate.md: class:server memory>32GiB not os:windows
+	// The filter language of docs/filter.md: class:server memory>32GiB not os:windows
 	Filter string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// At most 10,000; 0 means 1,000.
 	Limit  int32  `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
 	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// The state that was true then; absent for now.
-	AsOf          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// id (when empty), name, class, vendor, model, serial, os, address, site, user, memory,
+	// disk, first_seen or last_seen, with a hyphen before it for the other way round.
+	Sort          string `protobuf:"bytes,5,opt,name=sort,proto3" json:"sort,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -292,6 +295,13 @@ func (x *ListAssetsRequest) GetAsOf() *timestamppb.Timestamp {
 		return x.AsOf
 	}
 	return nil
+}
+
+func (x *ListAssetsRequest) GetSort() string {
+	if x != nil {
+		return x.Sort
+	}
+	return ""
 }
 
 type ListAssetsResponse struct {
@@ -854,21 +864,23 @@ type GetAssetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Asset *Asset                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
 	// The id asked for is a former one of this asset.
-	AliasOf       string               `protobuf:"bytes,2,opt,name=alias_of,json=aliasOf,proto3" json:"alias_of,omitempty"`
-	Attributes    []*Attribute         `protobuf:"bytes,3,rep,name=attributes,proto3" json:"attributes,omitempty"`
-	Records       []*Record            `protobuf:"bytes,4,rep,name=records,proto3" json:"records,omitempty"`
-	Hardware      *Hardware            `protobuf:"bytes,5,opt,name=hardware,proto3" json:"hardware,omitempty"`
-	Os            *OS                  `protobuf:"bytes,6,opt,name=os,proto3" json:"os,omitempty"`
-	Interfaces    []*Interface         `protobuf:"bytes,7,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
-	Disks         []*Disk              `protobuf:"bytes,8,rep,name=disks,proto3" json:"disks,omitempty"`
-	Memory        []*MemoryModule      `protobuf:"bytes,9,rep,name=memory,proto3" json:"memory,omitempty"`
-	Filesystems   []*Filesystem        `protobuf:"bytes,10,rep,name=filesystems,proto3" json:"filesystems,omitempty"`
-	Pci           []*PCIDevice         `protobuf:"bytes,11,rep,name=pci,proto3" json:"pci,omitempty"`
-	Software      []*InstalledSoftware `protobuf:"bytes,12,rep,name=software,proto3" json:"software,omitempty"`
-	Users         []*User              `protobuf:"bytes,13,rep,name=users,proto3" json:"users,omitempty"`
-	Ports         []*Port              `protobuf:"bytes,14,rep,name=ports,proto3" json:"ports,omitempty"`
-	Components    []*Component         `protobuf:"bytes,15,rep,name=components,proto3" json:"components,omitempty"`
-	Links         []*Link              `protobuf:"bytes,16,rep,name=links,proto3" json:"links,omitempty"`
+	AliasOf     string               `protobuf:"bytes,2,opt,name=alias_of,json=aliasOf,proto3" json:"alias_of,omitempty"`
+	Attributes  []*Attribute         `protobuf:"bytes,3,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	Records     []*Record            `protobuf:"bytes,4,rep,name=records,proto3" json:"records,omitempty"`
+	Hardware    *Hardware            `protobuf:"bytes,5,opt,name=hardware,proto3" json:"hardware,omitempty"`
+	Os          *OS                  `protobuf:"bytes,6,opt,name=os,proto3" json:"os,omitempty"`
+	Interfaces  []*Interface         `protobuf:"bytes,7,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
+	Disks       []*Disk              `protobuf:"bytes,8,rep,name=disks,proto3" json:"disks,omitempty"`
+	Memory      []*MemoryModule      `protobuf:"bytes,9,rep,name=memory,proto3" json:"memory,omitempty"`
+	Filesystems []*Filesystem        `protobuf:"bytes,10,rep,name=filesystems,proto3" json:"filesystems,omitempty"`
+	Pci         []*PCIDevice         `protobuf:"bytes,11,rep,name=pci,proto3" json:"pci,omitempty"`
+	Software    []*InstalledSoftware `protobuf:"bytes,12,rep,name=software,proto3" json:"software,omitempty"`
+	Users       []*User              `protobuf:"bytes,13,rep,name=users,proto3" json:"users,omitempty"`
+	Ports       []*Port              `protobuf:"bytes,14,rep,name=ports,proto3" json:"ports,omitempty"`
+	Components  []*Component         `protobuf:"bytes,15,rep,name=components,proto3" json:"components,omitempty"`
+	Links       []*Link              `protobuf:"bytes,16,rep,name=links,proto3" json:"links,omitempty"`
+	// The id of the record that each list or part (hardware, disks ...) is from: the best one that has it.
+	From          map[string]string `protobuf:"bytes,17,rep,name=from,proto3" json:"from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1011,6 +1023,13 @@ func (x *GetAssetResponse) GetComponents() []*Component {
 func (x *GetAssetResponse) GetLinks() []*Link {
 	if x != nil {
 		return x.Links
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetFrom() map[string]string {
+	if x != nil {
+		return x.From
 	}
 	return nil
 }
@@ -2395,12 +2414,13 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\n" +
 	"machine_id\x18\x13 \x01(\tR\tmachineId\x12\x1d\n" +
 	"\n" +
-	"disk_bytes\x18\x14 \x01(\x03R\tdiskBytes\"\x8a\x01\n" +
+	"disk_bytes\x18\x14 \x01(\x03R\tdiskBytes\"\x9e\x01\n" +
 	"\x11ListAssetsRequest\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
 	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12/\n" +
-	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"u\n" +
+	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x12\n" +
+	"\x04sort\x18\x05 \x01(\tR\x04sort\"u\n" +
 	"\x12ListAssetsResponse\x12(\n" +
 	"\x06assets\x18\x01 \x03(\v2\x10.muster.v1.AssetR\x06assets\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
@@ -2450,7 +2470,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\tinstalled\x18\x06 \x01(\tR\tinstalled\x12\x14\n" +
 	"\x05bytes\x18\a \x01(\x03R\x05bytes\x12\x12\n" +
 	"\x04path\x18\b \x01(\tR\x04path\x12\x12\n" +
-	"\x04purl\x18\t \x01(\tR\x04purl\"\xdc\x05\n" +
+	"\x04purl\x18\t \x01(\tR\x04purl\"\xd0\x06\n" +
 	"\x10GetAssetResponse\x12&\n" +
 	"\x05asset\x18\x01 \x01(\v2\x10.muster.v1.AssetR\x05asset\x12\x19\n" +
 	"\balias_of\x18\x02 \x01(\tR\aaliasOf\x124\n" +
@@ -2474,7 +2494,11 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\n" +
 	"components\x18\x0f \x03(\v2\x14.muster.v1.ComponentR\n" +
 	"components\x12%\n" +
-	"\x05links\x18\x10 \x03(\v2\x0f.muster.v1.LinkR\x05links\"\x1c\n" +
+	"\x05links\x18\x10 \x03(\v2\x0f.muster.v1.LinkR\x05links\x129\n" +
+	"\x04from\x18\x11 \x03(\v2%.muster.v1.GetAssetResponse.FromEntryR\x04from\x1a7\n" +
+	"\tFromEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x1c\n" +
 	"\n" +
 	"WhyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\xba\x01\n" +
@@ -2603,7 +2627,7 @@ func file_muster_v1_inventory_proto_rawDescGZIP() []byte {
 	return file_muster_v1_inventory_proto_rawDescData
 }
 
-var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_muster_v1_inventory_proto_goTypes = []any{
 	(*Asset)(nil),                 // 0: muster.v1.Asset
 	(*ListAssetsRequest)(nil),     // 1: muster.v1.ListAssetsRequest
@@ -2636,92 +2660,94 @@ var file_muster_v1_inventory_proto_goTypes = []any{
 	(*ListScansResponse)(nil),     // 28: muster.v1.ListScansResponse
 	(*CancelScanRequest)(nil),     // 29: muster.v1.CancelScanRequest
 	(*CancelScanResponse)(nil),    // 30: muster.v1.CancelScanResponse
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
-	(Status)(0),                   // 32: muster.v1.Status
-	(*Hardware)(nil),              // 33: muster.v1.Hardware
-	(*OS)(nil),                    // 34: muster.v1.OS
-	(*Interface)(nil),             // 35: muster.v1.Interface
-	(*Disk)(nil),                  // 36: muster.v1.Disk
-	(*MemoryModule)(nil),          // 37: muster.v1.MemoryModule
-	(*Filesystem)(nil),            // 38: muster.v1.Filesystem
-	(*PCIDevice)(nil),             // 39: muster.v1.PCIDevice
-	(*User)(nil),                  // 40: muster.v1.User
-	(*Port)(nil),                  // 41: muster.v1.Port
-	(*Component)(nil),             // 42: muster.v1.Component
-	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
-	(*ScanJob)(nil),               // 44: muster.v1.ScanJob
+	nil,                           // 31: muster.v1.GetAssetResponse.FromEntry
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(Status)(0),                   // 33: muster.v1.Status
+	(*Hardware)(nil),              // 34: muster.v1.Hardware
+	(*OS)(nil),                    // 35: muster.v1.OS
+	(*Interface)(nil),             // 36: muster.v1.Interface
+	(*Disk)(nil),                  // 37: muster.v1.Disk
+	(*MemoryModule)(nil),          // 38: muster.v1.MemoryModule
+	(*Filesystem)(nil),            // 39: muster.v1.Filesystem
+	(*PCIDevice)(nil),             // 40: muster.v1.PCIDevice
+	(*User)(nil),                  // 41: muster.v1.User
+	(*Port)(nil),                  // 42: muster.v1.Port
+	(*Component)(nil),             // 43: muster.v1.Component
+	(*durationpb.Duration)(nil),   // 44: google.protobuf.Duration
+	(*ScanJob)(nil),               // 45: muster.v1.ScanJob
 }
 var file_muster_v1_inventory_proto_depIdxs = []int32{
-	31, // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
-	31, // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
-	31, // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
+	32, // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
+	32, // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
+	32, // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
 	0,  // 3: muster.v1.ListAssetsResponse.assets:type_name -> muster.v1.Asset
-	31, // 4: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
-	31, // 5: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
-	31, // 6: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
+	32, // 4: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
+	32, // 5: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
+	32, // 6: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
 	5,  // 7: muster.v1.Record.sections:type_name -> muster.v1.SectionState
-	32, // 8: muster.v1.SectionState.status:type_name -> muster.v1.Status
-	31, // 9: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
-	31, // 10: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
+	33, // 8: muster.v1.SectionState.status:type_name -> muster.v1.Status
+	32, // 9: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
+	32, // 10: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
 	6,  // 11: muster.v1.Attribute.losers:type_name -> muster.v1.Attribute
 	0,  // 12: muster.v1.GetAssetResponse.asset:type_name -> muster.v1.Asset
 	6,  // 13: muster.v1.GetAssetResponse.attributes:type_name -> muster.v1.Attribute
 	4,  // 14: muster.v1.GetAssetResponse.records:type_name -> muster.v1.Record
-	33, // 15: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
-	34, // 16: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
-	35, // 17: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
-	36, // 18: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
-	37, // 19: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
-	38, // 20: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
-	39, // 21: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
+	34, // 15: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
+	35, // 16: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
+	36, // 17: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
+	37, // 18: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
+	38, // 19: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
+	39, // 20: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
+	40, // 21: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
 	8,  // 22: muster.v1.GetAssetResponse.software:type_name -> muster.v1.InstalledSoftware
-	40, // 23: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
-	41, // 24: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
-	42, // 25: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
+	41, // 23: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
+	42, // 24: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
+	43, // 25: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
 	7,  // 26: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
-	31, // 27: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
-	0,  // 28: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
-	4,  // 29: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
-	11, // 30: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
-	12, // 31: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
-	31, // 32: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
-	15, // 33: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
-	31, // 34: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
-	31, // 35: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
-	31, // 36: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
-	18, // 37: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
-	31, // 38: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
-	31, // 39: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
-	31, // 40: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
-	43, // 41: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
-	21, // 42: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
-	44, // 43: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
-	44, // 44: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
-	1,  // 45: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
-	3,  // 46: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
-	10, // 47: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
-	14, // 48: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
-	17, // 49: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
-	20, // 50: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
-	23, // 51: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
-	25, // 52: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
-	27, // 53: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
-	29, // 54: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
-	2,  // 55: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
-	9,  // 56: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
-	13, // 57: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
-	16, // 58: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
-	19, // 59: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
-	22, // 60: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
-	24, // 61: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
-	26, // 62: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
-	28, // 63: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
-	30, // 64: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
-	55, // [55:65] is the sub-list for method output_type
-	45, // [45:55] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	31, // 27: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
+	32, // 28: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
+	0,  // 29: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
+	4,  // 30: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
+	11, // 31: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
+	12, // 32: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
+	32, // 33: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
+	15, // 34: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
+	32, // 35: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
+	32, // 36: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
+	32, // 37: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
+	18, // 38: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
+	32, // 39: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
+	32, // 40: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
+	32, // 41: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
+	44, // 42: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
+	21, // 43: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
+	45, // 44: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
+	45, // 45: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
+	1,  // 46: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
+	3,  // 47: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
+	10, // 48: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
+	14, // 49: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
+	17, // 50: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
+	20, // 51: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
+	23, // 52: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
+	25, // 53: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
+	27, // 54: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
+	29, // 55: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
+	2,  // 56: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
+	9,  // 57: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
+	13, // 58: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
+	16, // 59: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
+	19, // 60: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
+	22, // 61: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
+	24, // 62: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
+	26, // 63: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
+	28, // 64: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
+	30, // 65: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
+	56, // [56:66] is the sub-list for method output_type
+	46, // [46:56] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_inventory_proto_init() }
@@ -2737,7 +2763,7 @@ func file_muster_v1_inventory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_muster_v1_inventory_proto_rawDesc), len(file_muster_v1_inventory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

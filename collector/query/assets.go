@@ -1,0 +1,254 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Limits on a page.
+const (
+	DefaultLimit = 1000
+	MaxLimit     = 10_000
+)
+
+// Inventory answers questions.
+type Inventory struct {
+	store *store.Store
+	now   func() time.Time
+}
+
+// New makes an Inventory over a store.
+func New(st *store.Store, now func() time.Time) *Inventory { return &Inventory{store: st, now: now} }
+
+// AssetQuery asks for a page of assets.
+type AssetQuery struct {
+	Filter string
+	// AsOf asks for the state that was true then; zero for now.
+	AsOf time.Time
+	// Sort is one of SortKeys, with a hyphen before it for the other way round; by id when empty.
+	Sort string
+	// Limit is at most MaxLimit; DefaultLimit when 0.
+	Limit int
+	// Cursor continues the listing: Next of the page before, with the same Sort.
+	Cursor string
+}
+
+// AssetPage is a part of a listing.
+type AssetPage struct {
+	Assets []inventory.Asset
+	Next   string // cursor; empty on the last page
+	Total  int64  // assets that match, on all pages
+}
+
+// sortKeys give texts whose order is the order asked for.
+var sortKeys = map[string]func(*inventory.Asset) string{
+	"id":         func(*inventory.Asset) string { return "" },
+	"name":       func(a *inventory.Asset) string { return strings.ToLower(a.Name) },
+	"class":      func(a *inventory.Asset) string { return strings.ToLower(string(a.Class)) },
+	"vendor":     func(a *inventory.Asset) string { return strings.ToLower(a.Vendor) },
+	"model":      func(a *inventory.Asset) string { return strings.ToLower(a.Model) },
+	"serial":     func(a *inventory.Asset) string { return strings.ToLower(a.Serial) },
+	"os":         func(a *inventory.Asset) string { return strings.ToLower(a.OS + "\x00" + a.OSVersion) },
+	"site":       func(a *inventory.Asset) string { return strings.ToLower(a.Site) },
+	"user":       func(a *inventory.Asset) string { return strings.ToLower(a.User) },
+	"memory":     func(a *inventory.Asset) string { return fmt.Sprintf("%020d", a.MemoryBytes) },
+	"disk":       func(a *inventory.Asset) string { return fmt.Sprintf("%020d", a.DiskBytes) },
+	"first_seen": func(a *inventory.Asset) string { return fmt.Sprintf("%020d", a.FirstSeen.UnixMilli()) },
+	"last_seen":  func(a *inventory.Asset) string { return fmt.Sprintf("%020d", a.LastSeen.UnixMilli()) },
+	"address": func(a *inventory.Asset) string {
+		if len(a.Addresses) == 0 {
+			return ""
+		}
+		ip, err := netip.ParseAddr(a.Addresses[0])
+		if err != nil {
+			return a.Addresses[0]
+		}
+		return fmt.Sprintf("%x%x", ip.BitLen()/64, ip.As16())
+	},
+}
+
+// SortKeys are what assets can be sorted by.
+func SortKeys() []string {
+	out := make([]string, 0, len(sortKeys))
+	for name := range sortKeys {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// place is where an asset stands in a listing; as a cursor, where a page ended.
+type place struct {
+	Sort string `json:"s"`
+	Key  string `json:"k"`
+	Num  int64  `json:"i"`
+}
+
+// order compares places in the direction of the listing.
+type order struct {
+	name string
+	key  func(*inventory.Asset) string
+	down bool
+}
+
+func newOrder(sort string) (order, error) {
+	name, down := strings.CutPrefix(cmp.Or(sort, "id"), "-")
+	key, ok := sortKeys[name]
+	if !ok {
+		return order{}, inventory.Errorf(inventory.CodeInvalid, "sort: unknown key %.40q; the keys are %s", name, strings.Join(SortKeys(), ", "))
+	}
+	return order{name: sort, key: key, down: down}, nil
+}
+
+func (o order) place(a *inventory.Asset) place {
+	return place{Sort: o.name, Key: o.key(a), Num: int64(a.ID)}
+}
+
+func (o order) compare(a, b place) int {
+	c := cmp.Or(strings.Compare(a.Key, b.Key), cmp.Compare(a.Num, b.Num))
+	if o.down {
+		return -c
+	}
+	return c
+}
+
+func (p place) cursor() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return "" // two texts and a number marshal
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// parseCursor reads a cursor that a listing in this order gave.
+func (o order) parseCursor(text string) (*place, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var p place
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if len(text) > 16<<10 || err != nil || json.Unmarshal(b, &p) != nil || p.Num <= 0 {
+		return nil, inventory.Errorf(inventory.CodeInvalid, "cursor: not one that a listing gave")
+	}
+	if p.Sort != o.name {
+		return nil, inventory.Errorf(inventory.CodeInvalid, "cursor: of a listing sorted by %.40q, not by %.40q", p.Sort, o.name)
+	}
+	return &p, nil
+}
+
+// Assets lists the assets that match a filter.
+func (q *Inventory) Assets(ctx context.Context, ask AssetQuery) (AssetPage, error) {
+	limit, err := pageLimit(ask.Limit)
+	if err != nil {
+		return AssetPage{}, err
+	}
+	by, err := newOrder(ask.Sort)
+	if err != nil {
+		return AssetPage{}, err
+	}
+	after, err := by.parseCursor(ask.Cursor)
+	if err != nil {
+		return AssetPage{}, err
+	}
+	match, err := q.filter(ctx, ask.Filter, ask.AsOf)
+	if err != nil {
+		return AssetPage{}, err
+	}
+	var page AssetPage
+	best := first{by: by, limit: limit + 1} // one more shows that there is another page
+	err = q.store.Assets(ctx, ask.AsOf, func(a inventory.Asset) error {
+		if !match(&a) {
+			return nil
+		}
+		page.Total++
+		if p := by.place(&a); after == nil || by.compare(p, *after) > 0 {
+			best.add(p, a)
+		}
+		return nil
+	})
+	if err != nil {
+		return AssetPage{}, fmt.Errorf("list assets: %w", err)
+	}
+	rows := best.sorted()
+	if len(rows) > limit {
+		rows = rows[:limit]
+		page.Next = rows[limit-1].place.cursor()
+	}
+	for i := range rows {
+		page.Assets = append(page.Assets, rows[i].asset)
+	}
+	return page, nil
+}
+
+func (q *Inventory) filter(ctx context.Context, text string, asOf time.Time) (func(*inventory.Asset) bool, error) {
+	now := q.now()
+	if err := checkAsOf(asOf, now); err != nil {
+		return nil, err
+	}
+	if !asOf.IsZero() {
+		now = asOf
+	}
+	f, err := Parse(text, now)
+	if err != nil {
+		return nil, err
+	}
+	return f.Prepare(ctx, q.store, asOf)
+}
+
+// checkAsOf refuses the future; a little of it is a clock that is ahead.
+func checkAsOf(asOf, now time.Time) error {
+	if asOf.After(now.Add(5 * time.Minute)) {
+		return inventory.Errorf(inventory.CodeInvalid, "as_of: %s is in the future", asOf.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func pageLimit(n int) (int, error) {
+	if n < 0 || n > MaxLimit {
+		return 0, inventory.Errorf(inventory.CodeInvalid, "limit: %d given, 1 to %d allowed", n, MaxLimit)
+	}
+	return cmp.Or(n, DefaultLimit), nil
+}
+
+// first keeps the first rows of a listing that arrives in another order, without
+// holding all of it.
+type first struct {
+	by    order
+	limit int
+	rows  []placed
+}
+
+type placed struct {
+	place place
+	asset inventory.Asset
+}
+
+func (f *first) add(p place, a inventory.Asset) {
+	f.rows = append(f.rows, placed{p, a})
+	if len(f.rows) >= 2*f.limit {
+		f.cut()
+	}
+}
+
+func (f *first) cut() {
+	slices.SortFunc(f.rows, func(a, b placed) int { return f.by.compare(a.place, b.place) })
+	if len(f.rows) > f.limit {
+		clear(f.rows[f.limit:])
+		f.rows = f.rows[:f.limit]
+	}
+}
+
+func (f *first) sorted() []placed {
+	f.cut()
+	return f.rows
+}
