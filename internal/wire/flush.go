@@ -92,7 +92,7 @@ func (b *Outbox) flush(ctx context.Context, to Reporter) (Delivery, error) {
 			b.drained()
 			return d, nil
 		}
-		receipt, err := b.send(ctx, to, list)
+		receipt, err := b.send(ctx, to, r, list)
 		if err != nil {
 			r.sent = true
 			return d, err
@@ -136,7 +136,7 @@ func (b *Outbox) drained() {
 
 // send makes one contact. When the collector does not take the request as a whole, the
 // observation at fault is found by halving, and the others arrive.
-func (b *Outbox) send(ctx context.Context, to Reporter, list []inventory.Observation) (Receipt, error) {
+func (b *Outbox) send(ctx context.Context, to Reporter, r *record, list []inventory.Observation) (Receipt, error) {
 	receipt, err := b.contact(ctx, to, list)
 	code := inventory.CodeOf(err)
 	if err == nil || (code != inventory.CodeInvalid && code != inventory.CodeTooLarge) {
@@ -145,11 +145,12 @@ func (b *Outbox) send(ctx context.Context, to Reporter, list []inventory.Observa
 	if len(list) == 1 {
 		return Receipt{Acks: []Ack{{Outcome: OutcomeRefused, Reason: err.Error()}}}, nil
 	}
-	first, err := b.send(ctx, to, list[:len(list)/2])
+	r.sent = true
+	first, err := b.send(ctx, to, r, list[:len(list)/2])
 	if err != nil {
 		return first, err
 	}
-	second, err := b.send(ctx, to, list[len(list)/2:])
+	second, err := b.send(ctx, to, r, list[len(list)/2:])
 	second.Acks = append(first.Acks, second.Acks...)
 	second.Rekey = second.Rekey || first.Rekey
 	return second, err

@@ -103,7 +103,9 @@ func OpenOutbox(cfg OutboxConfig) (*Outbox, error) {
 func (b *Outbox) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return errors.Join(b.saveKnown(), b.lock.Close())
+	next := b.counter
+	next.Limit = b.seq // no need to leap over the numbers that were reserved
+	return errors.Join(b.saveCounter(next), b.saveKnown(), b.lock.Close())
 }
 
 // Pending is how many observations wait.
