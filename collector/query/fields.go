@@ -279,9 +279,9 @@ func timeField(name string, value func(*inventory.Asset) time.Time) field {
 	return field{name, func(p *parser, op string, val operand) (condition, error) {
 		has := func(s *subject) bool { return !value(s.Asset).IsZero() }
 		var compare func(*subject) int
-		if when, ok := val.date(p.now); ok {
-			compare = func(s *subject) int { return when.compare(value(s.Asset)) }
-		} else if age, err := ParseAge(val.text); err == nil {
+		if from, to, ok := inventory.ParseDate(val.text, p.now); ok {
+			compare = func(s *subject) int { return compareSpan(value(s.Asset), from, to) }
+		} else if age, err := inventory.ParseAge(val.text); err == nil {
 			compare = func(s *subject) int { return compareInts(int64(p.now.Sub(value(s.Asset))), int64(age)) }
 			if op == ":" {
 				op = "<=" // seen within the last 7 days
@@ -297,12 +297,12 @@ func timeField(name string, value func(*inventory.Asset) time.Time) field {
 	}}
 }
 
-// compare is 0 for a time within the span.
-func (s span) compare(t time.Time) int {
+// compareSpan is 0 for a time within [from, to).
+func compareSpan(t, from, to time.Time) int {
 	switch {
-	case t.Before(s.from):
+	case t.Before(from):
 		return -1
-	case t.Before(s.to):
+	case t.Before(to):
 		return 0
 	}
 	return 1

@@ -2,12 +2,10 @@ package query
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // operand is what a person compares with.
@@ -84,69 +82,6 @@ func (o operand) size() (int64, error) {
 		return 0, errSize
 	}
 	return int64(number * unit), nil
-}
-
-// span is a stretch of time, [from, to).
-type span struct{ from, to time.Time }
-
-// dateForms are the dates people type, with the length of what they name.
-var dateForms = []struct {
-	layout              string
-	years, months, days int
-	rest                time.Duration
-}{
-	{"2006", 1, 0, 0, 0},
-	{"2006-01", 0, 1, 0, 0},
-	{time.DateOnly, 0, 0, 1, 0},
-	{"2006-01-02T15:04", 0, 0, 0, time.Minute},
-	{"2006-01-02 15:04", 0, 0, 0, time.Minute},
-	{"2006-01-02T15:04:05", 0, 0, 0, time.Second},
-	{time.DateTime, 0, 0, 0, time.Second},
-	{time.RFC3339, 0, 0, 0, time.Second},
-}
-
-// date reads a date or a time; without a zone it is UTC.
-func (o operand) date(now time.Time) (span, bool) {
-	day := now.UTC().Truncate(24 * time.Hour)
-	switch o.lower {
-	case "today":
-		return span{day, day.AddDate(0, 0, 1)}, true
-	case "yesterday":
-		return span{day.AddDate(0, 0, -1), day}, true
-	}
-	for _, f := range dateForms {
-		if t, err := time.Parse(f.layout, strings.ToUpper(o.text)); err == nil {
-			return span{t, t.AddDate(f.years, f.months, f.days).Add(f.rest)}, true
-		}
-	}
-	return span{}, false
-}
-
-// ParseAge reads a length of time as people type it: 90s, 15m, 36h, 30d, 2w, 1y.
-func ParseAge(text string) (time.Duration, error) {
-	lengths := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour,
-		'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour, 'y': 365 * 24 * time.Hour}
-	s := strings.ToLower(strings.TrimSpace(text))
-	if s != "" {
-		unit := lengths[s[len(s)-1]]
-		n, err := strconv.ParseUint(s[:len(s)-1], 10, 63)
-		if err == nil && unit != 0 && n <= uint64(math.MaxInt64/unit) {
-			return time.Duration(n) * unit, nil
-		}
-	}
-	return 0, fmt.Errorf("%.40q is no length of time such as 15m, 36h or 30d", text)
-}
-
-// ParseTime reads a point in time: a date or time (RFC 3339, or parts of it, UTC), or an age before now.
-func ParseTime(text string, now time.Time) (time.Time, error) {
-	o := operand{text: strings.TrimSpace(text), lower: strings.ToLower(strings.TrimSpace(text))}
-	if s, ok := o.date(now); ok {
-		return s.from.UTC(), nil
-	}
-	if age, err := ParseAge(o.text); err == nil {
-		return now.Add(-age).UTC(), nil
-	}
-	return time.Time{}, fmt.Errorf("%.40q: expected a time such as 2026-05-01, 2026-05-01T14:30 (UTC), 2026-05-01T14:30:00+02:00 or an age such as 2h or 7d", text)
 }
 
 // hexOf is a MAC address or a part of one without separators: 001a2b for 00:1A:2B,
