@@ -79,8 +79,13 @@ type MemoryDevice struct {
 // byte order of the UUID; without a usable one a version of 2.6 or later is assumed.
 // When the table is cut or damaged, Decode returns what came before and an error.
 func Decode(entryPoint, table []byte) (*Info, error) {
-	info := &Info{}
-	info.Major, info.Minor = version(entryPoint)
+	major, minor := version(entryPoint)
+	return DecodeVersion(major, minor, table)
+}
+
+// DecodeVersion does the same for a version that the operating system told; 0.0 is unknown.
+func DecodeVersion(major, minor int, table []byte) (*Info, error) {
+	info := &Info{Major: major, Minor: minor}
 	if len(table) > MaxTable {
 		return info, fmt.Errorf("table of %d bytes, at most %d make sense", len(table), MaxTable)
 	}
