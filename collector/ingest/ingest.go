@@ -7,8 +7,9 @@ package ingest
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/muster-itam/muster/collector/store"
@@ -189,18 +190,15 @@ func (in *Ingester) gather(ctx context.Context, first *item) []*item {
 	return group
 }
 
-// commit makes a group durable and answers it.
+// commit makes a group durable and answers it. A group is first taken as if all of it
+// were well; only when something in it is not, it is taken again one by one, so that
+// the rotten one is found and its neighbours proceed.
 func (in *Ingester) commit(ctx context.Context, group []*item) {
 	received := in.now().UTC()
-	err := in.store.Update(ctx, func(tx *store.Tx) error {
-		a := newApplier(tx, received)
-		for _, it := range group {
-			if err := in.one(ctx, tx, a, it); err != nil {
-				return err
-			}
-		}
-		return a.finish(ctx)
-	})
+	err := in.transact(ctx, group, received, false)
+	if err != nil && !store.Unavailable(err) {
+		err = in.transact(ctx, group, received, true)
+	}
 	if err != nil {
 		in.log.Error("group commit failed", "observations", len(group), "error", err)
 		in.stats.failed.Add(int64(len(group)))
@@ -215,29 +213,59 @@ func (in *Ingester) commit(ctx context.Context, group []*item) {
 	}
 }
 
-// one applies one item inside a group; what cannot be processed is quarantined and its neighbours proceed.
+// transact applies a group in one transaction; carefully means each in a savepoint.
+func (in *Ingester) transact(ctx context.Context, group []*item, received time.Time, carefully bool) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			if carefully { // outside of any one observation: a fault of ours, worth its stack
+				in.log.Error("panic in group commit", "panic", p, "stack", string(debug.Stack()))
+			}
+		}
+	}()
+	return in.store.Update(ctx, func(tx *store.Tx) error {
+		a := newApplier(tx, received)
+		for _, it := range group {
+			switch {
+			case it.raw != nil:
+				if err := in.setAside(ctx, tx, a, it, it.raw, it.why); err != nil {
+					return err
+				}
+			case carefully:
+				if err := in.one(ctx, tx, a, it); err != nil {
+					return err
+				}
+			default:
+				var err error
+				if it.ack, err = a.apply(ctx, &it.obs); err != nil {
+					return err
+				}
+			}
+		}
+		return a.finish(ctx)
+	})
+}
+
+// one applies one observation inside a group; what cannot be processed is quarantined.
 func (in *Ingester) one(ctx context.Context, tx *store.Tx, a *applier, it *item) error {
-	reason := it.why
-	if it.raw == nil {
-		err := tx.Savepoint(ctx, func() (err error) {
-			it.ack, err = a.apply(ctx, &it.obs)
-			return err
-		})
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, context.Canceled) || store.Unavailable(err) {
-			return err
-		}
-		a.forget()
-		in.log.Error("observation quarantined", "source_kind", it.obs.Source.Kind, "source", it.obs.Source.ID,
-			"epoch", it.obs.Epoch, "seq", it.obs.Seq, "error", err)
-		reason = "internal error while processing"
-		if inventory.CodeOf(err) != inventory.CodeInternal {
-			reason = err.Error()
-		}
-		it.raw = encode(&it.obs)
+	err := tx.Savepoint(ctx, func() (err error) {
+		it.ack, err = a.apply(ctx, &it.obs)
+		return err
+	})
+	if err == nil || store.Unavailable(err) {
+		return err
 	}
+	a.forget()
+	in.log.Error("observation quarantined", "source_kind", it.obs.Source.Kind, "source", it.obs.Source.ID,
+		"epoch", it.obs.Epoch, "seq", it.obs.Seq, "error", err)
+	reason := "internal error while processing"
+	if inventory.CodeOf(err) != inventory.CodeInternal {
+		reason = err.Error()
+	}
+	return in.setAside(ctx, tx, a, it, encode(&it.obs), reason)
+}
+
+func (in *Ingester) setAside(ctx context.Context, tx *store.Tx, a *applier, it *item, raw []byte, reason string) error {
 	it.ack = Ack{Outcome: Quarantined, Reason: reason}
-	return tx.Quarantine(ctx, it.obs.Source, it.obs.Epoch, it.obs.Seq, a.received, it.raw, reason)
+	return tx.Quarantine(ctx, it.obs.Source, it.obs.Epoch, it.obs.Seq, a.received, raw, reason)
 }

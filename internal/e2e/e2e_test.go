@@ -74,7 +74,7 @@ func startCollector(t *testing.T, data, addr string, wrap ...string) *collector 
 
 func (c *collector) start() {
 	c.t.Helper()
-	args := append(append([]string{}, c.wrap...), program(c.t, "muster-collector"), "serve", "--data-dir", c.data, "--listen", c.addr, "--metrics-listen", "")
+	args := append(append([]string{}, c.wrap...), program(c.t, "muster-collector"), "serve", "--data-dir", c.data, "--listen", c.addr, "--metrics-listen", "off")
 	c.cmd = exec.Command(args[0], args[1:]...)
 	c.logs = &bytes.Buffer{}
 	ready := &readyWriter{out: c.logs, found: make(chan string, 1)}
