@@ -1,10 +1,45 @@
 package reconcile
 
 import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
+
+// Tiers, from what a provider vouches for to where a thing was seen on one day.
+const (
+	tierProvider = iota // provider's instance id, container id
+	tierManaged         // hypervisor's instance uuid, directory and device management ids
+	tierSerial
+	tierUUID
+	tierAgent   // agent id, SNMP engine id
+	tierMAC     // burned-in address, anywhere
+	tierPart    // machine-id, disk serial, any address inside its site
+	tierName    // host name, SSH host key
+	tierAddress // address in a site on a day
+	tierNearby  // the same, on a day next to it: only a sighting of an address claims it
+	tierRole    // what sort of thing it is: joins nothing, keeps apart
+)
+
+// Bounds on the claims of one observation: beyond them a thing is a switch or a lie.
+const (
+	maxMACs      = 1024
+	maxDisks     = 128
+	maxAddresses = 64
+)
+
+// Scopes that are no site.
+const (
+	scopeCloud    = "cloud"    // cards whose locally administered address a provider gave
+	scopeBMC      = "bmc"      // a chassis' serial number as its management controller tells it
+	scopeInternet = "internet" // addresses that mean the same everywhere
+)
+
+const day = 24 * time.Hour
 
 // Evidence is what one observation says about identity.
 type Evidence struct {
@@ -18,15 +53,414 @@ type Evidence struct {
 
 // Read turns the facts of one thing, as its record would keep them, into evidence. seen
 // is by the source's own clock. Source.Site is the place in which private addresses
-// are meaningful, "" when there is none.
+// are meaningful, "" when there is none. It looks at the sections device, os,
+// interfaces, disks and components.
 func Read(src inventory.Source, seen time.Time, bodies map[inventory.SectionName]inventory.Body) Evidence {
-	_ = bodies
-	day := seen.UTC().Truncate(24 * time.Hour)
-	var e Evidence
-	if src.Kind == inventory.KindAgent {
-		e.Claims = append(e.Claims, Claim{Key: Key{Type: inventory.IDAgent, Value: src.ID}, Tier: 4, First: day, Last: day})
+	r := newReader(src, seen, bodies)
+	if r.role != "" {
+		r.claim(TypeRole, "", string(r.role), tierRole)
 	}
-	return e
+	r.identifiers()
+	r.serials()
+	r.cards()
+	r.disks()
+	r.names()
+	r.addresses()
+	return Evidence{Role: r.role, Claims: r.claims, Incarnation: r.incarnation()}
+}
+
+// reader collects the claims of one observation.
+type reader struct {
+	src        inventory.Source
+	day        time.Time
+	dev        *inventory.Device
+	windows    bool
+	interfaces inventory.Interfaces
+	diskList   inventory.Disks
+	components inventory.Components
+
+	role    inventory.Role
+	cloud   bool
+	virtual bool
+	onCards []netip.Addr // found on cards that count
+	claims  []Claim
+	at      map[Key]int
+}
+
+func newReader(src inventory.Source, seen time.Time, bodies map[inventory.SectionName]inventory.Body) *reader {
+	r := &reader{src: src, day: seen.UTC().Truncate(day), dev: &inventory.Device{}, at: map[Key]int{}}
+	if d, ok := bodies[inventory.SectionDevice].(*inventory.Device); ok && d != nil {
+		r.dev = d
+	}
+	if o, ok := bodies[inventory.SectionOS].(*inventory.OS); ok && o != nil {
+		r.windows = strings.EqualFold(o.Family, "windows")
+	}
+	r.interfaces, _ = bodies[inventory.SectionInterfaces].(inventory.Interfaces)
+	r.diskList, _ = bodies[inventory.SectionDisks].(inventory.Disks)
+	r.components, _ = bodies[inventory.SectionComponents].(inventory.Components)
+	maker := Maker(r.dev.Vendor)
+	r.cloud = src.Kind == inventory.KindAWS || src.Kind == inventory.KindAzure || maker == "amazon" || maker == "google"
+	r.virtual = isVirtual(r.dev)
+	r.role = r.roleOf()
+	return r
+}
+
+func (r *reader) claim(t Type, scope, value string, tier int) {
+	k := Key{Type: t, Scope: scope, Value: value}
+	if i, ok := r.at[k]; ok {
+		r.claims[i].Tier = min(r.claims[i].Tier, tier)
+		return
+	}
+	r.at[k] = len(r.claims)
+	r.claims = append(r.claims, Claim{Key: k, Tier: tier, First: r.day, Last: r.day})
+}
+
+// ec2Instance is how an instance id looks where the firmware shows it as a board's asset tag.
+var ec2Instance = regexp.MustCompile(`^i-([0-9a-f]{8}|[0-9a-f]{17})$`)
+
+func (r *reader) identifiers() {
+	if r.src.Kind == inventory.KindAgent && r.src.ID != "" {
+		r.claim(inventory.IDAgent, "", r.src.ID, tierAgent)
+	}
+	for _, id := range r.dev.Identifiers {
+		r.identifier(id)
+	}
+}
+
+func (r *reader) identifier(id inventory.Identifier) {
+	guest := r.role == inventory.RoleContainer // sees its host's firmware and files
+	switch id.Type {
+	case inventory.IDCloudInstance:
+		if v, ok := token(id.Value); ok && !guest {
+			r.cloud = true
+			r.claim(id.Type, strings.ToLower(id.Scope), v, tierProvider)
+			if strings.EqualFold(id.Scope, "azure") {
+				r.uuid(v) // Azure's VM id is the machine's SMBIOS UUID
+			}
+		}
+	case inventory.IDAssetTag:
+		if v := strings.ToLower(strings.TrimSpace(id.Value)); ec2Instance.MatchString(v) && !guest {
+			r.cloud = true
+			r.claim(inventory.IDCloudInstance, "aws", v, tierProvider)
+		}
+	case inventory.IDContainer:
+		if v, ok := token(id.Value); ok {
+			r.claim(id.Type, "", v, tierProvider)
+		}
+	case inventory.IDVMInstance, inventory.IDDirectory:
+		if v, ok := parseUUID(id.Value); ok && !v.placeholder() {
+			r.claim(id.Type, "", v.String(), tierManaged)
+		}
+	case inventory.IDMDM:
+		if v, ok := token(id.Value); ok {
+			r.claim(id.Type, "", v, tierManaged)
+		}
+	case inventory.IDSMBIOS:
+		r.uuid(id.Value)
+	case inventory.IDSNMPEngine:
+		if v, ok := hexID(id.Value, 5); ok {
+			r.claim(id.Type, "", v, tierAgent)
+		}
+	case inventory.IDMachine:
+		if v, ok := hexID(id.Value, 16); ok && !guest {
+			r.claim(id.Type, "", v, tierPart)
+		}
+	case inventory.IDSSHHostKey:
+		if v := strings.TrimSpace(id.Value); len(v) >= 16 && len(v) <= 512 {
+			r.claim(id.Type, "", v, tierName)
+		}
+	default: // serials and cards have methods of their own; an agent's id is its source's
+	}
+}
+
+func (r *reader) uuid(s string) {
+	if v, ok := UUID(s); ok && r.role != inventory.RoleContainer {
+		scope := ""
+		if r.role == inventory.RoleBMC {
+			scope = scopeBMC
+		}
+		r.claim(inventory.IDSMBIOS, scope, v, tierUUID)
+	}
+}
+
+func (r *reader) serials() {
+	found := false
+	add := func(value, maker, part string) {
+		found = r.serial(value, maker, part) || found
+	}
+	maker := r.dev.Vendor
+	if r.src.Kind == inventory.KindImport {
+		maker = "" // who sold it, often enough
+	}
+	add(r.dev.Serial, maker, inventory.PartSystem)
+	for _, id := range r.dev.Identifiers {
+		if id.Type == inventory.IDSerial {
+			scope := id.Scope
+			if scope == "" {
+				scope = maker
+			}
+			add(id.Value, scope, id.Part)
+		}
+	}
+	if found {
+		return
+	}
+	for _, c := range r.components {
+		if strings.EqualFold(c.Class, "chassis") {
+			add(c.Serial, c.Vendor, inventory.PartStack)
+		}
+	}
+}
+
+// serial claims the number alone, which a delivery note knows, and with its maker.
+func (r *reader) serial(value, maker, part string) bool {
+	if r.role == inventory.RoleContainer || part == inventory.PartBoard {
+		return false
+	}
+	if u, ok := vmwareUUID(value); ok {
+		r.virtual = true
+		r.uuid(u)
+		return true
+	}
+	v, ok := Serial(value)
+	if !ok {
+		return false
+	}
+	if part == inventory.PartBMC || r.role == inventory.RoleBMC {
+		r.claim(inventory.IDSerial, scopeBMC, v, tierSerial)
+		return true
+	}
+	r.claim(inventory.IDSerial, "", v, tierSerial)
+	if m := Maker(maker); m != "" {
+		r.claim(inventory.IDSerial, "maker:"+m, v, tierSerial)
+	}
+	return true
+}
+
+// cards claims the addresses of network cards and notes the IP addresses on them.
+func (r *reader) cards() {
+	n := 0
+	for _, c := range r.interfaces {
+		if n++; n > maxMACs {
+			return
+		}
+		if c.MAC == "" && c.PermanentMAC == "" {
+			if r.src.Kind != inventory.KindAgent {
+				r.onCard(c.Addresses)
+			}
+			continue
+		}
+		if r.card(c) {
+			r.onCard(c.Addresses)
+		}
+	}
+	for _, id := range r.dev.Identifiers {
+		if id.Type == inventory.IDMAC {
+			r.mac(id.Value, true)
+		}
+	}
+}
+
+// card claims one card's addresses; false when no card stands behind the interface.
+func (r *reader) card(c inventory.Interface) bool {
+	switch c.Type {
+	case inventory.IfBridge, inventory.IfVPN, inventory.IfVirtual, inventory.IfLoopback, inventory.IfBluetooth:
+		return false
+	case inventory.IfEthernet, inventory.IfWiFi, inventory.IfUSB, inventory.IfBond, inventory.IfVLAN:
+	default:
+	}
+	if softwareInterface(c.Name) || softwareInterface(c.Description) {
+		return false
+	}
+	attested := c.Type != inventory.IfWiFi && c.Type != inventory.IfUSB
+	permanent := c.PermanentMAC != "" && r.mac(c.PermanentMAC, attested)
+	return r.mac(c.MAC, attested) || permanent
+}
+
+// mac claims one address. onCloud admits the locally administered ones that a provider gives.
+func (r *reader) mac(s string, onCloud bool) bool {
+	m, ok := MAC(s)
+	if !ok {
+		return false
+	}
+	class := classOf(m)
+	if r.cloud && onCloud && strings.IndexByte("2367abef", m[1]) >= 0 {
+		r.claim(inventory.IDMAC, scopeCloud, m, tierMAC)
+		return true
+	}
+	site := "site:" + r.src.Site
+	switch class {
+	case macBurnedIn, macHypervisor:
+		r.claim(inventory.IDMAC, "", m, tierMAC)
+		if r.src.Site != "" {
+			r.claim(inventory.IDMAC, site, m, tierPart)
+		}
+	case macLocal:
+		if r.src.Site == "" {
+			return true
+		}
+		r.claim(inventory.IDMAC, site, m, tierPart)
+	case macRouter:
+		// Only somebody else's sighting is the virtual address itself; its routers list it too.
+		if r.role != inventory.RoleVirtualAddress || r.src.Site == "" {
+			return false
+		}
+		r.claim(inventory.IDMAC, site, m, tierPart)
+	case macSoftware:
+		return false
+	}
+	return true
+}
+
+func (r *reader) onCard(list []netip.Prefix) {
+	for _, p := range list {
+		if len(r.onCards) < maxAddresses {
+			r.onCards = append(r.onCards, p.Addr().Unmap())
+		}
+	}
+}
+
+func (r *reader) disks() {
+	if r.role == inventory.RoleContainer {
+		return
+	}
+	for i, d := range r.diskList {
+		if i >= maxDisks {
+			return
+		}
+		if d.Removable || strings.EqualFold(d.Bus, "usb") {
+			continue
+		}
+		if v, ok := Serial(d.Serial); ok {
+			r.claim(TypeDisk, "", v, tierPart)
+		}
+	}
+}
+
+// names claims what a thing calls itself. A provider's label is no name, and what reverse
+// DNS says of an address may be the previous holder's name: it counts with the address only.
+func (r *reader) names() {
+	if r.src.Kind == inventory.KindAWS || r.src.Kind == inventory.KindAzure || r.role == inventory.RoleContainer {
+		return
+	}
+	name, domain, ok := Name(r.dev.Name, r.dev.Domain)
+	if !ok {
+		return
+	}
+	if r.addressOnly() {
+		for _, a := range r.onCards {
+			r.claim(TypeName, r.place(a)+"/"+a.String(), name, tierAddress)
+		}
+		return
+	}
+	r.name(name, domain)
+	if len(name) > netbiosLength && (r.windows || r.src.Kind == inventory.KindImport) {
+		r.name(name[:netbiosLength], domain)
+	}
+}
+
+func (r *reader) name(name, domain string) {
+	r.claim(TypeName, "", name, tierName)
+	if domain != "" {
+		r.claim(TypeName, domain, name, tierName)
+	}
+}
+
+// addressOnly says that a scanner saw nothing but an address that answers.
+func (r *reader) addressOnly() bool {
+	return r.src.Kind == inventory.KindScanner && !slices.ContainsFunc(r.claims, func(c Claim) bool {
+		return c.Tier < tierName
+	})
+}
+
+func (r *reader) addresses() {
+	only := r.addressOnly()
+	for _, a := range r.onCards {
+		place := r.place(a)
+		if place == "" {
+			continue
+		}
+		r.claim(TypeAddress, onDay(place, r.day), a.String(), tierAddress)
+		if only {
+			r.claim(TypeAddress, onDay(place, r.day.Add(-day)), a.String(), tierNearby)
+			r.claim(TypeAddress, onDay(place, r.day.Add(day)), a.String(), tierNearby)
+		}
+	}
+}
+
+func onDay(place string, d time.Time) string { return place + "@" + d.Format(time.DateOnly) }
+
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+
+// place is where an address means one thing: its site when it is private. "" when it
+// means nothing to others.
+func (r *reader) place(a netip.Addr) string {
+	switch {
+	case !a.IsValid(), a.IsLoopback(), a.IsUnspecified(), a.IsLinkLocalUnicast(), a.IsMulticast():
+		return ""
+	case a.IsPrivate(), sharedSpace.Contains(a):
+		if r.src.Site == "" {
+			return ""
+		}
+		return "site:" + r.src.Site
+	}
+	return scopeInternet
+}
+
+// incarnation is the strongest thing that no two machines share though a source may call
+// them by one name.
+func (r *reader) incarnation() string {
+	for _, t := range []Type{inventory.IDContainer, inventory.IDCloudInstance, inventory.IDVMInstance} {
+		if v := r.lowest(t, nil); v != "" {
+			return string(t) + ":" + v
+		}
+	}
+	serial := r.lowest(inventory.IDSerial, nil)
+	id := ""
+	switch u := r.lowest(inventory.IDSMBIOS, nil); {
+	case serial != "":
+		id = "serial:" + serial
+	case u != "":
+		id = "uuid:" + u
+	}
+	if r.src.Kind == inventory.KindAgent && r.role != inventory.RoleContainer {
+		mac := r.lowest(inventory.IDMAC, func(k Key) bool { return k.Scope == "" })
+		disk := r.lowest(TypeDisk, nil)
+		switch {
+		case r.virtual: // whoever copies a virtual machine copies its serial number and UUID too
+			return strings.TrimSuffix(id+"/"+mac, "/")
+		case id == "" && disk != "":
+			return "disk:" + disk
+		case id == "" && mac != "":
+			return "mac:" + mac
+		}
+	}
+	if id != "" || r.src.Kind != inventory.KindScanner {
+		return id
+	}
+	for _, t := range []Type{inventory.IDSNMPEngine, inventory.IDSSHHostKey} {
+		if v := r.lowest(t, nil); v != "" {
+			return string(t) + ":" + v
+		}
+	}
+	if r.addressOnly() {
+		return r.day.Format(time.DateOnly)
+	}
+	if v := r.lowest(TypeName, func(k Key) bool { return k.Scope == "" }); v != "" {
+		return "name:" + v
+	}
+	return ""
+}
+
+// lowest is the smallest claimed value of a type.
+func (r *reader) lowest(t Type, admit func(Key) bool) string {
+	v := ""
+	for _, c := range r.claims {
+		if c.Type == t && (admit == nil || admit(c.Key)) && (v == "" || c.Value < v) {
+			v = c.Value
+		}
+	}
+	return v
 }
 
 // Accumulate adds what an observation claims to what its record claimed before.
@@ -52,6 +486,7 @@ func Accumulate(have, fresh []Claim) (all, changed []Claim) {
 		if c.Last.After(old.Last) {
 			all[i].Last = c.Last
 		}
+		all[i].Tier = min(old.Tier, c.Tier)
 		if all[i] != old {
 			changed = append(changed, all[i])
 		}

@@ -1,37 +1,271 @@
 package reconcile
 
 import (
-	"context"
+	"cmp"
 	"slices"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
 )
+
+// maxHolders is how many records may carry a value that means one thing.
+const maxHolders = 64
 
 // Decide is the decision over records that are everything there is.
 func Decide(records []Record, pins []Pin) Result {
-	_ = pins
-	res := Result{Assets: make(map[int64]int64, len(records))}
-	first := map[Key]int64{}
-	byID := slices.Clone(records)
-	slices.SortFunc(byID, func(a, b Record) int { return int(a.ID - b.ID) })
-	for _, r := range byID {
-		root := r.ID
-		for _, c := range r.Claims {
-			if f, ok := first[c.Key]; ok && c.Tier <= 6 {
-				root = min(root, res.Assets[f])
-			} else {
-				first[c.Key] = r.ID
+	g := newGraph(pins)
+	for i := range records {
+		g.add(&records[i])
+	}
+	for _, n := range g.nodes {
+		n.closed, n.weakDone = true, true
+		for _, c := range n.Claims {
+			if c.Tier != tierRole {
+				g.holders[c.Key] = append(g.holders[c.Key], n)
+				g.many[c.Key] = len(g.holders[c.Key]) > maxHolders
 			}
 		}
-		res.Assets[r.ID] = root
 	}
-	return res
+	d := g.joined()
+	d.attach()
+	return d.result()
 }
 
-// Resolve decides anew what the seeds, records that changed, can have an effect on.
-// It equals Decide over all records, for the records that it names.
-func Resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
-	records, err := load.Records(ctx, seeds)
-	if err != nil {
-		return Result{}, err
+// graph is the records known while deciding and who holds which value.
+type graph struct {
+	pins    pinned
+	pinList []Pin
+	nodes   map[int64]*node
+	holders map[Key][]*node
+	many    map[Key]bool      // values that more records carry than one thing has
+	verdict map[Key]*Demotion // of the values judged so far; nil for one that may join
+}
+
+func newGraph(pins []Pin) *graph {
+	return &graph{pins: indexPins(pins), pinList: pins, nodes: map[int64]*node{}, holders: map[Key][]*node{},
+		many: map[Key]bool{}, verdict: map[Key]*Demotion{}}
+}
+
+func (g *graph) add(r *Record) *node {
+	n := newNode(r)
+	g.nodes[r.ID] = n
+	return n
+}
+
+// judge says whether a value is demoted by its holders alone, which nothing that is
+// learned of other records can change.
+func (g *graph) judge(k Key, tier int) *Demotion {
+	d, ok := g.verdict[k]
+	if !ok {
+		d = g.judgeAmong(k, tier, g.holders[k], g.many[k])
+		g.verdict[k] = d
 	}
-	return Decide(records, pins), nil
+	return d
+}
+
+func (g *graph) judgeAmong(k Key, tier int, holders []*node, many bool) *Demotion {
+	if many {
+		return &Demotion{Key: k, Tier: tier, Reason: "more records carry it than one thing has"}
+	}
+	if len(holders) < 2 {
+		return nil
+	}
+	if a, b, reason := newJudge(holders, g.pins).holders(k, holders); reason != "" {
+		return &Demotion{Key: k, Tier: tier, Reason: reason, A: a.ID, B: b.ID}
+	}
+	return nil
+}
+
+// component is records that are one asset.
+type component struct {
+	nodes  []*node
+	anchor int64
+}
+
+// decision is the state of one run over a graph.
+type decision struct {
+	*graph
+	of        map[*node]*component
+	demotions map[Key]*Demotion
+	joins     []Join
+}
+
+// joined is the decision by values that identify, before anything is attached.
+func (g *graph) joined() *decision {
+	d := &decision{graph: g, of: map[*node]*component{}, demotions: map[Key]*Demotion{}}
+	for id, n := range g.nodes {
+		if n.closed {
+			d.of[n] = &component{nodes: []*node{n}, anchor: id}
+		}
+	}
+	d.pinTogether()
+	d.joinByValues()
+	return d
+}
+
+func (d *decision) pinTogether() {
+	for _, p := range d.pinList {
+		a, b := d.nodes[p.A], d.nodes[p.B]
+		if !p.Same || a == nil || b == nil || !a.closed || !b.closed {
+			continue
+		}
+		d.joins = append(d.joins, Join{Key: Key{Type: "pin"}, Tier: -1, Rule: "a person said that they are one", Records: []int64{p.A, p.B}})
+		d.unite(a, b)
+	}
+}
+
+// value is a claim value that may join, with what orders it among others.
+type value struct {
+	Key
+	tier    int
+	kinds   int // how many kinds of sources agree on it
+	holders []*node
+}
+
+// joinByValues joins records tier by tier, within a tier first by what most kinds of
+// sources agree on.
+func (d *decision) joinByValues() {
+	for _, v := range d.values() {
+		slices.SortFunc(v.holders, func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
+		if dem := d.judge(v.Key, v.tier); dem != nil {
+			d.demotions[v.Key] = dem
+			continue
+		}
+		if dem := d.apart(v); dem != nil {
+			d.demotions[v.Key] = dem
+			continue
+		}
+		d.join(v.Key, v.tier, "", v.holders)
+	}
+}
+
+func (d *decision) values() []value {
+	tiers := map[Key]int{}
+	for n := range d.of {
+		for _, c := range n.Claims {
+			if c.Tier <= tierPart && (len(d.holders[c.Key]) > 1 || d.many[c.Key]) {
+				if t, ok := tiers[c.Key]; !ok || c.Tier < t {
+					tiers[c.Key] = c.Tier
+				}
+			}
+		}
+	}
+	out := make([]value, 0, len(tiers))
+	for k, t := range tiers {
+		out = append(out, value{Key: k, tier: t, holders: d.holders[k], kinds: kindsOf(d.holders[k])})
+	}
+	slices.SortFunc(out, func(a, b value) int {
+		return cmp.Or(cmp.Compare(a.tier, b.tier), -cmp.Compare(a.kinds, b.kinds), compareKeys(a.Key, b.Key))
+	})
+	return out
+}
+
+func compareKeys(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Value, b.Value))
+}
+
+func kindsOf(nodes []*node) int {
+	kinds := map[inventory.SourceKind]bool{}
+	for _, n := range nodes {
+		kinds[n.Kind] = true
+	}
+	return len(kinds)
+}
+
+// apart demotes a value whose holders' assets, as joined so far, cannot be one.
+func (d *decision) apart(v value) *Demotion {
+	groups := d.components(v.holders)
+	if len(groups) < 2 {
+		return nil
+	}
+	var all []*node
+	for _, g := range groups {
+		all = append(all, g.nodes...)
+	}
+	j := newJudge(all, d.pins)
+	for i, g := range groups {
+		for _, h := range groups[:i] {
+			if a, b, reason := j.between(h.nodes, g.nodes); reason != "" {
+				return &Demotion{Key: v.Key, Tier: v.tier, Reason: reason, A: a.ID, B: b.ID}
+			}
+		}
+	}
+	return nil
+}
+
+func (j judge) between(as, bs []*node) (a, b *node, reason string) {
+	for _, a := range as {
+		for _, b := range bs {
+			if reason := j.conflict(a, b); reason != "" {
+				return a, b, reason
+			}
+		}
+	}
+	return nil, nil, ""
+}
+
+// components are the different components of nodes, in the nodes' order.
+func (d *decision) components(nodes []*node) []*component {
+	var out []*component
+	for _, n := range nodes {
+		if c := d.of[n]; c != nil && !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (d *decision) join(k Key, tier int, rule string, nodes []*node) {
+	j := Join{Key: k, Tier: tier, Rule: rule, Records: make([]int64, len(nodes))}
+	if rule == "" {
+		j.Rule = "same " + typeWords(k.Type)
+	}
+	for i, n := range nodes {
+		j.Records[i] = n.ID
+		d.unite(nodes[0], n)
+		if since := n.since(k); since.After(j.Since) {
+			j.Since = since // they agree from the day on which the last of them said so
+		}
+	}
+	d.joins = append(d.joins, j)
+}
+
+func (n *node) since(k Key) time.Time {
+	for i := range n.Claims {
+		if n.Claims[i].Key == k {
+			return n.Claims[i].First
+		}
+	}
+	return time.Time{}
+}
+
+func (d *decision) unite(a, b *node) {
+	ca, cb := d.of[a], d.of[b]
+	if ca == nil || cb == nil || ca == cb {
+		return
+	}
+	if len(ca.nodes) < len(cb.nodes) {
+		ca, cb = cb, ca
+	}
+	for _, n := range cb.nodes {
+		d.of[n] = ca
+	}
+	ca.nodes = append(ca.nodes, cb.nodes...)
+	ca.anchor = min(ca.anchor, cb.anchor)
+}
+
+func (d *decision) result() Result {
+	res := Result{Assets: make(map[int64]int64, len(d.of)), Joins: d.joins}
+	for n, c := range d.of {
+		if n.closed {
+			res.Assets[n.ID] = c.anchor
+		}
+	}
+	for _, dem := range d.demotions {
+		res.Demotions = append(res.Demotions, *dem)
+	}
+	slices.SortFunc(res.Demotions, func(a, b Demotion) int {
+		return cmp.Or(cmp.Compare(a.Tier, b.Tier), compareKeys(a.Key, b.Key))
+	})
+	return res
 }

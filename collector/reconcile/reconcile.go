@@ -23,7 +23,8 @@ type Type = inventory.IdentifierType
 const (
 	TypeDisk    Type = "disk_serial"
 	TypeName    Type = "name"
-	TypeAddress Type = "address" // Scope is site@day
+	TypeAddress Type = "address" // Scope is place@day
+	TypeRole    Type = "role"
 )
 
 // Key is what records share when they agree: the whole identity of a claim.

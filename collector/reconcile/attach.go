@@ -1,0 +1,381 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Attaching: what is left without an identity of its own, a directory's row, a phone
+// under a made-up address, an address that answers, goes to the one asset that bears its
+// name or held its address. It never joins two assets, so nothing that is attached can
+// change what else is joined; several candidates are none.
+
+// nameLife and nameClock bound how far apart in time two bearers of a name may be. An
+// agent further off than nameClock has a wrong clock, and its days say nothing.
+const (
+	nameLife  = 30 * day
+	nameClock = 300 * day
+)
+
+// bearer is who may be meant: an asset by one of its records' claims.
+type bearer struct {
+	*component
+	kind        inventory.SourceKind
+	first, last time.Time
+}
+
+func (d *decision) attach() {
+	strong := map[*component]bool{}
+	var weak []*component
+	for _, c := range d.all() {
+		if d.anchored(c) {
+			strong[c] = true
+		} else if !slices.ContainsFunc(c.nodes, func(n *node) bool { return !n.weakDone }) {
+			weak = append(weak, c)
+		}
+	}
+	a := attacher{decision: d, strong: strong, contested: map[Key]bool{}}
+	var loose []*component
+	target := map[*component]*component{}
+	for _, u := range weak {
+		k, tier, c := a.find(u)
+		if c == nil {
+			loose = append(loose, u)
+			continue
+		}
+		target[u] = c
+		d.joins = append(d.joins, Join{Key: k, Tier: tier, Rule: "only one asset has this " + typeWords(k.Type), Records: []int64{u.anchor, c.anchor}})
+	}
+	a.chain(loose)
+	for u, c := range target {
+		for _, n := range u.nodes {
+			d.of[n] = c
+		}
+	}
+}
+
+// all are the components by anchor.
+func (d *decision) all() []*component {
+	seen := map[*component]bool{}
+	var out []*component
+	for _, c := range d.of {
+		if !seen[c] {
+			seen[c] = true
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b *component) int { return cmp.Compare(a.anchor, b.anchor) })
+	return out
+}
+
+// anchored says that a component has an identity: an agent's word, or a value of
+// hardware or of a provider that is still believed.
+func (d *decision) anchored(c *component) bool {
+	for _, n := range c.nodes {
+		if n.Kind == inventory.KindAgent {
+			return true
+		}
+		for i := range n.Claims {
+			if anchors(&n.Claims[i]) && d.demotions[n.Claims[i].Key] == nil && d.judge(n.Claims[i].Key, n.Claims[i].Tier) == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func anchors(c *Claim) bool {
+	switch {
+	case c.Type == inventory.IDDirectory:
+		return false // an account, which another machine may take over
+	case c.Tier <= tierMAC:
+		return true
+	case c.Type == inventory.IDMAC:
+		class := classOf(c.Value)
+		return class == macBurnedIn || class == macHypervisor || class == macRouter
+	}
+	return false
+}
+
+type attacher struct {
+	*decision
+	strong    map[*component]bool
+	contested map[Key]bool // values that several assets have
+}
+
+// find is the one asset that a weak component belongs to.
+func (a *attacher) find(u *component) (k Key, tier int, target *component) {
+	for _, qualified := range []bool{true, false} {
+		if k, c, any := a.byName(u, qualified); any {
+			return k, tierName, c
+		}
+	}
+	if addressesOnly(u) {
+		if k, c := a.byAddress(u); c != nil {
+			return k, tierAddress, c
+		}
+	}
+	for _, c := range claimsOf(u, inventory.IDSSHHostKey) {
+		if found := a.bearers(u, c, nil); len(found) == 1 {
+			return c.Key, tierName, found[0].component
+		}
+	}
+	return Key{}, 0, nil
+}
+
+// byName looks for the bearer of the name, with its domain or without. any says that
+// there are bearers, though not one alone.
+func (a *attacher) byName(u *component, qualified bool) (k Key, target *component, any bool) {
+	domains := domainsOf(u.nodes, "")
+	var found []bearer
+	for _, c := range claimsOf(u, TypeName) {
+		if c.Tier != tierName || (c.Scope != "") != qualified {
+			continue
+		}
+		for _, b := range a.bearers(u, c, func(n *node) bool {
+			theirs := domainsOf([]*node{n}, c.Value)
+			return qualified || len(domains) == 0 || len(theirs) == 0 || overlap(domains, theirs)
+		}) {
+			if !slices.ContainsFunc(found, func(f bearer) bool { return f.component == b.component }) {
+				found, k = append(found, b), c.Key
+			}
+		}
+	}
+	if len(found) == 1 {
+		return k, found[0].component, true
+	}
+	return k, nil, len(found) > 0
+}
+
+// bearers are the assets that have the value over the same time.
+func (a *attacher) bearers(u *component, c Claim, admit func(*node) bool) []bearer {
+	if a.many[c.Key] {
+		return nil
+	}
+	var all, during []bearer
+	j := newJudge(nil, a.pins)
+	for _, n := range a.holders[c.Key] {
+		g := a.of[n]
+		if g == nil || !a.strong[g] || admit != nil && !admit(n) {
+			continue
+		}
+		if _, _, reason := j.between(u.nodes, g.nodes); reason != "" {
+			continue
+		}
+		for i := range n.Claims {
+			if n.Claims[i].Key == c.Key {
+				all = addBearer(all, bearer{g, n.Kind, n.Claims[i].First, n.Claims[i].Last})
+			}
+		}
+	}
+	if len(all) > 1 {
+		a.contested[c.Key] = true
+	}
+	for _, b := range all {
+		gap := max(b.first.Sub(c.Last), c.First.Sub(b.last))
+		wrongClock := b.kind == inventory.KindAgent && gap > nameClock
+		if gap > nameLife && !wrongClock {
+			continue
+		}
+		if len(all) == 1 || gap <= 0 {
+			during = append(during, b)
+		}
+	}
+	return during
+}
+
+// addBearer keeps one bearer an asset, over all its time.
+func addBearer(all []bearer, b bearer) []bearer {
+	for i := range all {
+		if all[i].component == b.component {
+			if b.first.Before(all[i].first) {
+				all[i].first = b.first
+			}
+			if b.last.After(all[i].last) {
+				all[i].last = b.last
+			}
+			return all
+		}
+	}
+	return append(all, b)
+}
+
+// byAddress looks for the asset that had the component's addresses: on the same day as a
+// scanner or a provider saw it, else as an agent says, else on the days next to it.
+func (a *attacher) byAddress(u *component) (k Key, target *component) {
+	steps := []func(c *Claim, n *node) bool{
+		func(c *Claim, n *node) bool { return c.Tier == tierAddress && n.Kind != inventory.KindAgent },
+		func(c *Claim, n *node) bool { return c.Tier == tierAddress },
+		func(*Claim, *node) bool { return true },
+	}
+	for _, admit := range steps {
+		var found []*component
+		for _, c := range claimsOf(u, TypeAddress) {
+			for _, n := range a.holders[c.Key] {
+				g := a.of[n]
+				if g == nil || a.many[c.Key] || !a.strong[g] || !admit(&c, n) || slices.Contains(found, g) {
+					continue
+				}
+				found, k = append(found, g), c.Key
+			}
+		}
+		if len(found) == 1 {
+			if _, _, reason := newJudge(nil, a.pins).between(u.nodes, found[0].nodes); reason == "" {
+				return k, found[0]
+			}
+		}
+		if len(found) > 0 {
+			for _, c := range claimsOf(u, TypeAddress) {
+				a.contested[c.Key] = true
+			}
+			return Key{}, nil
+		}
+	}
+	return Key{}, nil
+}
+
+// chain joins what belongs to no asset with its like: the same phone under another
+// made-up address, the same address the day after.
+func (a *attacher) chain(loose []*component) {
+	var nodes []*node
+	for _, u := range loose {
+		nodes = append(nodes, u.nodes...)
+	}
+	holders := map[Key][]*node{}
+	tiers := map[Key]int{}
+	for _, n := range nodes {
+		for _, c := range n.Claims {
+			chains := c.Type == TypeName || c.Type == inventory.IDSSHHostKey || c.Type == TypeAddress && addressesOnly(a.of[n])
+			if !chains || a.contested[c.Key] || a.many[c.Key] {
+				continue
+			}
+			holders[c.Key] = append(holders[c.Key], n)
+			if t, ok := tiers[c.Key]; !ok || c.Tier < t {
+				tiers[c.Key] = c.Tier
+			}
+		}
+	}
+	var values []value
+	for k, h := range holders {
+		if len(h) > 1 {
+			values = append(values, value{Key: k, tier: tiers[k], holders: h})
+		}
+	}
+	slices.SortFunc(values, func(x, y value) int {
+		return cmp.Or(cmp.Compare(x.tier, y.tier), compareKeys(x.Key, y.Key))
+	})
+	for _, v := range values {
+		if len(a.components(v.holders)) < 2 {
+			continue
+		}
+		if dem := a.apartLoose(v); dem != nil {
+			a.demotions[v.Key] = dem
+			continue
+		}
+		a.join(v.Key, v.tier, "", v.holders)
+	}
+}
+
+// apartLoose is apart for things without identity: what they have besides the value must
+// not differ either.
+func (a *attacher) apartLoose(v value) *Demotion {
+	if dem := a.apart(v); dem != nil {
+		return dem
+	}
+	groups := a.components(v.holders)
+	for i, g := range groups {
+		for _, h := range groups[:i] {
+			if reason := differ(g, h); reason != "" {
+				return &Demotion{Key: v.Key, Tier: v.tier, Reason: reason, A: h.anchor, B: g.anchor}
+			}
+		}
+	}
+	return nil
+}
+
+func differ(g, h *component) string {
+	for _, t := range []Type{inventory.IDDirectory, inventory.IDSSHHostKey} {
+		if x, y := valuesOf(g, t), valuesOf(h, t); len(x) > 0 && len(y) > 0 && !overlap(x, y) {
+			return "different " + typeWords(t) + "s"
+		}
+	}
+	if !addressesOnly(g) || !addressesOnly(h) {
+		return ""
+	}
+	if x, y := nicknames(g), nicknames(h); len(x) > 0 && len(y) > 0 && !overlap(x, y) {
+		return "different names"
+	}
+	days := map[string]string{}
+	for _, c := range claimsOf(g, TypeAddress) {
+		if c.Tier == tierAddress {
+			days[c.Scope] = c.Value
+		}
+	}
+	for _, c := range claimsOf(h, TypeAddress) {
+		if was, ok := days[c.Scope]; ok && was != c.Value && c.Tier == tierAddress {
+			return "different addresses on one day"
+		}
+	}
+	return ""
+}
+
+func nicknames(c *component) []string {
+	var out []string
+	for _, x := range claimsOf(c, TypeName) {
+		if x.Tier == tierAddress {
+			out = append(out, x.Value)
+		}
+	}
+	return out
+}
+
+// addressesOnly says that nothing but addresses was ever seen of a component.
+func addressesOnly(c *component) bool {
+	for _, n := range c.nodes {
+		if n.Kind != inventory.KindScanner {
+			return false
+		}
+		for _, x := range n.Claims {
+			if x.Tier < tierName {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func claimsOf(c *component, t Type) []Claim {
+	var out []Claim
+	for _, n := range c.nodes {
+		for _, x := range n.Claims {
+			if x.Type == t {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
+
+func valuesOf(c *component, t Type) []string {
+	var out []string
+	for _, x := range claimsOf(c, t) {
+		out = append(out, x.Value)
+	}
+	return out
+}
+
+// domainsOf are the domains that nodes put a name into; any name when it is empty.
+func domainsOf(nodes []*node, name string) []string {
+	var out []string
+	for _, n := range nodes {
+		for _, c := range n.Claims {
+			if c.Type == TypeName && c.Tier == tierName && c.Scope != "" && (name == "" || c.Value == name) {
+				out = append(out, c.Scope)
+			}
+		}
+	}
+	return out
+}

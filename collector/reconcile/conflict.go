@@ -1,0 +1,210 @@
+package reconcile
+
+import (
+	"fmt"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// judge says which of some records cannot be one asset. What makes two serial numbers
+// mean one machine (a stack that reports both, a board swap) counts only when a record
+// among them shows it: the verdict depends on these records and on nothing else.
+type judge struct {
+	pins    pinned
+	serials classes
+	uuids   classes
+}
+
+func newJudge(nodes []*node, pins pinned) judge {
+	j := judge{pins: pins, serials: classes{}, uuids: classes{}}
+	for _, n := range nodes {
+		j.serials.join(n.serials)
+		j.uuids.join(n.uuids)
+	}
+	for i, a := range nodes {
+		for _, b := range nodes[:i] {
+			if boardSwap(a, b) || pins.same(a.ID, b.ID) {
+				j.serials.join(a.serials, b.serials)
+				j.uuids.join(a.uuids, b.uuids)
+			}
+		}
+	}
+	return j
+}
+
+// conflict is the reason why two records are two assets, "" without one. Unknown never conflicts.
+func (j judge) conflict(a, b *node) string {
+	switch {
+	case j.pins.same(a.ID, b.ID):
+		return ""
+	case j.pins.different(a.ID, b.ID):
+		return "a person said that they are different"
+	case len(a.roles) > 0 && len(b.roles) > 0 && !overlap(a.roles, b.roles):
+		return fmt.Sprintf("one is a %s, the other a %s", roleWords(a.roles[0]), roleWords(b.roles[0]))
+	}
+	for k, v := range a.provider {
+		if w := b.provider[k]; len(w) > 0 && !overlap(v, w) {
+			return "different " + typeWords(k.Type) + "s"
+		}
+	}
+	known := len(a.serials) > 0 && len(b.serials) > 0
+	sameSerial := known && j.serials.meet(a.serials, b.serials)
+	if known && !sameSerial {
+		return "different serial numbers"
+	}
+	if len(a.uuids) > 0 && len(b.uuids) > 0 && !j.uuids.meet(a.uuids, b.uuids) {
+		if !known {
+			return "different system UUIDs"
+		}
+		if a.agent != "" && b.agent != "" && atOnce(a, b) {
+			return "different system UUIDs at the same time"
+		}
+	}
+	if a.agent != "" && b.agent != "" && foreignCards(a, b) {
+		return "different network cards at the same time"
+	}
+	return ""
+}
+
+// foreignCards says that two whole lists of network cards, valid over the same days,
+// belong to two machines: at most half of the shorter one is in the other.
+func foreignCards(a, b *node) bool {
+	if !a.view || !b.view || len(a.macs) == 0 || len(b.macs) == 0 || !atOnce(a, b) {
+		return false
+	}
+	common, shorter := shared(a.macs, b.macs), min(len(a.macs), len(b.macs))
+	if shared(a.disks, b.disks) > 0 {
+		return false
+	}
+	if a.Kind == b.Kind {
+		return 2*common <= shorter
+	}
+	return 2*common < shorter
+}
+
+// holders finds two holders of a value that cannot be one asset. It knows more than
+// conflict: what speaks against them because of the value that they share.
+func (j judge) holders(k Key, nodes []*node) (a, b *node, reason string) {
+	for i, a := range nodes {
+		for _, b := range nodes[:i] {
+			reason := j.conflict(a, b)
+			if reason == "" && !j.pins.same(a.ID, b.ID) {
+				reason = j.despite(k, a, b)
+			}
+			if reason != "" {
+				return b, a, reason
+			}
+		}
+	}
+	return nil, nil, ""
+}
+
+func (j judge) despite(k Key, a, b *node) string {
+	switch {
+	case foreignCards(a, b):
+		return "different network cards at the same time"
+	case k.Type == inventory.IDSerial && k.Scope == "" && len(a.makers) > 0 && len(b.makers) > 0 && !overlap(a.makers, b.makers):
+		return "different makers"
+	case k.Type == inventory.IDMAC && k.Scope == "" && twoPlaces(a, b):
+		return "seen at two sites day after day"
+	}
+	return ""
+}
+
+// twoPlaces says that scanners of two sites saw the address on the same days, again and
+// again. A laptop is at two sites on one day at times; a copied machine always.
+func twoPlaces(a, b *node) bool {
+	if a.Kind != inventory.KindScanner || b.Kind != inventory.KindScanner || len(a.macs) != 1 || len(b.macs) != 1 {
+		return false
+	}
+	da, db := presenceDays(a), presenceDays(b)
+	common, elsewhere := 0, 0
+	for d, sites := range da {
+		if other, ok := db[d]; ok {
+			common++
+			if !overlap(sites, other) {
+				elsewhere++
+			}
+		}
+	}
+	return elsewhere >= 3 && 2*elsewhere > min(len(da), len(db))
+}
+
+// presenceDays maps a day to the sites in which the node was seen on it.
+func presenceDays(n *node) map[string][]string {
+	out := map[string][]string{}
+	for _, p := range n.presence {
+		at := len(p) - len("@2006-01-02")
+		out[p[at:]] = append(out[p[at:]], p[:at])
+	}
+	return out
+}
+
+func overlap(a, b []string) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x == y {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// classes are values that mean the same thing: a union-find over strings.
+type classes map[string]string
+
+func (c classes) root(v string) string {
+	for {
+		p, ok := c[v]
+		if !ok || p == v {
+			return v
+		}
+		v = p
+	}
+}
+
+func (c classes) join(lists ...[]string) {
+	first := ""
+	for _, l := range lists {
+		for _, v := range l {
+			if r := c.root(v); first == "" {
+				first = r
+			} else if r != first {
+				c[r] = first
+			}
+		}
+	}
+}
+
+func (c classes) meet(a, b []string) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if c.root(x) == c.root(y) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pinned looks pins up by pair, smaller id first.
+type pinned map[[2]int64]bool
+
+func indexPins(pins []Pin) pinned {
+	p := make(pinned, len(pins))
+	for _, x := range pins {
+		p[[2]int64{min(x.A, x.B), max(x.A, x.B)}] = x.Same
+	}
+	return p
+}
+
+func (p pinned) same(a, b int64) bool {
+	same, ok := p[[2]int64{min(a, b), max(a, b)}]
+	return ok && same
+}
+
+func (p pinned) different(a, b int64) bool {
+	same, ok := p[[2]int64{min(a, b), max(a, b)}]
+	return ok && !same
+}

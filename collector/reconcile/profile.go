@@ -1,0 +1,121 @@
+package reconcile
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// node is a record while deciding, with what comparing it to others needs.
+type node struct {
+	*Record
+	serials, uuids []string // of the machine itself
+	makers         []string
+	roles          []string
+	agent          string
+	disks, macs    []string
+	provider       map[scope][]string
+	first, last    time.Time
+	presence       []string // site@day where it was seen
+	view           bool     // its list of network cards is the whole list
+
+	// While loading: how far the neighbourhood is known.
+	closed, weakDone bool
+}
+
+type scope struct {
+	Type  Type
+	Scope string
+}
+
+func newNode(r *Record) *node {
+	n := &node{Record: r, provider: map[scope][]string{}}
+	for i := range r.Claims {
+		n.note(&r.Claims[i])
+	}
+	switch r.Kind {
+	case inventory.KindAgent, inventory.KindAWS, inventory.KindAzure:
+		n.view = true
+	case inventory.KindImport:
+		n.view = len(n.provider) > 0
+	case inventory.KindScanner:
+		n.view = len(n.macs) > 1
+	}
+	for _, s := range [][]string{n.serials, n.uuids, n.makers, n.disks, n.macs, n.presence} {
+		slices.Sort(s)
+	}
+	return n
+}
+
+func (n *node) note(c *Claim) {
+	if n.first.IsZero() || c.First.Before(n.first) {
+		n.first = c.First
+	}
+	if c.Last.After(n.last) {
+		n.last = c.Last
+	}
+	switch c.Type {
+	case inventory.IDCloudInstance, inventory.IDContainer, inventory.IDVMInstance:
+		k := scope{c.Type, c.Scope}
+		n.provider[k] = append(n.provider[k], c.Value)
+	case inventory.IDSerial:
+		if m, ok := strings.CutPrefix(c.Scope, "maker:"); ok {
+			n.makers = append(n.makers, m)
+		} else if c.Scope == "" {
+			n.serials = append(n.serials, c.Value)
+		}
+	case inventory.IDSMBIOS:
+		if c.Scope == "" {
+			n.uuids = append(n.uuids, c.Value)
+		}
+	case TypeRole:
+		n.roles = append(n.roles, c.Value)
+	case inventory.IDAgent:
+		n.agent = c.Value
+	case inventory.IDMAC:
+		if c.Tier == tierMAC {
+			n.macs = append(n.macs, c.Value)
+		}
+	case TypeDisk:
+		n.disks = append(n.disks, c.Value)
+	case TypeAddress:
+		if c.Tier == tierAddress && strings.HasPrefix(c.Scope, "site:") {
+			n.presence = append(n.presence, c.Scope)
+		}
+	default: // the others tell machines apart no further
+	}
+}
+
+// shared counts the common values of two sorted lists.
+func shared(a, b []string) int {
+	n := 0
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case a[i] < b[j]:
+			i++
+		case a[i] > b[j]:
+			j++
+		default:
+			n, i, j = n+1, i+1, j+1
+		}
+	}
+	return n
+}
+
+// atOnce says that both were about over the same days. One that ends on the day on which
+// the other begins may have been replaced by it.
+func atOnce(a, b *node) bool {
+	return a.first.Before(b.last) && b.first.Before(a.last)
+}
+
+// boardSwap is the one case in which a machine changes serial number or UUID and stays
+// itself: one agent goes on, on the same disk, with a network card it had before, and the
+// old board is not seen after the new one.
+func boardSwap(a, b *node) bool {
+	if a.agent == "" || a.agent != b.agent || atOnce(a, b) || shared(a.macs, b.macs) == 0 {
+		return false
+	}
+	return shared(a.disks, b.disks) > 0 || len(a.disks) == 0 && len(b.disks) == 0
+}

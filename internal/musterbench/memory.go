@@ -1,0 +1,100 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// memory keeps records in maps: reconciling alone, without a store.
+type memory struct {
+	byKey   map[string]int64
+	records []reconcile.Record // id is index + 1
+	holders map[reconcile.Key][]int64
+	assets  map[int64]int64
+}
+
+func newMemory() *memory {
+	return &memory{byKey: map[string]int64{}, holders: map[reconcile.Key][]int64{}, assets: map[int64]int64{}}
+}
+
+func (m *memory) Records(_ context.Context, ids []int64) ([]reconcile.Record, error) {
+	out := make([]reconcile.Record, len(ids))
+	for i, id := range ids {
+		out[i] = m.records[id-1]
+	}
+	return out, nil
+}
+
+func (m *memory) Holders(_ context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+	out := make(map[reconcile.Key][]int64, len(keys))
+	for _, k := range keys {
+		h := m.holders[k]
+		out[k] = h[:min(len(h), limit)]
+	}
+	return out, nil
+}
+
+// report takes one observation in and answers the record it belongs to.
+func (m *memory) report(ctx context.Context, o *inventory.Observation) (int64, error) {
+	bodies := map[inventory.SectionName]inventory.Body{}
+	for _, s := range o.Sections {
+		bodies[s.Name] = s.Body
+	}
+	e := reconcile.Read(o.Source, o.SeenAt, bodies)
+	native, scope := o.NativeKey, o.Source.ID
+	switch o.Source.Kind {
+	case inventory.KindAgent:
+		native = o.Source.ID
+	case inventory.KindScanner:
+		scope = o.Source.Site
+	case inventory.KindAWS, inventory.KindAzure, inventory.KindImport:
+	}
+	key := string(o.Source.Kind) + "|" + scope + "|" + native + "|" + e.Incarnation
+	id, ok := m.byKey[key]
+	if !ok {
+		id = int64(len(m.records) + 1)
+		m.byKey[key] = id
+		m.records = append(m.records, reconcile.Record{ID: id, Kind: o.Source.Kind})
+	}
+	r := &m.records[id-1]
+	before := map[reconcile.Key]bool{}
+	for _, c := range r.Claims {
+		before[c.Key] = true
+	}
+	all, changed := reconcile.Accumulate(r.Claims, e.Claims)
+	r.Claims = all
+	for _, c := range changed {
+		if !before[c.Key] {
+			m.holders[c.Key] = append(m.holders[c.Key], id)
+		}
+	}
+	if ok && len(changed) == 0 {
+		return id, nil
+	}
+	res, err := reconcile.Resolve(ctx, m, []int64{id}, nil)
+	if err != nil {
+		return 0, err
+	}
+	for rec, asset := range res.Assets {
+		m.assets[rec] = asset
+	}
+	return id, nil
+}
+
+// rebuild decides over everything and returns the records that end up elsewhere than
+// the running decisions put them.
+func (m *memory) rebuild() []int64 {
+	res := reconcile.Decide(m.records, nil)
+	var moved []int64
+	for id, asset := range res.Assets {
+		if m.assets[id] != asset {
+			moved = append(moved, id)
+		}
+	}
+	slices.SortFunc(moved, cmp.Compare[int64])
+	return moved
+}
