@@ -15,3 +15,10 @@ func SourceServices(enrolment *Enrolment, reports *Reports, jobs *ScanJobs) (*co
 	musterv1connect.RegisterScanJobServiceHandler(s, jobs)
 	return s, map[string]func([]byte) error{musterv1connect.IngestServiceReportProcedure: CheckReport}
 }
+
+// PersonServices are the services that persons call.
+func PersonServices(inventory *Inventory) *connect.Server {
+	s := connect.NewServer()
+	musterv1connect.RegisterInventoryServiceHandler(s, inventory)
+	return s
+}

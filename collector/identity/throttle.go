@@ -28,8 +28,11 @@ func newThrottle(burst int, every time.Duration, now func() time.Time) *throttle
 func (t *throttle) wait(addr string) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	over := t.full[network(addr)].Sub(t.now()) - time.Duration(t.burst-1)*t.every
-	return max(0, over)
+	until, known := t.full[network(addr)]
+	if !known {
+		return 0
+	}
+	return max(0, until.Sub(t.now())-time.Duration(t.burst-1)*t.every)
 }
 
 // fail counts a failure.

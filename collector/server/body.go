@@ -1,13 +1,13 @@
 package server
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,24 +45,23 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, big func(cont
 		return nil, err
 	}
 	defer done()
-	var buf bytes.Buffer
-	if n := r.ContentLength; n > 0 {
-		buf.Grow(int(min(n, limit, bigBody)) + bytes.MinRead)
-	}
+	body := make([]byte, 0, max(512, min(r.ContentLength, limit, bigBody)+1))
 	for asked := false; ; {
-		n, err := buf.ReadFrom(io.LimitReader(src, 32<<10))
-		size := int64(buf.Len())
+		body = slices.Grow(body, 1)
+		n, err := src.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		size := int64(len(body))
 		switch {
-		case err != nil:
-			return nil, bodyError(err)
 		case size > limit:
 			return nil, tooLarge(tooLargeText(limit))
 		case size > ratioFree && size > maxRatio*raw.total:
 			return nil, tooLarge("the body is compressed more than 100:1")
-		case n == 0:
+		case errors.Is(err, io.EOF):
 			// The handler waits without a deadline on a connection that has said all it had to say.
 			_ = control.SetReadDeadline(time.Time{})
-			return buf.Bytes(), nil
+			return body, nil
+		case err != nil:
+			return nil, bodyError(err)
 		case size > bigBody && !asked:
 			asked = true
 			if err := big(r.Context()); err != nil {
