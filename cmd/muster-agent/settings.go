@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/muster-itam/muster/agent"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// maxConfig bounds the configuration file.
+const maxConfig = 1 << 20
+
+// settings are what all commands share. A flag counts before the environment, that before
+// the configuration file, that before what is built in.
+type settings struct {
+	stateDir string
+	file     string
+	interval time.Duration
+	skip     string
+	output   string
+	config   agent.Config
+}
+
+// configFile is the content of the configuration file; unknown keys are refused.
+type configFile struct {
+	StateDir string        `yaml:"state_dir"`
+	Interval time.Duration `yaml:"interval"`
+	Skip     []string      `yaml:"skip"`
+}
+
+func (s *settings) define(fs *flag.FlagSet) {
+	fs.StringVar(&s.stateDir, "state-dir", "", "`folder` of identity and spool")
+	fs.StringVar(&s.file, "config", "", "configuration `file`")
+	fs.DurationVar(&s.interval, "interval", 0, "`time` between two reports (default: as the collector asks)")
+	fs.StringVar(&s.skip, "skip", "", "`sections` that are never read on this host, separated by commas")
+	fs.StringVar(&s.output, "o", "", "output `format`: json, or text for people")
+	fs.Var(jsonFlag{&s.output}, "json", "the same as -o json")
+}
+
+// jsonFlag is -json as a way to say -o json.
+type jsonFlag struct{ output *string }
+
+func (jsonFlag) String() string   { return "" }
+func (jsonFlag) IsBoolFlag() bool { return true }
+func (f jsonFlag) Set(value string) error {
+	if value != "true" {
+		return errors.New("takes no value")
+	}
+	*f.output = "json"
+	return nil
+}
+
+// complete fills in what no flag gave.
+func (s *settings) complete(p *program, flags *flag.FlagSet) error {
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	file, err := s.read(p, given["config"])
+	if err != nil {
+		return err
+	}
+	for _, setting := range []struct{ flag, env, file, builtIn string }{
+		{"state-dir", "MUSTER_STATE_DIR", file.StateDir, p.defaultStateDir()},
+		{"interval", "MUSTER_INTERVAL", file.Interval.String(), ""},
+		{"skip", "MUSTER_SKIP", strings.Join(file.Skip, ","), ""},
+	} {
+		if given[setting.flag] {
+			continue
+		}
+		value, ok := p.env(setting.env)
+		if !ok {
+			value = setting.file
+		}
+		if value == "" {
+			value = setting.builtIn
+		}
+		if value == "" {
+			continue
+		}
+		if err := flags.Set(setting.flag, value); err != nil {
+			return mistakef("%s: %v", setting.env, err)
+		}
+	}
+	if s.output != "" && s.output != "json" && s.output != "text" {
+		return mistakef("-o %s: there are json and text", s.output)
+	}
+	s.config.Interval = s.interval
+	for name := range strings.SplitSeq(s.skip, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			s.config.Skip = append(s.config.Skip, inventory.SectionName(name))
+		}
+	}
+	return s.config.Validate()
+}
+
+// read is the configuration file's content; only a file that was asked for must be there.
+func (s *settings) read(p *program, asked bool) (c configFile, err error) {
+	path := s.file
+	if value, ok := p.env("MUSTER_CONFIG"); ok && path == "" {
+		path, asked = value, true
+	}
+	if path == "" {
+		path = p.defaultConfig()
+	}
+	text, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !asked {
+		return c, nil
+	}
+	if err != nil {
+		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	return parseConfig(path, text)
+}
+
+func parseConfig(path string, text []byte) (c configFile, err error) {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, inventory.Errorf(inventory.CodeInvalid, "configuration %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if len(text) > maxConfig {
+		return nil, inventory.Errorf(inventory.CodeTooLarge, "%s is larger than %d bytes", path, maxConfig)
+	}
+	return text, nil
+}
