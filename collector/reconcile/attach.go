@@ -184,7 +184,21 @@ func (a *attacher) bearers(u *component, c Claim, admit func(*node) bool) []bear
 			during = append(during, b)
 		}
 	}
-	return during
+	return heir(during)
+}
+
+// heir is the last of several bearers when each took the value over from the one before:
+// a directory's account goes on with the machine that bears its name now.
+func heir(all []bearer) []bearer {
+	slices.SortFunc(all, func(a, b bearer) int {
+		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last), cmp.Compare(a.anchor, b.anchor))
+	})
+	for i := 1; i < len(all); i++ {
+		if all[i].first.Before(all[i-1].last) {
+			return all
+		}
+	}
+	return all[max(0, len(all)-1):]
 }
 
 // addBearer keeps one bearer an asset, over all its time.

@@ -42,11 +42,10 @@ type Claim struct {
 	First, Last time.Time
 }
 
-// Record is what deciding needs to know of a record: claims that it ever made.
+// Record is what deciding needs to know of a record: the claims that it ever made.
 type Record struct {
 	ID     int64
 	Kind   inventory.SourceKind
-	Role   inventory.Role
 	Claims []Claim
 }
 

@@ -103,7 +103,7 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.query(ctx, `select id, kind, role from record where id in (select value from json_each($1)) order by id`, idList(ids))
+	rows, err := q.query(ctx, `select id, kind from record where id in (select value from json_each($1)) order by id`, idList(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	var out []reconcile.Record
 	for rows.Next() {
 		var r reconcile.Record
-		if err := rows.Scan(&r.ID, &r.Kind, &r.Role); err != nil {
+		if err := rows.Scan(&r.ID, &r.Kind); err != nil {
 			return nil, err
 		}
 		r.Claims = claims[r.ID]
