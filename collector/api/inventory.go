@@ -134,7 +134,8 @@ func (s *Inventory) ListChanges(ctx context.Context, req *musterv1.ListChangesRe
 	res := &musterv1.ListChangesResponse{NextCursor: next}
 	for _, c := range changes {
 		res.Changes = append(res.Changes, &musterv1.Change{At: stamp(c.At), Asset: c.Asset.String(), AssetName: c.AssetName,
-			Section: c.Section, Kind: c.Kind, Item: c.Item, Before: c.Before, After: c.After, Source: c.Source})
+			Section: c.Section, Kind: c.Kind, Item: c.Item, Before: c.Before, After: c.After, Source: c.Source,
+			Text: query.Describe(c)})
 	}
 	return res, nil
 }

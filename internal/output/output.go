@@ -44,12 +44,19 @@ func Clean(s string) string {
 	if isClean(s) {
 		return s
 	}
+	return clean(s, "")
+}
+
+// CleanLines does the same and lets line feeds stand: for a whole page.
+func CleanLines(s string) string { return clean(s, "\n") }
+
+func clean(s, keep string) string {
 	var b strings.Builder
 	for i, r := range s {
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\ufffd"):
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case inert(r):
+		case inert(r) || strings.ContainsRune(keep, r):
 			b.WriteRune(r)
 		case r == '\n' || r == '\r' || r == '\t' || r == '\u2028' || r == '\u2029':
 			b.WriteByte(' ')

@@ -1647,12 +1647,15 @@ type Change struct {
 	Asset     string                 `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
 	AssetName string                 `protobuf:"bytes,3,opt,name=asset_name,json=assetName,proto3" json:"asset_name,omitempty"`
 	Section   string                 `protobuf:"bytes,4,opt,name=section,proto3" json:"section,omitempty"`
-	// added, removed, changed
-	Kind          string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
-	Item          string `protobuf:"bytes,6,opt,name=item,proto3" json:"item,omitempty"`
-	Before        string `protobuf:"bytes,7,opt,name=before,proto3" json:"before,omitempty"`
-	After         string `protobuf:"bytes,8,opt,name=after,proto3" json:"after,omitempty"`
-	Source        string `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
+	// added, removed, changed; appeared for a source's first report on the thing.
+	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	Item string `protobuf:"bytes,6,opt,name=item,proto3" json:"item,omitempty"`
+	// JSON values; for software, versions.
+	Before string `protobuf:"bytes,7,opt,name=before,proto3" json:"before,omitempty"`
+	After  string `protobuf:"bytes,8,opt,name=after,proto3" json:"after,omitempty"`
+	Source string `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
+	// The difference in words: "3.0.11 → 3.0.12", "up: true → false".
+	Text          string `protobuf:"bytes,10,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1746,6 +1749,13 @@ func (x *Change) GetAfter() string {
 func (x *Change) GetSource() string {
 	if x != nil {
 		return x.Source
+	}
+	return ""
+}
+
+func (x *Change) GetText() string {
+	if x != nil {
+		return x.Text
 	}
 	return ""
 }
@@ -2547,7 +2557,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\x05R\x05limit\x12\x16\n" +
-	"\x06cursor\x18\x05 \x01(\tR\x06cursor\"\xf1\x01\n" +
+	"\x06cursor\x18\x05 \x01(\tR\x06cursor\"\x85\x02\n" +
 	"\x06Change\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x1d\n" +
@@ -2558,7 +2568,9 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04item\x18\x06 \x01(\tR\x04item\x12\x16\n" +
 	"\x06before\x18\a \x01(\tR\x06before\x12\x14\n" +
 	"\x05after\x18\b \x01(\tR\x05after\x12\x16\n" +
-	"\x06source\x18\t \x01(\tR\x06source\"c\n" +
+	"\x06source\x18\t \x01(\tR\x06source\x12\x12\n" +
+	"\x04text\x18\n" +
+	" \x01(\tR\x04text\"c\n" +
 	"\x13ListChangesResponse\x12+\n" +
 	"\achanges\x18\x01 \x03(\v2\x11.muster.v1.ChangeR\achanges\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/muster-itam/muster/internal/output"
+	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
+	"github.com/muster-itam/muster/proto/muster/v1/musterv1connect"
+)
+
+func (a *app) asset() *cobra.Command {
+	var asOf string
+	show := &cobra.Command{
+		Use: "show ID", Short: "Show everything about one asset",
+		Long: "Show everything about one asset. As CSV it is the list of its software.",
+		Args: args(1, 1, "one asset id such as a17"),
+		RunE: func(c *cobra.Command, args []string) error {
+			at, err := a.timeFlag("as-of", asOf)
+			if err != nil {
+				return err
+			}
+			var res *musterv1.GetAssetResponse
+			err = a.call(c.Context(), func(ctx context.Context, client musterv1connect.InventoryServiceClient) (err error) {
+				res, err = client.GetAsset(ctx, &musterv1.GetAssetRequest{Id: args[0], AsOf: at})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			switch output.Format(a.format) {
+			case output.FormatJSON:
+				return output.JSON(a.out, assetJSON(res))
+			case output.FormatCSV:
+				return list(a, res.GetSoftware(), softwareColumns(), "")
+			case output.FormatTable:
+			}
+			return a.showAsset(res)
+		},
+	}
+	show.Flags().StringVar(&asOf, "as-of", "", "the state that was true at this TIME")
+	return group(&cobra.Command{Use: "asset", Short: "Show one asset"}, show)
+}
+
+// assetJSON puts an asset's line and its parts into one object. The operating system's
+// name is the line's field os; the part with all of it is os_details.
+func assetJSON(res *musterv1.GetAssetResponse) *object {
+	out := toJSON(res.GetAsset())
+	parts := toJSON(res)
+	for i, name := range parts.names {
+		switch name {
+		case "asset":
+			continue
+		case "os":
+			name = "os_details"
+		}
+		out.set(name, parts.values[i])
+	}
+	return out
+}
+
+// showAsset writes one asset for a person to read.
+func (a *app) showAsset(res *musterv1.GetAssetResponse) error {
+	x, hw, os := res.GetAsset(), res.GetHardware(), res.GetOs()
+	var b strings.Builder
+	line := func(title, text string) {
+		if text = output.Clean(text); text != "" {
+			_, _ = fmt.Fprintf(&b, "%-13s %s\n", title, text)
+		}
+	}
+	line("Asset", words(x.GetId(), x.GetName()))
+	line("Former id", res.GetAliasOf())
+	line("Domain", x.GetDomain())
+	line("Class", x.GetClass())
+	line("Hardware", words(x.GetVendor(), x.GetModel()))
+	line("Serial", x.GetSerial())
+	line("System", words(x.GetOs(), x.GetOsVersion(), os.GetArch(), os.GetKernel()))
+	line("Machine id", x.GetMachineId())
+	line("CPU", cpu(x.GetCpu(), hw))
+	line("Memory", size(x.GetMemoryBytes()))
+	line("Disk", size(x.GetDiskBytes()))
+	line("Firmware", words(hw.GetBiosVendor(), hw.GetBiosVersion(), hw.GetBiosDate()))
+	line("User", x.GetUser())
+	line("Site", x.GetSite())
+	line("Addresses", strings.Join(x.GetAddresses(), " "))
+	line("MACs", strings.Join(x.GetMacs(), " "))
+	line("First seen", local(x.GetFirstSeen()))
+	line("Last seen", local(x.GetLastSeen())+" ("+ago(a.now(), x.GetLastSeen())+")")
+	if _, err := io.WriteString(a.out, b.String()); err != nil {
+		return err
+	}
+	return a.showParts(res)
+}
+
+func cpu(model string, hw *musterv1.Hardware) string {
+	if hw.GetCpuCores() == 0 {
+		return model
+	}
+	return fmt.Sprintf("%s (%d cores, %d threads)", model, hw.GetCpuCores(), hw.GetCpuThreads())
+}
+
+// section writes a titled table of one part of an asset, nothing when the part is empty.
+func section[M proto.Message](a *app, title string, items []M, columns ...column[M]) error {
+	if len(items) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintf(a.out, "\n%s (%d)\n", title, len(items)); err != nil {
+		return err
+	}
+	return table(a, items, columns)
+}
+
+func (a *app) showParts(res *musterv1.GetAssetResponse) error {
+	type (
+		iface = *musterv1.Interface
+		disk  = *musterv1.Disk
+		mem   = *musterv1.MemoryModule
+		vol   = *musterv1.Filesystem
+		port  = *musterv1.Port
+		part  = *musterv1.Component
+		link  = *musterv1.Link
+		user  = *musterv1.User
+	)
+	for _, err := range []error{
+		section(a, "Interfaces", res.GetInterfaces(), col("name", "", iface.GetName), col("type", "", iface.GetType),
+			idCol("mac", "", iface.GetMac), col("addresses", "", func(x iface) string { return strings.Join(x.GetAddresses(), " ") }),
+			col("state", "", func(x iface) string { return map[bool]string{true: "up", false: "down"}[x.GetUp()] })),
+		section(a, "Disks", res.GetDisks(), col("name", "", disk.GetName), col("model", "", func(x disk) string { return words(x.GetVendor(), x.GetModel()) }),
+			col("serial", "", disk.GetSerial), col("bus", "", disk.GetBus), right("size", func(x disk) string { return size(x.GetBytes()) })),
+		section(a, "Memory modules", res.GetMemory(), col("slot", "", mem.GetSlot), right("size", func(x mem) string { return size(x.GetBytes()) }),
+			col("type", "", mem.GetType), col("vendor", "", mem.GetVendor), col("part number", "", mem.GetPartNumber), col("serial", "", mem.GetSerial)),
+		section(a, "File systems", res.GetFilesystems(), col("mount point", "", vol.GetMountpoint), col("type", "", vol.GetType), col("device", "", vol.GetDevice),
+			right("size", func(x vol) string { return size(x.GetBytes()) }), right("used", func(x vol) string { return size(x.GetUsedBytes()) })),
+		section(a, "Components", res.GetComponents(), col("class", "", part.GetClass), col("name", "", part.GetName), col("model", "", part.GetModel), col("serial", "", part.GetSerial)),
+		section(a, "Ports", res.GetPorts(), col("port", "", func(x port) string { return fmt.Sprintf("%d/%s", x.GetNumber(), x.GetProtocol()) }),
+			col("address", "", port.GetAddress), col("service", "", port.GetService), col("process", "", port.GetProcess), col("banner", "", port.GetBanner)),
+		section(a, "Users", res.GetUsers(), col("name", "", user.GetName), col("full name", "", user.GetFullName), col("home", "", user.GetHome)),
+		section(a, "Links", res.GetLinks(), col("type", "", link.GetType), col("port", "", link.GetLocalPort), idCol("to", "", link.GetAsset),
+			col("name", "", link.GetName), col("its port", "", link.GetRemotePort), col("via", "", link.GetVia)),
+		section(a, "Software", res.GetSoftware(), softwareColumns()...),
+		section(a, "Records", res.GetRecords(), a.recordColumns()...),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func right[M proto.Message](title string, text func(M) string) column[M] {
+	return column[M]{Column: output.Column{Title: title, Right: true}, see: text}
+}
+
+func softwareColumns() []column[*musterv1.InstalledSoftware] {
+	type m = *musterv1.InstalledSoftware
+	return []column[m]{
+		col("name", "name", m.GetName), col("version", "version", m.GetVersion), col("source", "source", m.GetSource),
+		col("arch", "arch", m.GetArch), col("publisher", "publisher", m.GetPublisher), col("installed", "installed", m.GetInstalled),
+		hidden("bytes", func(x m) string { return number(x.GetBytes()) }), hidden("path", m.GetPath), hidden("purl", m.GetPurl),
+	}
+}
+
+func (a *app) recordColumns() []column[*musterv1.Record] {
+	type m = *musterv1.Record
+	return []column[m]{
+		idCol("record", "id", m.GetId), col("source", "source_kind", m.GetSourceKind), col("from", "source", m.GetSource),
+		col("key", "native_key", m.GetNativeKey), col("site", "site", m.GetSite),
+		ageCol(a, "last seen", "last_seen", m.GetLastSeen),
+		col("not read in full", "incomplete", incomplete),
+	}
+}
+
+// incomplete lists what a source could not read, and why.
+func incomplete(r *musterv1.Record) string {
+	var out []string
+	for _, s := range r.GetSections() {
+		if s.GetStatus() == musterv1.Status_STATUS_PARTIAL || s.GetStatus() == musterv1.Status_STATUS_FAILED {
+			out = append(out, s.GetName()+": "+s.GetReason())
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+func (a *app) why() *cobra.Command {
+	return &cobra.Command{
+		Use: "why ID", Short: "Explain why records are one asset",
+		Args: args(1, 1, "one asset id such as a17"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var res *musterv1.WhyResponse
+			err := a.call(c.Context(), func(ctx context.Context, client musterv1connect.InventoryServiceClient) (err error) {
+				res, err = client.Why(ctx, &musterv1.WhyRequest{Id: args[0]})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			switch output.Format(a.format) {
+			case output.FormatJSON:
+				return output.JSON(a.out, toJSON(res))
+			case output.FormatCSV:
+				return list(a, res.GetJoins(), joinColumns(), "")
+			case output.FormatTable:
+			}
+			var b strings.Builder
+			_, _ = fmt.Fprintf(&b, "%s\n", output.Clean(words("Asset", res.GetAsset().GetId(), res.GetAsset().GetName())))
+			for _, line := range res.GetText() {
+				b.WriteString(output.Clean(line) + "\n")
+			}
+			if _, err := io.WriteString(a.out, b.String()); err != nil {
+				return err
+			}
+			return section(a, "Records", res.GetRecords(), a.recordColumns()...)
+		},
+	}
+}
+
+func joinColumns() []column[*musterv1.Join] {
+	type m = *musterv1.Join
+	return []column[m]{
+		hidden("type", m.GetType), hidden("value", m.GetValue), hidden("scope", m.GetScope),
+		hidden("tier", func(x m) string { return number(int64(x.GetTier())) }), hidden("rule", m.GetRule),
+		hidden("since", func(x m) string { return stamp(x.GetSince()) }),
+		hidden("records", func(x m) string { return strings.Join(x.GetRecords(), " ") }),
+	}
+}
