@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/scanner"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// local is what the scanner's own host says about scanning, whoever asks for it.
+type local struct {
+	snmpConfig string
+	allow      []string
+	deny       []string
+	noDNS      bool
+	verbose    bool
+}
+
+func (l *local) flags(f *pflag.FlagSet) {
+	f.StringVar(&l.snmpConfig, "snmp-config", "", "file of SNMP credentials (YAML); $MUSTER_SNMP_CONFIG")
+	f.StringSliceVar(&l.allow, "allow", nil, "scan nothing but these prefixes, whoever asks; $MUSTER_SCANNER_ALLOW")
+	f.StringSliceVar(&l.deny, "deny", nil, "never scan these prefixes, whoever asks; $MUSTER_SCANNER_DENY")
+	f.BoolVar(&l.noDNS, "no-dns", false, "do not look up host names")
+	f.BoolVar(&l.verbose, "verbose", false, "log what goes on")
+}
+
+// config reads the files and lists behind the flags.
+func (p *program) config(l *local) (scanner.Config, error) {
+	cfg := scanner.Config{NoNames: l.noDNS, Now: p.now, Log: p.logger(l.verbose)}
+	var err error
+	if cfg.Allow, err = p.addresses("--allow", l.allow, "MUSTER_SCANNER_ALLOW"); err != nil {
+		return cfg, err
+	}
+	if cfg.Deny, err = p.addresses("--deny", l.deny, "MUSTER_SCANNER_DENY"); err != nil {
+		return cfg, err
+	}
+	name := l.snmpConfig
+	if name == "" {
+		name, _ = p.env("MUSTER_SNMP_CONFIG")
+	}
+	if name == "" {
+		return cfg, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return cfg, fmt.Errorf("open SNMP credentials: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o044 != 0 {
+		cfg.Log.Warn("SNMP credentials can be read by others", "file", name)
+	}
+	cfg.Credentials, err = snmp.ParseCredentials(f)
+	return cfg, err
+}
+
+func (p *program) addresses(flag string, given []string, env string) (scanner.Set, error) {
+	if text, ok := p.env(env); ok && text != "" {
+		given = append(given, strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })...)
+	}
+	set, err := scanner.ParseExclusions(given)
+	if err != nil {
+		return nil, inventory.Errorf(inventory.CodeInvalid, "%s: %w", flag, err)
+	}
+	return set, nil
+}
+
+func (p *program) logger(verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
+}
+
+// scanFlags are the flags of one scan.
+type scanFlags struct {
+	local
+	job      scanner.Job
+	output   string
+	dryRun   bool
+	submit   bool
+	stateDir string
+}
+
+func (p *program) scan() *cobra.Command {
+	var o scanFlags
+	c := &cobra.Command{
+		Use:   "scan TARGET...",
+		Short: "Scan now and print what is there",
+		Long: `Scans addresses (10.0.0.7), ranges (10.0.0.1-50), prefixes (10.0.0.0/24, fd00::/64 on a
+link of this host) and host names, and prints what is there.
+
+Exit status: 0 complete, 1 failed, 2 mistake in the call, 3 stopped or incomplete.`,
+		Example: `  muster-scanner scan 192.0.2.0/24
+  muster-scanner scan 192.0.2.0/24 198.51.100.1-50 --exclude 192.0.2.9 --snmp-config snmp.yml -o jsonl
+  muster-scanner scan 192.0.2.0/24 --dry-run`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{errors.New("scan: name at least one target: an address, a range, a prefix or a host")}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.job.Targets = args
+			return p.runScan(c.Context(), &o)
+		},
+	}
+	f := c.Flags()
+	o.flags(f)
+	f.StringSliceVar(&o.job.Exclude, "exclude", nil, "addresses, ranges and prefixes to leave out")
+	f.IntVar(&o.job.Rate, "rate", scanner.DefaultRate, "packets a second, all probes together")
+	f.BoolVar(&o.job.Large, "large", false, "allow more than 65,536 addresses")
+	f.StringVarP(&o.output, "output", "o", "table", "table or jsonl")
+	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be sent, and send nothing")
+	f.BoolVar(&o.submit, "submit", false, "send the result to the collector that --state-dir is enrolled with")
+	f.StringVar(&o.stateDir, "state-dir", defaultStateDir, "folder of this scanner's identity")
+	return c
+}
+
+func (p *program) runScan(ctx context.Context, o *scanFlags) error {
+	write, ok := writers[o.output]
+	if !ok {
+		return &usageError{fmt.Errorf("-o %s: must be table or jsonl", o.output)}
+	}
+	cfg, err := p.config(&o.local)
+	if err != nil {
+		return err
+	}
+	show := newProgress(p.err, p.terminal, p.now)
+	cfg.Progress = show.update
+	s, err := scanner.New(cfg)
+	if err != nil {
+		return err
+	}
+	plan, err := s.Plan(ctx, o.job)
+	if err != nil {
+		return err
+	}
+	if o.dryRun {
+		return printPlan(p.out, plan, cfg.Credentials)
+	}
+	var out *outlet
+	if o.submit {
+		if out, err = p.openOutlet(o.stateDir, cfg.Log); err != nil {
+			return err
+		}
+		defer out.close()
+	}
+	fmt.Fprintf(p.err, "scanning %d addresses at up to %d packets a second\n", plan.Addresses(), plan.Rate)
+	res, err := s.Run(ctx, plan)
+	show.done()
+	if err != nil {
+		return err
+	}
+	if err := write(p.out, res, out.site()); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	p.summary(res)
+	if out != nil {
+		if err := p.submit(ctx, out, res); err != nil {
+			return err
+		}
+	}
+	if !res.Complete {
+		return errIncomplete
+	}
+	return nil
+}
+
+func (p *program) summary(res *scanner.Result) {
+	word := "found"
+	if !res.Complete {
+		word = "incomplete: found"
+	}
+	read := 0
+	for _, d := range res.Devices {
+		if d.Facts != nil {
+			read++
+		}
+	}
+	fmt.Fprintf(p.err, "%s %d devices with %d addresses in %s, %d read by SNMP\n", word,
+		len(res.Devices), res.Addresses(), res.Finished.Sub(res.Started).Round(100*time.Millisecond), read)
+	for _, n := range res.Notes {
+		fmt.Fprintln(p.err, "note:", plain(n))
+	}
+}

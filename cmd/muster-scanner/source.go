@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
+	"github.com/muster-itam/muster/scanner"
+)
+
+const defaultStateDir = "/var/lib/muster-scanner"
+
+func (p *program) enroll() *cobra.Command {
+	var cfg wire.EnrollConfig
+	var token string
+	c := &cobra.Command{
+		Use:   "enroll",
+		Short: "Get an identity from a collector, once",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if token == "" {
+				token, _ = p.env("MUSTER_ENROLL_TOKEN")
+			}
+			cfg.Token, cfg.Kind, cfg.Version = inventory.Secret(token), inventory.KindScanner, version
+			name, err := os.Hostname()
+			if err != nil {
+				return fmt.Errorf("read host name: %w", err)
+			}
+			cfg.Hostname = name
+			id, err := wire.Enroll(c.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.out, "enrolled as scanner %s of site %q, certificate until %s\n", id.ID, id.Site, id.NotAfter.Format("2006-01-02"))
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&cfg.StateDir, "state-dir", defaultStateDir, "folder of this scanner's identity")
+	f.StringVar(&cfg.Collector, "collector", "", "the collector's address, https://HOST:PORT")
+	f.StringVar(&token, "token", "", "enrolment token; $MUSTER_ENROLL_TOKEN keeps it out of the process list")
+	f.BoolVar(&cfg.Force, "force", false, "replace an identity that the folder has already")
+	return c
+}
+
+// outlet is the way to the collector.
+type outlet struct {
+	client *wire.Client
+	box    *wire.Outbox
+}
+
+func (p *program) openOutlet(stateDir string, log *slog.Logger) (*outlet, error) {
+	client, err := wire.Open(stateDir, version)
+	if err != nil {
+		return nil, err
+	}
+	box, err := wire.OpenOutbox(wire.OutboxConfig{StateDir: stateDir, Source: client.Identity().ID, Now: p.now, Log: log})
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &outlet{client: client, box: box}, nil
+}
+
+func (o *outlet) close() {
+	_ = o.box.Close() // what waits is on disk already
+	o.client.Close()
+}
+
+// site is the scanner's site; "" for a scan that is not submitted.
+func (o *outlet) site() string {
+	if o == nil {
+		return ""
+	}
+	return o.client.Identity().Site
+}
+
+// submit sends a result. What cannot be sent now waits in the state folder.
+func (p *program) submit(ctx context.Context, o *outlet, res *scanner.Result) error {
+	observations := scanner.Observations(res)
+	addErr := o.box.Add(observations...)
+	// A scan that was stopped is still sent, without waiting for a collector that is away.
+	sent, err := o.box.Flush(context.WithoutCancel(ctx), o.client)
+	if err != nil {
+		return fmt.Errorf("send to the collector: %w; %d observations wait in the state folder", err, o.box.Pending())
+	}
+	fmt.Fprintf(p.err, "sent %d observations to %s\n", sent.Sent, o.client.Identity().Collector)
+	if sent.Lost > 0 {
+		return fmt.Errorf("the collector did not take %d observations: %s", sent.Lost, sent.Problem)
+	}
+	return errors.Join(addErr)
+}
+
+func (p *program) run() *cobra.Command {
+	var o local
+	var stateDir string
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Scan what the collector asks for, until stopped",
+		Long: `Takes scan jobs from the collector that this scanner is enrolled with. --allow and --deny,
+and the targets of the SNMP credentials, hold whatever a job says.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := p.config(&o)
+			if err != nil {
+				return err
+			}
+			cfg.Log = slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: p.level(&o)}))
+			out, err := p.openOutlet(stateDir, cfg.Log)
+			if err != nil {
+				return err
+			}
+			defer out.close()
+			id := out.client.Identity()
+			cfg.Log.Info("ready", "scanner", id.ID, "site", id.Site, "collector", id.Collector, "version", version)
+			w := scanner.Worker{Config: cfg, Collector: out.client, Outbox: out.box}
+			return w.Run(c.Context())
+		},
+	}
+	o.flags(c.Flags())
+	c.Flags().StringVar(&stateDir, "state-dir", defaultStateDir, "folder of this scanner's identity")
+	return c
+}
+
+// level of the log of a service: what it does, and with --verbose how.
+func (p *program) level(o *local) slog.Level {
+	if o.verbose {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}

@@ -1,0 +1,203 @@
+// Package arp asks every IPv4 address of a link who has it, and hears who answers.
+//
+// It owns ARP frames (RFC 826) and the order of a sweep: passes, pauses, listening all
+// the while. It refuses to decide what an answer means; scanner merges answers into
+// devices. It also reads the kernel's own ARP table for hosts without raw sockets.
+package arp
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
+	"github.com/muster-itam/muster/scanner/ether"
+)
+
+// Sighting is one station saying that it has an address.
+type Sighting struct {
+	Addr netip.Addr
+	MAC  ether.MAC
+}
+
+// Link is the Ethernet that a sweep goes to.
+type Link interface {
+	Send(ctx context.Context, frame []byte) error
+	Receive(handle func(frame []byte)) error
+	Close() error
+}
+
+// Sweep says what to ask.
+type Sweep struct {
+	MAC     ether.MAC  // ours
+	Source  netip.Addr // our address on the link
+	Targets func() iter.Seq[netip.Addr]
+	// Wait blocks until the next frame may be sent.
+	Wait func(context.Context) error
+	// Sent is called after each frame.
+	Sent func()
+	// Seen is called with each sighting, also of addresses that were not asked for, and
+	// repeatedly for the same. One goroutine calls it.
+	Seen func(Sighting)
+	// Passes is how often an address that does not answer is asked; 0 means 2.
+	Passes int
+	// Settle is how long answers are waited for after each pass; 0 means 500 ms.
+	Settle time.Duration
+}
+
+// Run sweeps link and closes it. What was seen before an error or the end of ctx was
+// handed to Seen.
+func Run(ctx context.Context, link Link, s Sweep) error {
+	template, err := request(s.MAC, s.Source)
+	if err != nil {
+		_ = link.Close()
+		return err
+	}
+	answered := &addrSet{m: map[netip.Addr]struct{}{}}
+	received := make(chan error, 1)
+	go func() {
+		d := newDecoder()
+		received <- link.Receive(func(frame []byte) {
+			if st, ok := d.decode(frame); ok && st.MAC != s.MAC {
+				answered.add(st.Addr)
+				s.Seen(st)
+			}
+		})
+	}()
+	err = s.send(ctx, link, template, answered)
+	closeErr := link.Close()
+	if rerr := <-received; err == nil {
+		err = rerr
+	}
+	if err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func (s Sweep) send(ctx context.Context, link Link, template []byte, answered *addrSet) error {
+	passes, settle := s.Passes, s.Settle
+	if passes == 0 {
+		passes = 2
+	}
+	if settle == 0 {
+		settle = 500 * time.Millisecond
+	}
+	for range passes {
+		for a := range s.Targets() {
+			if a == s.Source || answered.has(a) {
+				continue
+			}
+			if err := s.Wait(ctx); err != nil {
+				return err
+			}
+			ip := a.As4()
+			copy(template[targetOffset:], ip[:])
+			if err := link.Send(ctx, template); err != nil {
+				return err
+			}
+			s.Sent()
+		}
+		t := time.NewTimer(settle)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// targetOffset is where the target protocol address stands in a frame: 14 bytes of
+// Ethernet, then 24 of ARP.
+const targetOffset = 14 + 24
+
+// request is a broadcast who-has frame with the target left zero.
+func request(mac ether.MAC, source netip.Addr) ([]byte, error) {
+	if !source.Is4() {
+		return nil, fmt.Errorf("build ARP request: source %v is not IPv4", source)
+	}
+	ip := source.As4()
+	buf := gopacket.NewSerializeBuffer()
+	err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{},
+		&layers.Ethernet{
+			SrcMAC: mac[:], DstMAC: layers.EthernetBroadcast, EthernetType: layers.EthernetTypeARP,
+		},
+		&layers.ARP{
+			AddrType: layers.LinkTypeEthernet, Protocol: layers.EthernetTypeIPv4,
+			HwAddressSize: 6, ProtAddressSize: 4, Operation: layers.ARPRequest,
+			SourceHwAddress: mac[:], SourceProtAddress: ip[:],
+			DstHwAddress: make([]byte, 6), DstProtAddress: make([]byte, 4),
+		})
+	if err != nil {
+		return nil, fmt.Errorf("build ARP request: %w", err)
+	}
+	frame := buf.Bytes()
+	if pad := ether.MinFrame - len(frame); pad > 0 {
+		frame = append(frame, make([]byte, pad)...)
+	}
+	return frame, nil
+}
+
+// decoder reads ARP frames, VLAN-tagged or not, without allocating.
+type decoder struct {
+	parser *gopacket.DecodingLayerParser
+	eth    layers.Ethernet
+	tag    layers.Dot1Q
+	arp    layers.ARP
+	found  []gopacket.LayerType
+}
+
+func newDecoder() *decoder {
+	d := &decoder{}
+	d.parser = gopacket.NewDecodingLayerParser(layers.LayerTypeEthernet, &d.eth, &d.tag, &d.arp)
+	return d
+}
+
+// Decode reads the sender of an Ethernet frame with ARP inside. ok is false for any other
+// frame, and for senders that say nothing: RFC 5227 probes, broadcast addresses.
+func Decode(frame []byte) (s Sighting, ok bool) { return newDecoder().decode(frame) }
+
+func (d *decoder) decode(frame []byte) (Sighting, bool) {
+	// An error means a layer that is not wanted here, or a broken one: what was decoded
+	// before it is in found either way.
+	_ = d.parser.DecodeLayers(frame, &d.found)
+	if n := len(d.found); n == 0 || d.found[n-1] != layers.LayerTypeARP {
+		return Sighting{}, false
+	}
+	a := &d.arp
+	if a.AddrType != layers.LinkTypeEthernet || a.Protocol != layers.EthernetTypeIPv4 ||
+		len(a.SourceHwAddress) != 6 || len(a.SourceProtAddress) != 4 ||
+		(a.Operation != layers.ARPRequest && a.Operation != layers.ARPReply) {
+		return Sighting{}, false
+	}
+	s := Sighting{Addr: netip.AddrFrom4([4]byte(a.SourceProtAddress)), MAC: ether.MAC(a.SourceHwAddress)}
+	if !s.MAC.Unicast() || s.Addr.IsUnspecified() || s.Addr.IsMulticast() || s.Addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return Sighting{}, false
+	}
+	return s, true
+}
+
+type addrSet struct {
+	mu sync.Mutex
+	m  map[netip.Addr]struct{}
+}
+
+func (s *addrSet) add(a netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m[a] = struct{}{}
+}
+
+func (s *addrSet) has(a netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.m[a]
+	return ok
+}

@@ -1,0 +1,154 @@
+package scanner
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/muster-itam/muster/scanner/ether"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// entry is what is known of one address.
+type entry struct {
+	addr    netip.Addr
+	link    string
+	macs    []ether.MAC
+	sources []string
+	seenAt  time.Time
+	refused bool // known only because it refused connections
+}
+
+// mac is the hardware address that e belongs to: a shared one before that of its holder.
+func (e *entry) mac() ether.MAC {
+	for _, m := range e.macs {
+		if virtualMAC(m) != "" {
+			return m
+		}
+	}
+	if len(e.macs) > 0 {
+		return e.macs[0]
+	}
+	return ether.MAC{}
+}
+
+// maxMACs bounds how many stations can claim one address before it stops being news.
+const maxMACs = 4
+
+// book collects what probes see, from many goroutines.
+type book struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	entries map[netip.Addr]*entry
+}
+
+func newBook(now func() time.Time) *book {
+	return &book{now: now, entries: map[netip.Addr]*entry{}}
+}
+
+// sighting is one probe's word on one address.
+type sighting struct {
+	addr    netip.Addr
+	mac     ether.MAC // zero when not known
+	link    string
+	source  string
+	refused bool
+}
+
+func (b *book) see(s sighting) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[s.addr]
+	if e == nil {
+		e = &entry{addr: s.addr, refused: s.refused}
+		b.entries[s.addr] = e
+	}
+	e.refused = e.refused && s.refused
+	e.seenAt = b.now()
+	if s.link != "" {
+		e.link = s.link
+	}
+	if s.mac.Unicast() && !slices.Contains(e.macs, s.mac) && len(e.macs) < maxMACs {
+		e.macs = append(e.macs, s.mac)
+	}
+	if !slices.Contains(e.sources, s.source) {
+		e.sources = append(e.sources, s.source)
+	}
+}
+
+func (b *book) has(a netip.Addr) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.entries[a] != nil
+}
+
+func (b *book) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.entries)
+}
+
+// station is a set of addresses that one hardware address answers for on one link, or a
+// single address without one: what SNMP is asked of.
+type station struct {
+	link    string
+	mac     ether.MAC
+	entries []*entry
+	facts   *snmp.Facts
+	reason  string
+	self    bool
+}
+
+type stationKey struct {
+	link string
+	mac  ether.MAC
+	addr netip.Addr // when there is no MAC
+}
+
+// stations groups the book by hardware address, in ascending order of their first address.
+func (b *book) stations() []*station {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	entries := make([]*entry, 0, len(b.entries))
+	for _, e := range b.entries {
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(x, y *entry) int { return x.addr.Compare(y.addr) })
+	byKey := map[stationKey]*station{}
+	var out []*station
+	for _, e := range entries {
+		key := stationKey{addr: e.addr}
+		if mac := e.mac(); mac.Unicast() {
+			key = stationKey{link: e.link, mac: mac}
+			if virtualMAC(mac) != "" {
+				key.addr = e.addr // each shared address stands for itself
+			}
+		}
+		st := byKey[key]
+		if st == nil {
+			st = &station{link: key.link, mac: key.mac}
+			byKey[key] = st
+			out = append(out, st)
+		}
+		st.self = st.self || slices.Contains(e.sources, viaSelf)
+		st.entries = append(st.entries, e)
+	}
+	return out
+}
+
+// asks are the addresses at which a station may be asked by SNMP, best first.
+func (s *station) asks(allowed func(netip.Addr) bool) []netip.Addr {
+	var out []netip.Addr
+	for _, e := range s.entries {
+		if !e.addr.IsLinkLocalUnicast() && allowed(e.addr) {
+			out = append(out, e.addr)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b netip.Addr) int { return rank(a) - rank(b) })
+	return out[:min(len(out), maxAsks)]
+}
+
+// maxAsks is at how many of its addresses a station is asked before it counts as silent.
+const maxAsks = 3

@@ -1,0 +1,184 @@
+package scanner
+
+import (
+	"context"
+	"iter"
+	"net/netip"
+	"sync"
+
+	"github.com/muster-itam/muster/scanner/arp"
+	"github.com/muster-itam/muster/scanner/ether"
+	"github.com/muster-itam/muster/scanner/icmp"
+	"github.com/muster-itam/muster/scanner/ndp"
+	"github.com/muster-itam/muster/scanner/tcp"
+)
+
+// Sources of sightings.
+const (
+	viaARP  = "arp"
+	viaNDP  = "ndp"
+	viaICMP = "icmp"
+	viaTCP  = "tcp"
+	viaSNMP = "snmp"
+	viaSelf = "own interface"
+)
+
+// self writes down the scanning host's own addresses on what is scanned.
+func (r *run) self() {
+	for i := range r.plan.host.Links {
+		l := &r.plan.host.Links[i]
+		for _, p := range l.Prefixes {
+			a := p.Addr()
+			if r.plan.Allowed.Contains(a) || a.Is6() && r.swept(l.Interface.Name) && !r.plan.deny.Contains(a) {
+				r.book.see(sighting{addr: a, mac: l.MAC, link: l.Interface.Name, source: viaSelf})
+			}
+		}
+	}
+}
+
+func (r *run) swept(name string) bool {
+	for i := range r.plan.Links {
+		if r.plan.Links[i].Link.Interface.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// discover finds the addresses that are alive.
+func (r *run) discover(ctx context.Context) {
+	var planned uint64
+	for _, s := range r.plan.Steps() {
+		planned += s.Packets
+	}
+	silent := r.plan.Routed.Count() * uint64(len(tcp.Ports()))
+	phase := r.begin(PhaseSweep, planned-silent)
+	sent := func() { phase.probed.Add(1) }
+	var wg sync.WaitGroup
+	for i := range r.plan.Links {
+		l := &r.plan.Links[i]
+		if len(l.V4) > 0 {
+			wg.Go(func() { r.fail(ctx, "ARP on "+l.Link.Interface.Name, r.sweepARP(ctx, l, sent)) })
+		}
+		if l.Multicast {
+			wg.Go(func() { r.fail(ctx, "IPv6 search on "+l.Link.Interface.Name, r.sweepNDP(ctx, l, sent)) })
+		}
+	}
+	if r.plan.host.ICMP == nil {
+		for _, f := range []struct {
+			bits int
+			open func() (*icmp.Socket, error)
+		}{{32, icmp.Open4}, {128, icmp.Open6}} {
+			if targets := r.plan.Routed.family(f.bits); len(targets) > 0 {
+				wg.Go(func() { r.fail(ctx, "ICMP echo", r.sweepICMP(ctx, targets, f.open, sent)) })
+			}
+		}
+	}
+	wg.Wait()
+	if len(r.plan.Routed) > 0 && ctx.Err() == nil {
+		phase := r.begin(PhaseSilent, silent)
+		r.fail(ctx, "TCP connect", r.sweepTCP(ctx, func() { phase.probed.Add(1) }))
+	}
+	if r.plan.host.Raw != nil {
+		r.systemARP()
+	}
+}
+
+func (r *run) sweepARP(ctx context.Context, l *LinkPlan, sent func()) error {
+	sock, err := ether.Open(&l.Link.Interface, ether.TypeARP, nil)
+	if err != nil {
+		return err
+	}
+	source := netip.Addr{}
+	for a := range l.V4.All() {
+		source, _ = l.Link.address(a)
+		break
+	}
+	err = arp.Run(ctx, sock, arp.Sweep{
+		MAC: l.Link.MAC, Source: source, Targets: l.V4.All, Passes: passes,
+		Wait: r.pace.global.Wait, Sent: sent,
+		Seen: func(s arp.Sighting) {
+			if l.V4.Contains(s.Addr) {
+				r.book.see(sighting{addr: s.Addr, mac: s.MAC, link: l.Link.Interface.Name, source: viaARP})
+			}
+		},
+	})
+	return err
+}
+
+func (r *run) sweepNDP(ctx context.Context, l *LinkPlan, sent func()) error {
+	sock, err := ether.Open(&l.Link.Interface, ether.TypeIPv6, ndp.Filter())
+	if err != nil {
+		return err
+	}
+	return ndp.Run(ctx, sock, ndp.Sweep{
+		MAC: l.Link.MAC, Sources: l.Link.sources6(), Targets: l.V6.All(), Passes: passes,
+		Wait: r.pace.global.Wait, Sent: sent,
+		Seen: func(s ndp.Sighting) {
+			if !r.plan.deny.Contains(s.Addr) && r.onLink(&l.Link, s.Addr) {
+				r.book.see(sighting{addr: s.Addr, mac: s.MAC, link: l.Link.Interface.Name, source: viaNDP})
+			}
+		},
+	})
+}
+
+// onLink tells whether a can really be on the link; anybody may claim anything in a
+// neighbour solicitation.
+func (r *run) onLink(l *Link, a netip.Addr) bool {
+	_, ok := l.address(a)
+	return ok || a.IsLinkLocalUnicast()
+}
+
+func (r *run) sweepICMP(ctx context.Context, targets Set, open func() (*icmp.Socket, error), sent func()) error {
+	sock, err := open()
+	if err != nil {
+		return err
+	}
+	return sock.Run(ctx, icmp.Sweep{
+		Targets: targets.All, Passes: passes, Wait: r.pace.wait, Sent: sent,
+		Seen: func(a netip.Addr) {
+			if targets.Contains(a) {
+				r.book.see(sighting{addr: a, source: viaICMP})
+			}
+		},
+	})
+}
+
+// sweepTCP connects to routed addresses that gave no sign yet.
+func (r *run) sweepTCP(ctx context.Context, sent func()) error {
+	return tcp.Run(ctx, tcp.Sweep{
+		Targets: r.silent(), Ports: tcp.Ports(), Wait: r.pace.wait, Sent: sent,
+		Seen: func(a tcp.Answer) {
+			r.book.see(sighting{addr: a.Addr, source: viaTCP, refused: !a.Open})
+		},
+	})
+}
+
+// silent visits the routed targets that gave no sign yet.
+func (r *run) silent() iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for a := range r.plan.Routed.All() {
+			if !r.book.has(a) && !yield(a) {
+				return
+			}
+		}
+	}
+}
+
+// systemARP takes hardware addresses of targets from the system's own table: probing them
+// filled it, whether they answered or not.
+func (r *run) systemARP() {
+	table, err := arp.Table()
+	if err != nil {
+		r.note("%v", err)
+		return
+	}
+	for _, s := range table {
+		for i := range r.plan.host.Links {
+			l := &r.plan.host.Links[i]
+			if _, ok := l.address(s.Addr); ok && r.plan.Routed.Contains(s.Addr) {
+				r.book.see(sighting{addr: s.Addr, mac: s.MAC, link: l.Interface.Name, source: viaARP})
+			}
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package ether
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/mdlayher/packet"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// receiveBuffer holds the answers of a dense /16 swept at full speed.
+const receiveBuffer = 8 << 20
+
+// Socket is an AF_PACKET socket bound to one interface and frame type.
+type Socket struct {
+	conn   *packet.Conn
+	closed atomic.Bool
+}
+
+// Open needs root or CAP_NET_RAW. A filter may be nil; it sees whole frames.
+func Open(ifi *net.Interface, etherType EtherType, filter []bpf.Instruction) (*Socket, error) {
+	var cfg packet.Config
+	if filter != nil {
+		raw, err := bpf.Assemble(filter)
+		if err != nil {
+			return nil, fmt.Errorf("assemble packet filter: %w", err)
+		}
+		cfg.Filter = raw
+	}
+	conn, err := packet.Listen(ifi, packet.Raw, int(etherType), &cfg)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, ErrPermission
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open raw socket on %s: %w", ifi.Name, err)
+	}
+	growBuffer(conn)
+	return &Socket{conn: conn}, nil
+}
+
+// growBuffer asks for a large receive buffer, past the system's limit where allowed. The
+// default one works too, only not for dense networks at high rates.
+func growBuffer(conn *packet.Conn) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+		}
+	})
+}
+
+// Send puts one whole frame on the wire, waiting while the interface's queue is full.
+func (s *Socket) Send(ctx context.Context, frame []byte) error {
+	to := &packet.Addr{HardwareAddr: net.HardwareAddr(frame[:6])}
+	err := retry(ctx, queueFull, func() error {
+		_, err := s.conn.WriteTo(frame, to)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("send frame: %w", err)
+	}
+	return nil
+}
+
+func queueFull(err error) bool {
+	return errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.EAGAIN)
+}
+
+// Receive calls handle with each frame until the socket is closed. The frame is valid
+// only during the call.
+func (s *Socket) Receive(handle func(frame []byte)) error {
+	buf := make([]byte, 1<<16)
+	for {
+		n, _, err := s.conn.ReadFrom(buf)
+		switch {
+		case err != nil && s.closed.Load():
+			return nil
+		case errors.Is(err, syscall.ENETDOWN):
+			continue // reported once when the interface goes down; it may come back
+		case err != nil:
+			return fmt.Errorf("receive frame: %w", err)
+		}
+		handle(buf[:n])
+	}
+}
+
+// Dropped is the number of frames the kernel had no room for since the last call.
+func (s *Socket) Dropped() int {
+	st, err := s.conn.Stats()
+	if err != nil {
+		return 0
+	}
+	return int(st.Drops)
+}
+
+// Close ends Receive.
+func (s *Socket) Close() error {
+	s.closed.Store(true)
+	return s.conn.Close()
+}

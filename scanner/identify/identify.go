@@ -1,0 +1,211 @@
+// Package identify says what a device is from what it told by SNMP: vendor, type, model,
+// serial number and operating system.
+//
+// It owns the rules, which are data: rules/*.yaml, each with examples that are its tests,
+// and the few general ones that follow from standard MIBs. It refuses to guess: no answer
+// beats a wrong one. The caller is scanner.
+package identify
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// Identity is what a device is; empty fields are not known.
+type Identity struct {
+	Vendor string
+	Type   inventory.Class
+	Model  string
+	Serial string
+	OS     inventory.OS
+}
+
+// Device identifies a device by rules first and standard MIBs second.
+func (r *Rules) Device(f *snmp.Facts) Identity {
+	id := r.match(f)
+	linux(f, &id)
+	standard(f, &id)
+	if id.Vendor == "" {
+		id.Vendor = r.enterprise(f.System.ObjectID)
+	}
+	if id.Type == "" {
+		id.Type = sort(f)
+	}
+	return id
+}
+
+// enterprise is the vendor behind a sysObjectID, where its enterprise number says so.
+func (r *Rules) enterprise(objectID string) string {
+	rest, ok := strings.CutPrefix(objectID, "1.3.6.1.4.1.")
+	if !ok {
+		return ""
+	}
+	number, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return ""
+	}
+	return r.enterprises[n]
+}
+
+// standard takes what Printer-MIB, UPS-MIB and ENTITY-MIB say of the whole device.
+func standard(f *snmp.Facts, id *Identity) {
+	h := f.Hints
+	if h.UPSMaker != "" || h.UPSModel != "" {
+		fill(&id.Vendor, h.UPSMaker)
+		fill(&id.Model, h.UPSModel)
+		fill(&id.OS.Version, h.UPSVersion)
+		if id.Type == "" {
+			id.Type = inventory.ClassUPS
+		}
+	}
+	if h.PrinterName != "" || h.PrinterSerial != "" {
+		fill(&id.Serial, h.PrinterSerial)
+		fill(&id.Model, h.DeviceDescr)
+		if id.Type == "" {
+			id.Type = inventory.ClassPrinter
+		}
+	}
+	if c := chassis(f.Components); c != nil {
+		fill(&id.Model, c.Model)
+		fill(&id.Serial, c.Serial)
+		fill(&id.Vendor, c.Maker)
+	}
+}
+
+// chassis is the one that everything else is in: the topmost of its class. A stack has
+// several; the first member with a serial number stands for it.
+func chassis(components []snmp.Component) *snmp.Component {
+	class := map[int]int{}
+	for _, c := range components {
+		class[c.Index] = c.Class
+	}
+	for i := range components {
+		c := &components[i]
+		if c.Class != snmp.ClassChassis {
+			continue
+		}
+		if parent := class[c.Parent]; parent != 0 && parent != snmp.ClassStack {
+			continue // a chassis inside something: a blade, a fan tray that calls itself one
+		}
+		if meaningful(c.Serial) || meaningful(c.Model) {
+			return c
+		}
+	}
+	return nil
+}
+
+func fill(field *string, text string) {
+	if *field == "" && meaningful(text) {
+		*field = text
+	}
+}
+
+// placeholders are what devices say when nobody told them better.
+var placeholders = regexp.MustCompile(`(?i)^(n/?a|none|null|unknown|undefined|default|not (specified|available|set|applicable)|` +
+	`to be filled.*|system serial number|serial number|serial|model|generic.*|invalid.*|empty|x+|0+|1234567890?|-+|\.+|\?+)$`)
+
+func meaningful(text string) bool {
+	text = strings.TrimSpace(text)
+	return len(text) > 1 && !placeholders.MatchString(text)
+}
+
+var (
+	// linuxDescr is net-snmp's sysDescr: uname -a without the operating system at its end.
+	linuxDescr = regexp.MustCompile(`^Linux (\S+) (\d+\.\d+\S*) .*?(\S+)$`)
+	// lldpdDescr is lldpd's system description: PRETTY_NAME of os-release, then uname.
+	lldpdDescr = regexp.MustCompile(`^(.+?) Linux (\d+\.\d+\S*) #.* (\S+)$`)
+	prettyName = regexp.MustCompile(`^(.*?) (\d[\w.]*)(?: .*)?$`)
+)
+
+// linux takes family, kernel and architecture of a Linux agent. The kernel is never the
+// version of the operating system; that one is known only where lldpd tells it.
+func linux(f *snmp.Facts, id *Identity) {
+	m := linuxDescr.FindStringSubmatch(f.System.Description)
+	if m == nil {
+		return
+	}
+	id.OS.Family, id.OS.Kernel, id.OS.Arch = "linux", m[2], m[3]
+	l := lldpdDescr.FindStringSubmatch(f.LLDP.Description)
+	if l == nil || l[2] != m[2] || id.OS.Name != "" {
+		return
+	}
+	id.OS.Name = l[1]
+	if p := prettyName.FindStringSubmatch(l[1]); p != nil {
+		id.OS.Name, id.OS.Version = p[1], p[2]
+	}
+}
+
+// IANAifType values of interfaces that carry a subnet of their own.
+const (
+	typeEthernet = 6
+	typeVLAN     = 135 // l2vlan
+	typeL3VLAN   = 136 // l3ipvlan
+	typeVirtual  = 53  // propVirtual, what routers and switches call VLAN interfaces
+)
+
+// hostBridge are interfaces by which hosts route for their own containers and guests.
+var hostBridge = regexp.MustCompile(`^(docker|br-|veth|virbr|cni|flannel|cali|lxc|lxd|podman|tap|vnet|vmnet|kube|weave)`)
+
+// l3SwitchPorts is the number of bridge ports from which on a thing that routes and
+// bridges is taken to be a switch; home routers have fewer.
+const l3SwitchPorts = 8
+
+// switchPorts is the number from which on a thing that bridges and does not route is one,
+// forwarding table or not; telephones and virtual machine hosts have fewer.
+const switchPorts = 4
+
+// layer3 and layer2 are bits of sysServices (RFC 3418).
+const (
+	layer2 = 1 << 1
+	layer3 = 1 << 2
+	layer7 = 1 << 6
+)
+
+// sort is the type that a device's tables speak for.
+func sort(f *snmp.Facts) inventory.Class {
+	routes := f.System.Forwarding && subnets(f) > 1
+	ports := f.Bridge.Ports
+	switch {
+	case ports >= l3SwitchPorts:
+		return inventory.ClassSwitch
+	case routes:
+		return inventory.ClassRouter
+	case ports >= switchPorts,
+		ports >= 2 && f.System.Services&layer2 != 0, ports >= 2 && len(f.Bridge.Table) > 0:
+		return inventory.ClassSwitch
+	case f.System.Services&(layer2|layer3|layer7) == layer3:
+		return inventory.ClassRouter
+	case linuxDescr.MatchString(f.System.Description) && strings.HasPrefix(f.System.ObjectID, netSNMPLinux):
+		return inventory.ClassServer
+	}
+	return ""
+}
+
+// netSNMPLinux is net-snmp's sysObjectID on Linux: it names the agent, not the device.
+const netSNMPLinux = "1.3.6.1.4.1.8072.3.2.10"
+
+// subnets counts the IPv4 networks that the device is in with interfaces of its own.
+func subnets(f *snmp.Facts) int {
+	nets := map[string]bool{}
+	for _, i := range f.Interfaces {
+		switch i.Type {
+		case typeEthernet, typeVLAN, typeL3VLAN, typeVirtual:
+		default:
+			continue
+		}
+		if hostBridge.MatchString(i.Name) {
+			continue
+		}
+		for _, p := range i.Addresses {
+			if a := p.Addr(); a.Is4() && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
+				nets[p.Masked().String()] = true
+			}
+		}
+	}
+	return len(nets)
+}

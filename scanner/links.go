@@ -1,0 +1,121 @@
+package scanner
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/muster-itam/muster/scanner/ether"
+	"github.com/muster-itam/muster/scanner/icmp"
+)
+
+// Link is a network that this host is on.
+type Link struct {
+	Interface net.Interface
+	MAC       ether.MAC
+	Prefixes  []netip.Prefix // own addresses with their prefix lengths
+}
+
+// address is the host's own address for asking about a on the link; ok is false when a is
+// not on it.
+func (l *Link) address(a netip.Addr) (own netip.Addr, ok bool) {
+	for _, p := range l.Prefixes {
+		if p.Contains(a) {
+			return p.Addr(), true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// covers is the addresses of one family that are on the link.
+func (l *Link) covers(bits int) Set {
+	var out []netip.Prefix
+	for _, p := range l.Prefixes {
+		if p.Addr().BitLen() == bits && !p.Addr().IsLinkLocalUnicast() {
+			out = append(out, p)
+		}
+	}
+	return PrefixSet(out...)
+}
+
+// sources6 is the host's own IPv6 addresses on the link, link-local ones included.
+func (l *Link) sources6() []netip.Addr {
+	var out []netip.Addr
+	for _, p := range l.Prefixes {
+		if p.Addr().Is6() {
+			out = append(out, p.Addr())
+		}
+	}
+	return out
+}
+
+// Host is what a scan needs to know of the host it runs on.
+type Host struct {
+	Links []Link
+	// Own is all of the host's addresses.
+	Own Set
+	// Raw says why raw frames cannot be sent; nil when they can.
+	Raw error
+	// ICMP says why no echo can be sent; nil when it can.
+	ICMP error
+}
+
+// ThisHost looks at the interfaces that are up, and at what this process may send.
+func ThisHost() (Host, error) {
+	var h Host
+	ifs, err := net.Interfaces()
+	if err != nil {
+		return h, fmt.Errorf("list interfaces: %w", err)
+	}
+	var own []Range
+	for _, ifi := range ifs {
+		if ifi.Flags&net.FlagUp == 0 {
+			continue
+		}
+		addrs, err := ifi.Addrs()
+		if err != nil {
+			return h, fmt.Errorf("list addresses of %s: %w", ifi.Name, err)
+		}
+		l := Link{Interface: ifi}
+		for _, a := range addrs {
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil {
+				continue // not IP
+			}
+			p = netip.PrefixFrom(p.Addr().Unmap().WithZone(""), p.Bits())
+			l.Prefixes = append(l.Prefixes, p)
+			own = append(own, Range{p.Addr(), p.Addr()})
+		}
+		const wrong = net.FlagLoopback | net.FlagPointToPoint
+		if len(ifi.HardwareAddr) == 6 && ifi.Flags&wrong == 0 && ifi.Flags&net.FlagBroadcast != 0 {
+			l.MAC = ether.MAC(ifi.HardwareAddr)
+			h.Links = append(h.Links, l)
+		}
+	}
+	h.Own = NewSet(own...)
+	h.Raw, h.ICMP = rawRight(h.Links), icmpRight()
+	return h, nil
+}
+
+// rawRight tries whether raw frames may be sent at all, by opening a socket.
+func rawRight(links []Link) error {
+	for i := range links {
+		s, err := ether.Open(&links[i].Interface, ether.TypeARP, nil)
+		if err == nil {
+			return s.Close()
+		}
+		if errors.Is(err, ether.ErrPermission) || errors.Is(err, ether.ErrUnsupported) {
+			return err
+		}
+	}
+	return nil
+}
+
+func icmpRight() error {
+	s, err := icmp.Open4()
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}

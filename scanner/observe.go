@@ -1,0 +1,232 @@
+package scanner
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/scanner/ether"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// Observations are what a scan tells the collector, one for each device. Counters are left
+// to whoever sends them.
+func Observations(res *Result) []inventory.Observation {
+	out := make([]inventory.Observation, 0, len(res.Devices))
+	for _, d := range res.Devices {
+		out = append(out, observation(d, res.Finished))
+	}
+	return out
+}
+
+func observation(d *Device, finished time.Time) inventory.Observation {
+	o := inventory.Observation{NativeKey: nativeKey(d), SeenAt: d.SeenAt.UTC(), Complete: d.Facts != nil}
+	if o.SeenAt.IsZero() {
+		o.SeenAt = finished
+	}
+	add := func(body inventory.Body, st snmp.State) {
+		s := inventory.Section{Name: body.Section(), Status: inventory.StatusOK, Body: body, Took: st.Took}
+		if !st.Complete {
+			s.Status, s.Reason = inventory.StatusPartial, st.Reason
+			o.Complete = false
+		}
+		o.Sections = append(o.Sections, s)
+	}
+	whole := snmp.State{Complete: true}
+	if d.Facts == nil {
+		// The device may have more to it: names and serial numbers learnt by an earlier scan
+		// stay, as do interfaces that are not on this link.
+		outside := snmp.State{Reason: "seen from outside only"}
+		if d.Reason != "" {
+			outside.Reason += ": " + d.Reason
+		}
+		add(deviceBody(d), outside)
+		add(outsideInterfaces(d), outside)
+		return o
+	}
+	f := d.Facts
+	add(deviceBody(d), f.Sections[snmp.SectionSystem])
+	if d.Identity.OS != (inventory.OS{}) {
+		os := d.Identity.OS
+		add(&os, whole)
+	}
+	if st := f.Sections[snmp.SectionInterfaces]; len(f.Interfaces) > 0 {
+		add(interfaceBodies(f), st)
+	} else {
+		add(outsideInterfaces(d), snmp.State{Reason: "the device has no interface table", Took: st.Took})
+	}
+	if len(f.Components) > 0 {
+		add(componentBodies(f), f.Sections[snmp.SectionComponents])
+	}
+	if f.LLDP.ChassisID != "" || len(f.LLDP.Neighbours) > 0 || f.Bridge.Ports > 0 {
+		add(neighbourBodies(f), both(f.Sections[snmp.SectionLLDP], f.Sections[snmp.SectionBridge]))
+	}
+	return o
+}
+
+func both(a, b snmp.State) snmp.State {
+	out := snmp.State{Complete: a.Complete && b.Complete, Reason: a.Reason, Took: a.Took + b.Took}
+	if out.Reason == "" {
+		out.Reason = b.Reason
+	}
+	return out
+}
+
+// nativeKey is what this scanner calls a device from scan to scan: by the strongest thing
+// that it can see again without asking the device.
+func nativeKey(d *Device) string {
+	address := d.Address().String()
+	if d.Virtual != "" {
+		return "virtual:" + address
+	}
+	if d.Seen.Unicast() {
+		return "mac:" + d.Seen.String()
+	}
+	if d.Facts != nil {
+		for _, m := range d.MACs {
+			if !m.Local() {
+				return "mac:" + m.String()
+			}
+		}
+		if d.Facts.EngineID != "" {
+			return "engine:" + d.Facts.EngineID
+		}
+	}
+	return "address:" + address
+}
+
+func deviceBody(d *Device) *inventory.Device {
+	id := d.Identity
+	out := &inventory.Device{Class: id.Type, Vendor: id.Vendor, Model: id.Model, Serial: id.Serial}
+	if d.Virtual != "" {
+		out.Class, out.Role, out.Description = inventory.ClassVirtualIP, inventory.RoleVirtualAddress, d.Virtual
+	}
+	if d.Seen.Unicast() {
+		out.Identifiers = append(out.Identifiers, inventory.Identifier{
+			Type: inventory.IDMAC, Value: d.Seen.String(), Quality: inventory.QualitySeen,
+		})
+	}
+	if f := d.Facts; f != nil {
+		out.Name, out.Domain = splitName(f.System.Name)
+		out.Description, out.Location, out.Contact = f.System.Description, f.System.Location, f.System.Contact
+		if f.EngineID != "" {
+			out.Identifiers = append(out.Identifiers, inventory.Identifier{
+				Type: inventory.IDSNMPEngine, Value: f.EngineID, Quality: inventory.QualityReported,
+			})
+		}
+	} else if d.Virtual == "" {
+		out.Name, out.Domain = splitName(d.HostName)
+	}
+	if id.Serial != "" {
+		out.Identifiers = append(out.Identifiers, inventory.Identifier{
+			Type: inventory.IDSerial, Value: id.Serial, Scope: id.Vendor, Part: inventory.PartSystem, Quality: inventory.QualityReported,
+		})
+	}
+	return out
+}
+
+// maxOutside is how many addresses of one card are reported; more belong to somebody who
+// answers for others.
+const maxOutside = 64
+
+// outsideInterfaces is what can be seen of a device's card: its hardware address and the
+// addresses it answers for.
+func outsideInterfaces(d *Device) inventory.Interfaces {
+	i := inventory.Interface{Up: true}
+	if d.Seen.Unicast() {
+		i.MAC = d.Seen.String()
+	}
+	for _, a := range d.Addresses {
+		if len(i.Addresses) < maxOutside {
+			i.Addresses = append(i.Addresses, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return inventory.Interfaces{i}
+}
+
+// interfaceTypes are IANAifType values in muster's words.
+var interfaceTypes = map[int]inventory.InterfaceType{
+	6: inventory.IfEthernet, 62: inventory.IfEthernet, 69: inventory.IfEthernet, 117: inventory.IfEthernet,
+	24: inventory.IfLoopback, 53: inventory.IfVirtual, 71: inventory.IfWiFi, 131: inventory.IfVPN,
+	135: inventory.IfVLAN, 136: inventory.IfVLAN, 161: inventory.IfBond, 209: inventory.IfBridge,
+}
+
+func interfaceBodies(f *snmp.Facts) inventory.Interfaces {
+	out := make(inventory.Interfaces, 0, len(f.Interfaces))
+	for _, i := range f.Interfaces {
+		body := inventory.Interface{
+			Name: i.Name, Type: interfaceTypes[i.Type], Index: i.Index, MTU: i.MTU, SpeedMbps: i.Mbps,
+			Up: i.Up, Description: i.Alias, Addresses: i.Addresses,
+		}
+		if body.Description == "" && i.Description != i.Name {
+			body.Description = i.Description
+		}
+		if i.MAC.Unicast() {
+			body.MAC = i.MAC.String()
+		}
+		out = append(out, body)
+	}
+	return out
+}
+
+// componentClasses are PhysicalClass values (RFC 6933).
+var componentClasses = map[int]string{
+	1: "other", 2: "unknown", 3: "chassis", 4: "backplane", 5: "container", 6: "power supply", 7: "fan",
+	8: "sensor", 9: "module", 10: "port", 11: "stack", 12: "cpu", 13: "energy object", 14: "battery", 15: "storage drive",
+}
+
+func componentBodies(f *snmp.Facts) inventory.Components {
+	out := make(inventory.Components, 0, len(f.Components))
+	for _, c := range f.Components {
+		name := c.Name
+		if name == "" {
+			name = c.Description
+		}
+		out = append(out, inventory.Component{
+			Index: c.Index, Parent: c.Parent, Class: componentClasses[c.Class], Name: name, Model: c.Model,
+			Serial: c.Serial, Vendor: c.Maker, Firmware: c.Firmware, Software: c.Software, Hardware: c.Hardware,
+		})
+	}
+	return out
+}
+
+// maxBehindPort is how many stations a port may lead to before it is taken for an uplink,
+// which says nothing about who is connected.
+const maxBehindPort = 8
+
+func neighbourBodies(f *snmp.Facts) inventory.Neighbours {
+	out := inventory.Neighbours{}
+	heard := map[string]bool{}
+	for _, n := range f.LLDP.Neighbours {
+		heard[n.LocalPort] = true
+		body := inventory.Neighbour{
+			Protocol: "lldp", LocalPort: n.LocalPort, ChassisID: n.ChassisID, RemotePort: n.RemotePort, RemoteName: n.RemoteName,
+		}
+		if n.Address.IsValid() {
+			body.Address = n.Address.String()
+		}
+		out = append(out, body)
+	}
+	behind := map[int][]ether.MAC{}
+	own := macSet(f)
+	for _, e := range f.Bridge.Table {
+		if !own[e.MAC] && virtualMAC(e.MAC) == "" {
+			behind[e.Interface] = append(behind[e.Interface], e.MAC)
+		}
+	}
+	for _, i := range f.Interfaces {
+		macs := behind[i.Index]
+		if len(macs) > maxBehindPort || heard[i.Name] && len(macs) > 1 {
+			continue // LLDP names the neighbour itself; the others are behind it
+		}
+		for _, m := range macs {
+			out = append(out, inventory.Neighbour{Protocol: "bridge", LocalPort: i.Name, MAC: m.String()})
+		}
+	}
+	slices.SortFunc(out, func(a, b inventory.Neighbour) int {
+		return strings.Compare(a.Protocol+a.LocalPort+a.ChassisID+a.MAC, b.Protocol+b.LocalPort+b.ChassisID+b.MAC)
+	})
+	return out
+}

@@ -1,0 +1,262 @@
+package scanner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-itam/muster/scanner/identify"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// Config is how a scanner works. The zero value scans without credentials.
+type Config struct {
+	// Allow, when not empty, is all that may be scanned; Deny never is, whoever asks.
+	Allow, Deny Set
+	Credentials []snmp.Credential
+	// NoNames leaves out reverse DNS.
+	NoNames bool
+	// Progress is called from time to time, by one goroutine; nil for never.
+	Progress func(Progress)
+	Log      *slog.Logger     // nil means none
+	Now      func() time.Time // nil means time.Now
+}
+
+// Scanner makes scans, one after the other or at the same time.
+type Scanner struct {
+	cfg    Config
+	rules  *identify.Rules
+	makers *makers
+}
+
+// New loads the built-in rules and tables.
+func New(cfg Config) (*Scanner, error) {
+	rules, err := identify.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Scanner{cfg: cfg, rules: rules, makers: loadMakers()}, nil
+}
+
+// Plan works out what a job comes to, without sending anything but questions for host names.
+func (s *Scanner) Plan(ctx context.Context, job Job) (*Plan, error) {
+	host, err := ThisHost()
+	if err != nil {
+		return nil, err
+	}
+	exclude, err := ParseExclusions(job.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := ParseTargets(ctx, job.Targets, func(ctx context.Context, name string) ([]netip.Addr, error) {
+		return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newPlan(targets, job, host, s.cfg.Allow, NewSet(append(exclude, s.cfg.Deny...)...))
+}
+
+// run is one scan under way.
+type run struct {
+	*Scanner
+	plan *Plan
+	book *book
+	pace *pacer
+
+	phase  atomic.Pointer[phaseState]
+	mu     sync.Mutex
+	notes  []string
+	failed bool
+}
+
+type phaseState struct {
+	name    Phase
+	planned uint64
+	probed  atomic.Uint64
+	started time.Time
+}
+
+// Run scans. When ctx ends it stops within a second and answers with what was found so
+// far; its only other error is a plan that cannot be run at all.
+func (s *Scanner) Run(ctx context.Context, plan *Plan) (*Result, error) {
+	r := &run{Scanner: s, plan: plan, book: newBook(s.cfg.Now), pace: newPacer(plan.Rate, SystemClock())}
+	res := &Result{Started: s.cfg.Now().UTC()}
+	stop := r.report(ctx)
+	r.self()
+	r.discover(ctx)
+	stations := r.book.stations()
+	if ctx.Err() == nil {
+		stations = r.readAll(ctx, stations)
+	}
+	res.Devices = r.merge(stations)
+	if ctx.Err() == nil && !s.cfg.NoNames {
+		r.names(ctx, res.Devices)
+	}
+	stop()
+	res.Finished = s.cfg.Now().UTC()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res.Complete = ctx.Err() == nil && !r.failed
+	res.Notes = append(append(res.Notes, plan.Notes...), r.notes...)
+	return res, nil
+}
+
+// fail notes that a probe could not do its work. The end of the scan is no failure.
+func (r *run) fail(ctx context.Context, what string, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	r.cfg.Log.Warn("probe failed", "probe", what, "error", err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = true
+	r.notes = append(r.notes, fmt.Sprintf("%s: %v", what, err))
+}
+
+func (r *run) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+func (r *run) begin(name Phase, planned uint64) *phaseState {
+	p := &phaseState{name: name, planned: planned, started: r.cfg.Now()}
+	r.phase.Store(p)
+	return p
+}
+
+const reportEvery = 200 * time.Millisecond
+
+// report calls Progress until the function it returns is called.
+func (r *run) report(ctx context.Context) (stop func()) {
+	if r.cfg.Progress == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t := time.NewTicker(reportEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+				if p := r.phase.Load(); p != nil {
+					r.cfg.Progress(r.progress(p))
+				}
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+func (r *run) progress(p *phaseState) Progress {
+	out := Progress{Phase: p.name, Probed: p.probed.Load(), Planned: p.planned, Found: r.book.len()}
+	if took := r.cfg.Now().Sub(p.started); out.Probed > 0 && out.Planned > out.Probed && took > time.Second {
+		left := float64(out.Planned-out.Probed) / float64(out.Probed) * float64(took)
+		out.Left = time.Duration(left).Round(time.Second)
+	}
+	return out
+}
+
+// readParallel is how many devices are read at the same time.
+const readParallel = 32
+
+// readAll reads the stations by SNMP, then those that the first ones' ARP tables show.
+func (r *run) readAll(ctx context.Context, stations []*station) []*station {
+	prober := &snmp.Prober{Credentials: r.cfg.Credentials, Extra: r.rules.Wanted, Wait: r.pace.wait, Now: r.cfg.Now}
+	r.read(ctx, prober, stations)
+	learnt := r.learn(stations)
+	r.read(ctx, prober, learnt)
+	return append(stations, learnt...)
+}
+
+func (r *run) read(ctx context.Context, prober *snmp.Prober, stations []*station) {
+	phase := r.begin(PhaseSNMP, uint64(len(stations)))
+	work := make(chan *station)
+	var wg sync.WaitGroup
+	for range min(readParallel, len(stations)) {
+		wg.Go(func() {
+			for st := range work {
+				r.readStation(ctx, prober, st)
+				phase.probed.Add(1)
+			}
+		})
+	}
+	for _, st := range stations {
+		if ctx.Err() != nil {
+			break
+		}
+		work <- st
+	}
+	close(work)
+	wg.Wait()
+}
+
+func (r *run) readStation(ctx context.Context, prober *snmp.Prober, st *station) {
+	switch {
+	case st.self:
+		st.reason = "this is the scanning host"
+		return
+	case virtualMAC(st.mac) != "":
+		st.reason = "a shared address is not asked: its holder is"
+		return
+	case len(r.cfg.Credentials) == 0:
+		st.reason = "no SNMP credentials given"
+		return
+	}
+	st.reason = "no SNMP credential is meant for this address"
+	for _, a := range st.asks(r.allowed) {
+		if !prober.Applies(a) || ctx.Err() != nil {
+			continue
+		}
+		facts, err := prober.Read(ctx, a)
+		if err == nil {
+			st.facts, st.reason = facts, ""
+			return
+		}
+		switch {
+		case errors.Is(err, snmp.ErrRefused):
+			st.reason = "SNMP agent accepts none of the credentials"
+		case errors.Is(err, snmp.ErrNoAnswer):
+			st.reason = "no answer to SNMP"
+		default:
+			st.reason = err.Error()
+		}
+	}
+}
+
+// allowed tells whether a credential may go to a: a target, or an IPv6 host on a link that
+// is being swept.
+func (r *run) allowed(a netip.Addr) bool {
+	if r.plan.deny.Contains(a) {
+		return false
+	}
+	if r.plan.Allowed.Contains(a) {
+		return true
+	}
+	if !a.Is6() {
+		return false
+	}
+	for i := range r.plan.Links {
+		if _, ok := r.plan.Links[i].Link.address(a); ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,172 @@
+package scanner
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"math/big"
+	"net/netip"
+	"slices"
+	"sort"
+)
+
+// Range is a run of addresses of one family, both ends included.
+type Range struct {
+	From, To netip.Addr
+}
+
+// prefixRange is the run of addresses that p covers.
+func prefixRange(p netip.Prefix) Range {
+	p = p.Masked()
+	b := p.Addr().AsSlice()
+	for i := range b {
+		switch host := (i+1)*8 - p.Bits(); {
+		case host >= 8:
+			b[i] = 0xff
+		case host > 0:
+			b[i] |= 1<<host - 1
+		}
+	}
+	to, _ := netip.AddrFromSlice(b)
+	return Range{p.Addr(), to}
+}
+
+func (r Range) String() string {
+	if r.From == r.To {
+		return r.From.String()
+	}
+	return r.From.String() + "-" + r.To.String()
+}
+
+// count is the number of addresses, at most MaxUint64.
+func (r Range) count() uint64 {
+	from := new(big.Int).SetBytes(r.From.AsSlice())
+	n := new(big.Int).SetBytes(r.To.AsSlice())
+	n.Sub(n, from).Add(n, big.NewInt(1))
+	if !n.IsUint64() {
+		return math.MaxUint64
+	}
+	return n.Uint64()
+}
+
+// Set is a set of addresses: ranges in ascending order that neither overlap nor touch.
+// IPv4 addresses are plain, never mapped into IPv6, and no address has a zone.
+type Set []Range
+
+// NewSet is the union of ranges.
+func NewSet(ranges ...Range) Set {
+	rs := slices.Clone(ranges)
+	sort.Slice(rs, func(i, j int) bool { return rs[i].From.Less(rs[j].From) })
+	var out Set
+	for _, r := range rs {
+		if n := len(out); n > 0 {
+			last := &out[n-1]
+			sameFamily := last.To.BitLen() == r.From.BitLen()
+			if sameFamily && (!last.To.Less(r.From) || last.To.Next() == r.From) {
+				if last.To.Less(r.To) {
+					last.To = r.To
+				}
+				continue
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// PrefixSet is the union of prefixes.
+func PrefixSet(prefixes ...netip.Prefix) Set {
+	ranges := make([]Range, 0, len(prefixes))
+	for _, p := range prefixes {
+		ranges = append(ranges, prefixRange(p))
+	}
+	return NewSet(ranges...)
+}
+
+// Contains tells whether a is in the set.
+func (s Set) Contains(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	i := sort.Search(len(s), func(i int) bool { return !s[i].To.Less(a) })
+	return i < len(s) && !a.Less(s[i].From)
+}
+
+// Subtract is the set without the addresses of other.
+func (s Set) Subtract(other Set) Set {
+	var out []Range
+	for _, r := range s {
+		rest := []Range{r}
+		for _, o := range other {
+			if o.From.BitLen() != r.From.BitLen() {
+				continue
+			}
+			last := rest[len(rest)-1]
+			if o.To.Less(last.From) || last.To.Less(o.From) {
+				continue
+			}
+			rest = rest[:len(rest)-1]
+			if last.From.Less(o.From) {
+				rest = append(rest, Range{last.From, o.From.Prev()})
+			}
+			if !o.To.Less(last.To) {
+				break
+			}
+			rest = append(rest, Range{o.To.Next(), last.To})
+		}
+		out = append(out, rest...)
+	}
+	return NewSet(out...)
+}
+
+// Intersect is the set of addresses in both.
+func (s Set) Intersect(other Set) Set { return s.Subtract(s.Subtract(other)) }
+
+// Count is the number of addresses, at most MaxUint64.
+func (s Set) Count() uint64 {
+	var n uint64
+	for _, r := range s {
+		c := r.count()
+		if n+c < n {
+			return math.MaxUint64
+		}
+		n += c
+	}
+	return n
+}
+
+// All visits the addresses in ascending order.
+func (s Set) All() iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for _, r := range s {
+			for a := r.From; a.IsValid() && !r.To.Less(a); a = a.Next() {
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// family is the part of the set with addresses of that many bits.
+func (s Set) family(bits int) Set {
+	var out Set
+	for _, r := range s {
+		if r.From.BitLen() == bits {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (s Set) String() string {
+	text := ""
+	for i, r := range s {
+		if i == 8 {
+			return fmt.Sprintf("%s and %d more", text, len(s)-i)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += r.String()
+	}
+	return text
+}

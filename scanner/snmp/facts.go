@@ -1,0 +1,165 @@
+package snmp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/muster-itam/muster/scanner/ether"
+)
+
+// Facts is what one device said about itself. Values are cleaned but not interpreted.
+type Facts struct {
+	Address    netip.Addr // the one it was asked at
+	Credential string     // which kind of credential it accepted, without secrets
+	Took       time.Duration
+
+	System     System
+	EngineID   string // hex, RFC 3411
+	Hints      Hints
+	Interfaces []Interface
+	Components []Component // ENTITY-MIB
+	Bridge     Bridge
+	ARP        []ARPEntry
+	LLDP       LLDP
+	// Extra are the texts of the object ids that Prober.Extra asked for.
+	Extra map[string]string
+
+	// Sections says how reading each table went.
+	Sections map[Section]State
+	// Variables and Dropped count values taken, and values of a wrong type or place.
+	Variables, Dropped int
+}
+
+// Section names a group of tables that is read as one.
+type Section string
+
+// The sections in the order in which they are read: when a device's limits run out, the
+// later ones suffer.
+const (
+	SectionSystem     Section = "system"
+	SectionInterfaces Section = "interfaces"
+	SectionComponents Section = "components"
+	SectionLLDP       Section = "lldp"
+	SectionARP        Section = "arp"
+	SectionBridge     Section = "bridge"
+)
+
+// State is how reading a section went.
+type State struct {
+	// Complete means that everything the device has was read, be it nothing.
+	Complete bool
+	Reason   string // why not, when not complete
+	Took     time.Duration
+}
+
+// System is the system group of RFC 3418.
+type System struct {
+	Description string
+	ObjectID    string // dotted, without leading dot
+	Contact     string
+	Name        string
+	Location    string
+	Services    int
+	UpTime      time.Duration
+	Forwarding  bool // ipForwarding of RFC 4293
+}
+
+// Hints are single values from MIBs that only some sort of device has.
+type Hints struct {
+	BridgeAddress ether.MAC // dot1dBaseBridgeAddress
+	PrinterName   string    // prtGeneralPrinterName.1, Printer-MIB (RFC 3805)
+	PrinterSerial string    // prtGeneralSerialNumber.1
+	DeviceDescr   string    // hrDeviceDescr.1, HOST-RESOURCES-MIB (RFC 2790)
+	UPSMaker      string    // upsIdentManufacturer, UPS-MIB (RFC 1628)
+	UPSModel      string    // upsIdentModel
+	UPSVersion    string    // upsIdentUPSSoftwareVersion
+}
+
+// Interface is a row of ifTable and ifXTable (RFC 2863) with its addresses.
+type Interface struct {
+	Index       int
+	Name        string // ifName, ifDescr where there is none
+	Description string // ifDescr
+	Alias       string // ifAlias: what the administrator wrote
+	Type        int    // IANAifType
+	MAC         ether.MAC
+	MTU         int
+	Mbps        int64
+	Up          bool
+	Addresses   []netip.Prefix
+}
+
+// Component is a row of entPhysicalTable (RFC 6933).
+type Component struct {
+	Index, Parent                int
+	Class                        int // PhysicalClass: 3 chassis, 11 stack ...
+	Name, Description            string
+	VendorType                   string
+	Hardware, Firmware, Software string
+	Serial, Maker, Model         string
+}
+
+// PhysicalClass values of RFC 6933.
+const (
+	ClassChassis = 3
+	ClassStack   = 11
+)
+
+// ARPEntry is what the device knows of an address on one of its links.
+type ARPEntry struct {
+	Interface int
+	Addr      netip.Addr
+	MAC       ether.MAC
+}
+
+// Bridge is a forwarding database (RFC 4188, RFC 4363).
+type Bridge struct {
+	Ports int // rows of dot1dBasePortTable
+	Table []FDBEntry
+}
+
+// FDBEntry is one station and the interface it is behind.
+type FDBEntry struct {
+	Interface int // ifIndex
+	MAC       ether.MAC
+}
+
+// LLDP is what the device heard by IEEE 802.1AB, and its own chassis.
+type LLDP struct {
+	ChassisID   string // of the device itself; a MAC where it is one
+	Description string // of the device itself
+	Neighbours  []LLDPNeighbour
+}
+
+// LLDPNeighbour is one neighbour. Ports are interface names where those are known.
+type LLDPNeighbour struct {
+	LocalPort  string
+	ChassisID  string
+	ChassisMAC ether.MAC
+	RemotePort string
+	RemoteName string
+	Address    netip.Addr
+}
+
+// Interface by its ifIndex; nil when there is none.
+func (f *Facts) Interface(index int) *Interface {
+	for i := range f.Interfaces {
+		if f.Interfaces[i].Index == index {
+			return &f.Interfaces[i]
+		}
+	}
+	return nil
+}
+
+// Addresses are all addresses of all interfaces but loopback and link-local ones.
+func (f *Facts) Addresses() []netip.Addr {
+	var out []netip.Addr
+	for _, i := range f.Interfaces {
+		for _, p := range i.Addresses {
+			if a := p.Addr(); !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsUnspecified() {
+				out = append(out, a)
+			}
+		}
+	}
+	return out
+}

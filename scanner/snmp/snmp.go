@@ -1,0 +1,133 @@
+// Package snmp asks devices for what they know of themselves and their neighbours.
+//
+// It owns SNMP v2c and v3 sessions, the scope of credentials, the limits on what is taken
+// from one device, and the standard MIBs: system, interfaces, addresses, ENTITY, ARP,
+// bridge, LLDP. It refuses to send a credential outside its scope, to keep what did not
+// increase or has the wrong type, and to say what a device is: identify does that.
+// The caller is scanner.
+package snmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// DefaultPort is where agents listen.
+const DefaultPort = 161
+
+// Prober reads devices. It is safe for use by many goroutines.
+type Prober struct {
+	// Credentials in the order in which they are tried.
+	Credentials []Credential
+	Port        uint16        // 0 means DefaultPort
+	Timeout     time.Duration // for one request; 0 means 1 s
+	Retries     int           // of a request; 0 means 1, negative none
+	Limits      Limits
+	// Wait blocks until the next request may go to the address; nil means no limit.
+	Wait func(context.Context, netip.Addr) error
+	// Extra names more single values to read, by what the system group said; nil for none.
+	Extra func(System) []string
+	Now   func() time.Time // nil means time.Now
+}
+
+// Read tries the credentials whose scope includes addr, and reads the device with the
+// first that it accepts. Without any, or without an answer, it is ErrNoAnswer; ErrRefused
+// when an agent is there but none fits.
+func (p *Prober) Read(ctx context.Context, addr netip.Addr) (f *Facts, err error) {
+	defer func() { // a decoder's mistake costs this device, not the scan
+		if e := recover(); e != nil {
+			f, err = nil, fmt.Errorf("read %s by SNMP: %w", addr, errPanic)
+		}
+	}()
+	limits := p.Limits.orDefault()
+	ctx, cancel := context.WithTimeoutCause(ctx, limits.Time, errTime)
+	defer cancel()
+	outcome, v3Silent := ErrNoAnswer, false
+	for i := range p.Credentials {
+		c := &p.Credentials[i]
+		if !c.Allows(addr) || c.level() > 0 && v3Silent {
+			continue
+		}
+		f, err := p.readWith(ctx, addr, c, limits)
+		switch {
+		case err == nil:
+			return f, nil
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("read %s by SNMP: %w", addr, stopped(ctx))
+		case errors.Is(err, ErrNoAnswer):
+			// Discovery of version 3 needs no credential: silence holds for every user.
+			v3Silent = v3Silent || c.level() > 0
+		default:
+			outcome = ErrRefused
+		}
+	}
+	return nil, fmt.Errorf("read %s by SNMP: %w", addr, outcome)
+}
+
+// Applies tells whether any credential may be sent to addr.
+func (p *Prober) Applies(addr netip.Addr) bool {
+	for i := range p.Credentials {
+		if p.Credentials[i].Allows(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Prober) readWith(ctx context.Context, addr netip.Addr, c *Credential, limits Limits) (*Facts, error) {
+	port, timeout, retries := p.Port, p.Timeout, max(0, p.Retries)
+	if port == 0 {
+		port = DefaultPort
+	}
+	if timeout == 0 {
+		timeout = time.Second
+	}
+	if p.Retries == 0 {
+		retries = 1
+	}
+	s, err := dial(ctx, addr, port, c, timeout, retries)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	var paced session = s
+	if p.Wait != nil {
+		paced = &pacedSession{session: s, wait: func(ctx context.Context) error { return p.Wait(ctx, addr) }}
+	}
+	now := p.Now
+	if now == nil {
+		now = time.Now
+	}
+	f, err := read(ctx, paced, limits, p.Extra, now)
+	if err != nil {
+		return nil, err
+	}
+	f.Address, f.Credential = addr, c.String()
+	if f.EngineID == "" {
+		f.EngineID = s.engineID()
+	}
+	return f, nil
+}
+
+// pacedSession waits before each request.
+type pacedSession struct {
+	session
+	wait func(context.Context) error
+}
+
+func (s *pacedSession) get(ctx context.Context, names []oid) ([]variable, error) {
+	if err := s.wait(ctx); err != nil {
+		return nil, err
+	}
+	return s.session.get(ctx, names)
+}
+
+func (s *pacedSession) next(ctx context.Context, name oid, n int) ([]variable, error) {
+	if err := s.wait(ctx); err != nil {
+		return nil, err
+	}
+	return s.session.next(ctx, name, n)
+}

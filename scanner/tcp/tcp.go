@@ -1,0 +1,98 @@
+// Package tcp finds hosts that answer no echo by connecting to ports that something
+// usually listens on.
+//
+// It uses the system's own connect, so it needs no rights; nothing is sent on the
+// connection. A port that refuses is an answer too. It refuses to name services.
+package tcp
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Ports are tried in this order: remote administration, web, printing, file sharing.
+func Ports() []int { return []int{22, 443, 80, 445, 3389, 631, 9100, 23} }
+
+// Answer says how an address answered.
+type Answer struct {
+	Addr netip.Addr
+	Port int
+	Open bool // false: it refused
+}
+
+// Sweep says what to try.
+type Sweep struct {
+	Targets iter.Seq[netip.Addr]
+	Ports   []int
+	// Wait blocks until the next packet may go to the address.
+	Wait func(context.Context, netip.Addr) error
+	// Sent and Seen are called by many goroutines.
+	Sent func()
+	// Seen is called once for each address that answers.
+	Seen func(Answer)
+	// Timeout is how long one connection is waited for; 0 means 1 s.
+	Timeout time.Duration
+	// AtOnce bounds the connections under way; 0 means 512.
+	AtOnce int
+}
+
+// Run tries the ports of each target one after the other until one answers, many targets
+// at a time.
+func Run(ctx context.Context, s Sweep) error {
+	if s.Timeout == 0 {
+		s.Timeout = time.Second
+	}
+	if s.AtOnce == 0 {
+		s.AtOnce = 512
+	}
+	slots := make(chan struct{}, s.AtOnce)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for a := range s.Targets {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			s.try(ctx, a)
+		})
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+func (s Sweep) try(ctx context.Context, a netip.Addr) {
+	for _, port := range s.Ports {
+		if s.Wait(ctx, a) != nil {
+			return
+		}
+		s.Sent()
+		if open, alive := connect(ctx, a, port, s.Timeout); alive {
+			s.Seen(Answer{Addr: a, Port: port, Open: open})
+			return
+		}
+	}
+}
+
+func connect(ctx context.Context, a netip.Addr, port int, timeout time.Duration) (open, alive bool) {
+	d := net.Dialer{Timeout: timeout, KeepAlive: -1}
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(port)))
+	if err == nil {
+		// A reset instead of a farewell leaves nothing behind on either side.
+		if t, ok := conn.(*net.TCPConn); ok {
+			_ = t.SetLinger(0)
+		}
+		_ = conn.Close()
+		return true, true
+	}
+	return false, errors.Is(err, syscall.ECONNREFUSED)
+}
