@@ -1,6 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -15,7 +19,8 @@ type RecordFacts struct {
 	Bodies   map[inventory.SectionName]inventory.Body
 }
 
-// Attribute is one value with where it comes from.
+// Attribute is one value with where it comes from. Value is empty when all that
+// records say is placeholders; those are then among Others.
 type Attribute struct {
 	Name   string
 	Value  string
@@ -26,9 +31,235 @@ type Attribute struct {
 	Others []Attribute // what other records say, in order of preference; no Others of their own
 }
 
+// fresh is how long what a kind of source said is believed before others'.
+var fresh = map[inventory.SourceKind]time.Duration{
+	inventory.KindAgent: 7 * day, inventory.KindAWS: day, inventory.KindAzure: day,
+	inventory.KindScanner: 7 * day, inventory.KindImport: 90 * day,
+}
+
+// Who is asked first. A sighting's name is last: reverse DNS remembers previous holders.
+var (
+	usualOrder = []inventory.SourceKind{inventory.KindAgent, inventory.KindAWS, inventory.KindAzure, inventory.KindScanner, inventory.KindImport}
+	nameOrder  = []inventory.SourceKind{inventory.KindAgent, inventory.KindAWS, inventory.KindAzure, inventory.KindImport, inventory.KindScanner}
+	booksOrder = []inventory.SourceKind{inventory.KindImport, inventory.KindAgent, inventory.KindAWS, inventory.KindAzure, inventory.KindScanner}
+	cloudOrder = []inventory.SourceKind{inventory.KindAWS, inventory.KindAzure, inventory.KindImport, inventory.KindAgent, inventory.KindScanner}
+)
+
+// attributes are all that Assemble chooses, by name.
+var attributes = []struct {
+	name  string
+	order []inventory.SourceKind
+	of    func(*RecordFacts) string
+	// meaningless values never win; nil when all mean something
+	placeholder func(string) bool
+}{
+	{"asset_tag", booksOrder, device(func(d *inventory.Device) string { return d.AssetTag }), meaninglessText},
+	{"bios_version", usualOrder, hardware(func(h *inventory.Hardware) string { return h.BIOSVersion }), meaninglessText},
+	{"class", usualOrder, classOfRecord, nil},
+	{"cloud_account", cloudOrder, device(func(d *inventory.Device) string { return d.CloudAccount }), nil},
+	{"cloud_region", cloudOrder, device(func(d *inventory.Device) string { return d.CloudRegion }), nil},
+	{"contact", usualOrder, device(func(d *inventory.Device) string { return d.Contact }), meaninglessText},
+	{"cpu", usualOrder, hardware(func(h *inventory.Hardware) string { return h.CPUModel }), meaninglessText},
+	{"description", usualOrder, device(func(d *inventory.Device) string { return d.Description }), nil},
+	{"disk_bytes", usualOrder, diskBytes, nil},
+	{"domain", nameOrder, device(func(d *inventory.Device) string { return d.Domain }), nil},
+	{"location", usualOrder, device(func(d *inventory.Device) string { return d.Location }), meaninglessText},
+	{"machine_id", usualOrder, identifier(inventory.IDMachine), func(s string) bool { _, ok := hexID(s, 16); return !ok }},
+	{"memory_bytes", usualOrder, memoryBytes, nil},
+	{"model", usualOrder, model, meaninglessText},
+	{"name", nameOrder, device(func(d *inventory.Device) string { return d.Name }), meaninglessText},
+	{"os", usualOrder, system(func(o *inventory.OS) string { return cmp.Or(o.Name, o.Family) }), meaninglessText},
+	{"os_version", usualOrder, system(func(o *inventory.OS) string { return o.Version }), meaninglessText},
+	{"serial", usualOrder, serialOf, func(s string) bool { _, ok := Serial(s); return !ok }},
+	{"site", usualOrder, func(r *RecordFacts) string { return r.Source.Site }, nil},
+	{"smbios_uuid", usualOrder, identifier(inventory.IDSMBIOS), func(s string) bool { _, ok := UUID(s); return !ok }},
+	{"state", cloudOrder, device(func(d *inventory.Device) string { return d.State }), nil},
+	{"user", usualOrder, device(func(d *inventory.Device) string { return d.User }), meaninglessText},
+	{"vendor", usualOrder, vendor, meaninglessText},
+}
+
 // Assemble chooses for each attribute the value to show among what an asset's records
-// say: by source, by freshness, never a placeholder. Sorted by name.
+// say: by source, by freshness, never a placeholder. Sorted by name; what nobody says
+// is left out.
 func Assemble(now time.Time, records []RecordFacts) []Attribute {
-	_, _ = now, records
-	return nil
+	var out []Attribute
+	for _, a := range attributes {
+		var said []Attribute
+		for i := range records {
+			r := &records[i]
+			if v := strings.TrimSpace(a.of(r)); v != "" {
+				life, ok := fresh[r.Source.Kind]
+				said = append(said, Attribute{Name: a.name, Value: v, Record: r.ID, Source: r.Source.Kind, Seen: r.LastSeen,
+					Stale: !ok || now.Sub(r.LastSeen) > life})
+			}
+		}
+		if len(said) > 0 {
+			out = append(out, choose(said, a.order, a.placeholder))
+		}
+	}
+	return out
+}
+
+func choose(said []Attribute, order []inventory.SourceKind, placeholder func(string) bool) Attribute {
+	bad := func(a Attribute) bool { return placeholder != nil && placeholder(a.Value) }
+	rank := func(a Attribute) int {
+		r := slices.Index(order, a.Source)
+		if r < 0 {
+			r = len(order)
+		}
+		if a.Stale {
+			r += 100
+		}
+		if bad(a) {
+			r += 1000
+		}
+		return r
+	}
+	slices.SortStableFunc(said, func(a, b Attribute) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), b.Seen.Compare(a.Seen), cmp.Compare(a.Record, b.Record))
+	})
+	if bad(said[0]) {
+		return Attribute{Name: said[0].Name, Others: said}
+	}
+	best := said[0]
+	if len(said) > 1 {
+		best.Others = said[1:]
+	}
+	return best
+}
+
+// meaninglessText tells the words that firmware and forms hold in place of a value.
+func meaninglessText(s string) bool {
+	plain := strings.Map(func(r rune) rune {
+		if notAlnum(r) {
+			return -1
+		}
+		return r
+	}, strings.ToUpper(s))
+	return plain == "" || badSerials.match(plain)
+}
+
+func device(get func(*inventory.Device) string) func(*RecordFacts) string {
+	return func(r *RecordFacts) string {
+		if d, ok := r.Bodies[inventory.SectionDevice].(*inventory.Device); ok && d != nil {
+			return get(d)
+		}
+		return ""
+	}
+}
+
+func hardware(get func(*inventory.Hardware) string) func(*RecordFacts) string {
+	return func(r *RecordFacts) string {
+		if h, ok := r.Bodies[inventory.SectionHardware].(*inventory.Hardware); ok && h != nil {
+			return get(h)
+		}
+		return ""
+	}
+}
+
+func system(get func(*inventory.OS) string) func(*RecordFacts) string {
+	return func(r *RecordFacts) string {
+		if o, ok := r.Bodies[inventory.SectionOS].(*inventory.OS); ok && o != nil {
+			return get(o)
+		}
+		return ""
+	}
+}
+
+func identifier(t inventory.IdentifierType) func(*RecordFacts) string {
+	return device(func(d *inventory.Device) string {
+		for _, id := range d.Identifiers {
+			if id.Type == t {
+				return id.Value
+			}
+		}
+		return ""
+	})
+}
+
+func vendor(r *RecordFacts) string {
+	return cmp.Or(device(func(d *inventory.Device) string { return d.Vendor })(r), hardware(func(h *inventory.Hardware) string { return h.SystemVendor })(r))
+}
+
+func model(r *RecordFacts) string {
+	return cmp.Or(device(func(d *inventory.Device) string { return d.Model })(r), hardware(func(h *inventory.Hardware) string { return h.SystemModel })(r))
+}
+
+func serialOf(r *RecordFacts) string {
+	return device(func(d *inventory.Device) string {
+		if d.Serial != "" {
+			return d.Serial
+		}
+		for _, id := range d.Identifiers {
+			if id.Type == inventory.IDSerial && id.Part != inventory.PartBoard {
+				return id.Value
+			}
+		}
+		return ""
+	})(r)
+}
+
+func memoryBytes(r *RecordFacts) string {
+	var sum int64
+	modules, _ := r.Bodies[inventory.SectionMemory].(inventory.MemoryModules)
+	for _, m := range modules {
+		sum += m.Bytes
+	}
+	if h, ok := r.Bodies[inventory.SectionHardware].(*inventory.Hardware); ok && h != nil && sum == 0 {
+		sum = h.MemoryBytes
+	}
+	return positive(sum)
+}
+
+func diskBytes(r *RecordFacts) string {
+	var sum int64
+	disks, _ := r.Bodies[inventory.SectionDisks].(inventory.Disks)
+	for _, d := range disks {
+		if !d.Removable {
+			sum += d.Bytes
+		}
+	}
+	return positive(sum)
+}
+
+func positive(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// chassisClasses are SMBIOS chassis types (DSP0134 section 7.4.1) as words.
+var chassisClasses = map[string]inventory.Class{
+	"laptop": inventory.ClassLaptop, "notebook": inventory.ClassLaptop, "portable": inventory.ClassLaptop, "sub notebook": inventory.ClassLaptop,
+	"convertible": inventory.ClassLaptop, "detachable": inventory.ClassTablet, "tablet": inventory.ClassTablet,
+	"desktop": inventory.ClassDesktop, "low profile desktop": inventory.ClassDesktop, "tower": inventory.ClassDesktop, "mini tower": inventory.ClassDesktop,
+	"mini pc": inventory.ClassDesktop, "all in one": inventory.ClassDesktop, "space-saving": inventory.ClassDesktop, "stick pc": inventory.ClassDesktop,
+	"main server chassis": inventory.ClassServer, "rack mount chassis": inventory.ClassServer, "blade": inventory.ClassServer, "blade enclosure": inventory.ClassServer,
+	"multi-system chassis": inventory.ClassServer,
+}
+
+// classOfRecord is the class a source states, or the one that its facts leave no doubt about.
+func classOfRecord(r *RecordFacts) string {
+	d, _ := r.Bodies[inventory.SectionDevice].(*inventory.Device)
+	if d == nil {
+		return ""
+	}
+	if d.Class != "" {
+		return string(d.Class)
+	}
+	read := newReader(r.Source, time.Time{}, r.Bodies)
+	switch read.role {
+	case inventory.RoleContainer:
+		return string(inventory.ClassContainer)
+	case inventory.RoleBMC:
+		return string(inventory.ClassBMC)
+	case inventory.RoleVirtualAddress:
+		return string(inventory.ClassVirtualIP)
+	case inventory.RoleHost:
+	}
+	if read.virtual {
+		return string(inventory.ClassVM)
+	}
+	return hardware(func(h *inventory.Hardware) string { return string(chassisClasses[strings.ToLower(h.ChassisType)]) })(r)
 }
