@@ -64,6 +64,9 @@ func parseCPUInfo(r io.Reader) (cpuInfo, error) {
 			return c, fmt.Errorf("cpuinfo: more than %d cores", maxList)
 		}
 	}
+	if c.processors == 0 && c.model != "" { // one-processor ARM kernels do not number it
+		c.processors = 1
+	}
 	c.sockets, c.cores = len(sockets), len(cores)
 	if part != "" { // ARM kernels name the architecture's version, if anything
 		maker, core := armName(implementer, part)

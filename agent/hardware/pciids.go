@@ -2,6 +2,7 @@ package hardware
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -21,12 +22,12 @@ func (n pciNames) readPCIIDs(r io.Reader) error {
 	lines.Buffer(nil, 4096)
 	above, inClasses := "", false
 	for lines.Scan() {
-		line := lines.Text()
-		if line == "" || line[0] == '#' || strings.HasPrefix(line, "\t\t") {
+		line := lines.Bytes()
+		if len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("\t\t")) {
 			continue
 		}
-		id, name, ok := strings.Cut(line, "  ")
-		if !ok {
+		id, name, ok := strings.Cut(string(line), "  ")
+		if !ok || id == "" {
 			continue
 		}
 		switch {

@@ -1,0 +1,44 @@
+package hardware
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+var (
+	ParseLinks        = parseLinks
+	ParseAddresses    = parseAddresses
+	EthtoolPermanent  = ethtoolPermanent
+	BootTime          = bootTime
+	NetlinkInterfaces = func() ([]inventory.Interface, error) {
+		nics, err := netlinkNICs()
+		var out []inventory.Interface
+		for _, n := range nics {
+			out = append(out, n.report())
+		}
+		return out, err
+	}
+)
+
+// NIC is what the type of an interface is decided by.
+type NIC struct {
+	Kind, Device, DevType, Tun                      string
+	MAC                                             string
+	Loopback, Wireless, PPP, Master, Elsewhere, Lan bool
+}
+
+// TypeOf decides on it.
+func TypeOf(n NIC) (kind inventory.InterfaceType, passing bool) {
+	x := nic{
+		kind: n.Kind, devicePath: n.Device, devType: n.DevType, tunFlags: n.Tun, loopback: n.Loopback,
+		wireless: n.Wireless, ppp: n.PPP, master: n.Master, elsewhere: n.Elsewhere,
+	}
+	x.mac, _ = net.ParseMAC(n.MAC)
+	x.addresses = []netip.Prefix{netip.MustParsePrefix("fe80::1/64")}
+	if n.Lan {
+		x.addresses = append(x.addresses, netip.MustParsePrefix("192.0.2.1/24"))
+	}
+	return x.ifType(), x.passing()
+}

@@ -1,0 +1,71 @@
+package hardware
+
+import "strings"
+
+// Parsers that the tests feed directly.
+var (
+	ParseCPUInfo   = parseCPUInfo
+	ParseMounts    = parseMounts
+	ParseOSRelease = parseOSRelease
+	ParsePasswd    = parsePasswd
+	ParseLogin     = parseLoginDefs
+	ParseUdev      = parseUdev
+	ParseCloudInit = parseCloudInit
+	ParseMeminfo   = parseMeminfo
+	SSHFingerprint = sshFingerprint
+	HostName       = hostName
+	Volumes        = volumes
+	BehindNetwork  = behindNetwork
+	RoundUsed      = roundUsed
+	VPDSerial      = vpdSerial
+	DiskBus        = diskBus
+	IsDisk         = isDisk
+	Unescape       = unescape
+	LinuxOS        = linuxOS
+)
+
+// NewPCINames wants the names of the given keys.
+func NewPCINames(vendors, devices, classes []string) pciNames {
+	set := func(keys []string) map[string]string {
+		m := map[string]string{}
+		for _, k := range keys {
+			m[k] = ""
+		}
+		return m
+	}
+	return pciNames{set(vendors), set(devices), set(classes)}
+}
+
+func (n pciNames) Read(s string) error { return n.readPCIIDs(strings.NewReader(s)) }
+
+func (n pciNames) All() []map[string]string {
+	return []map[string]string{n.vendors, n.devices, n.classes}
+}
+
+func (n pciNames) Class(code string) string { return n.class(code) }
+
+// DetectContainer weighs signs as they are on a machine.
+func DetectContainer(systemd, environ, cgroup, mountinfo, containerEnv string, dockerEnv, openvz bool) (kind, id string) {
+	mounts, err := parseMounts(strings.NewReader(mountinfo))
+	if err != nil {
+		return err.Error(), ""
+	}
+	c := containerSigns{systemd, []byte(environ), cgroup, mounts, dockerEnv, containerEnv, openvz}.detect()
+	return c.kind, c.id
+}
+
+// CPU shows what cpuInfo holds.
+type CPU struct {
+	Model, Vendor              string
+	Processors, Sockets, Cores int
+	Hypervisor                 bool
+	Board, Serial              string
+}
+
+// Shown makes the fields visible.
+func (c cpuInfo) Shown() CPU {
+	return CPU{c.model, c.vendor, c.processors, c.sockets, c.cores, c.hypervisor, c.board, c.serial}
+}
+
+// Point is where a mount is.
+func (m mount) Point() string { return m.point }
