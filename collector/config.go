@@ -47,7 +47,7 @@ func DefaultConfig() Config {
 		LogFormat:      "text",
 		LogLevel:       "info",
 		ReportInterval: time.Hour,
-		MaxConnections: 4096,
+		MaxConnections: 8192,
 		StopTimeout:    20 * time.Second,
 	}
 }

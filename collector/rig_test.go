@@ -21,6 +21,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/muster-itam/muster/collector"
 	"github.com/muster-itam/muster/collector/store"
@@ -276,3 +277,5 @@ func scanJob(site string) store.ScanJob {
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func durationOf(d time.Duration) *durationpb.Duration { return durationpb.New(d) }

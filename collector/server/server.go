@@ -24,7 +24,7 @@ import (
 // Config is what the listener needs to know.
 type Config struct {
 	TLS *tls.Config
-	// MaxConnections is how many connections are open at once; 0 means 4096.
+	// MaxConnections is how many connections are open at once; 0 means 8192.
 	MaxConnections int
 	// SignIn is the page browsers without a session are sent to; "" for none.
 	SignIn string
@@ -49,7 +49,7 @@ func New(config Config, routes *Routes, auth *identity.Authenticator, metrics *M
 		return nil, fmt.Errorf("policy table: %w", err)
 	}
 	if config.MaxConnections == 0 {
-		config.MaxConnections = 4096
+		config.MaxConnections = 8192
 	}
 	s := &Server{
 		config: config, auth: auth, metrics: metrics, log: log,
