@@ -68,12 +68,18 @@ func (c *Config) Read(text io.Reader) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return inventory.Errorf(inventory.CodeInvalid, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return inventory.Errorf(inventory.CodeInvalid, "%s", yamlMistake(err))
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return inventory.Errorf(inventory.CodeInvalid, "one YAML document is wanted")
 	}
 	return nil
+}
+
+// yamlMistake is the library's error in the words of who wrote the file.
+func yamlMistake(err error) string {
+	return strings.NewReplacer("yaml: ", "", "unmarshal errors:\n  ", "", "\n  ", "; ", "field ", "key ",
+		"not found in type collector.Config", "is not known").Replace(err.Error())
 }
 
 // Environ takes the variables MUSTER_<KEY> over the present values; lookup is os.LookupEnv.

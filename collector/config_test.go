@@ -52,7 +52,7 @@ func TestConfigMistakes(t *testing.T) {
 		"data_dir: ''":                            "data_dir",
 		"stop_timeout: 1h":                        "stop_timeout",
 		"listen: " + strings.Repeat("x", 2<<20):   "1 MiB",
-		"a: &a [x]\nb: &b [*a,*a]\nc: [*b,*b,*b]": "not found",
+		"a: &a [x]\nb: &b [*a,*a]\nc: [*b,*b,*b]": "not known",
 	} {
 		c := collector.DefaultConfig()
 		err := c.Read(strings.NewReader(text))
