@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 data=${MUSTER_DATA:-.muster} listen=${MUSTER_LISTEN:-127.0.0.1:8443}
 mkdir -p "$data"
+data=$(cd "$data" && pwd)
 chmod 700 "$data"
 log=$data/collector.log
 : >"$log"
@@ -38,7 +39,7 @@ export MUSTER_TOKEN
 
 if [ ! -e "$data/agent/identity.json" ]; then
   token=$(bin/muster-collector token create --data-dir "$data/collector" --uses 1 --ttl 1h)
-  MUSTER_ENROLMENT_TOKEN=$token bin/muster-agent enroll --state-dir "$data/agent" --collector "$MUSTER_URL"
+  MUSTER_TOKEN=$token bin/muster-agent enroll --state-dir "$data/agent" --collector "$MUSTER_URL"
 fi
 bin/muster-agent report --once --state-dir "$data/agent"
 setsid bin/muster-agent run --state-dir "$data/agent" 2>>"$data/agent.log" &
@@ -48,7 +49,7 @@ cat <<TEXT
 
   address    $MUSTER_URL  (its certificate is from its own authority: $MUSTER_CA)
   sign in    with the token in $data/collector/admin.token
-  ask        export MUSTER_URL=$MUSTER_URL MUSTER_CA=$PWD/${MUSTER_CA#"$PWD"/} MUSTER_TOKEN=\$(cat $data/collector/admin.token)
+  ask        export MUSTER_URL=$MUSTER_URL MUSTER_CA=$MUSTER_CA MUSTER_TOKEN=\$(cat $data/collector/admin.token)
              bin/muster assets
   logs       $log, $data/agent.log
 

@@ -271,7 +271,7 @@ func (l *lab) packageComesAndGoes(t *testing.T, id string) {
 	}
 	l.in("ws1", []byte("Package: "+name+"\nVersion: 1.0\nArchitecture: all\nMaintainer: Lab <lab@lab.test>\nDescription: hello\n"),
 		"sh", "-c", "rm -rf /run/p && mkdir -p /run/p/DEBIAN && cat >/run/p/DEBIAN/control && dpkg-deb -b /run/p /run/p.deb && dpkg -i /run/p.deb")
-	before := time.Now().UTC()
+	before := time.Now().UTC().Truncate(time.Second) // lists show whole seconds
 	l.report("ws1")
 	if n := count(); n != 1 {
 		t.Errorf("after the installation: %d of %s", n, name)
