@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -79,9 +80,10 @@ func (a *applier) apply(ctx context.Context, o *inventory.Observation) (Ack, err
 	if err != nil {
 		return Ack{}, err
 	}
+	moved := rec.Site != o.Source.Site // private addresses mean something else there
 	rec.Source, rec.Site = src.ID, o.Source.Site
 	rec.LastSeen = later(rec.LastSeen, seen)
-	if err := a.claims(ctx, &rec, o.Source, obs, said, isNew || anyOf(changed, identity)); err != nil {
+	if err := a.claims(ctx, &rec, o.Source, obs, said, isNew || moved || anyOf(changed, identity)); err != nil {
 		return Ack{}, err
 	}
 	if err := a.tx.TouchRecord(ctx, rec); err != nil {
@@ -135,7 +137,7 @@ func (a *applier) times(src store.SourceRow, said time.Time) (seen, plausible ti
 		seen = a.received
 	}
 	plausible = said
-	if said.After(latest) || said.Before(a.received.Add(-90*day)) {
+	if said.After(a.received.Add(90*day)) || said.Before(a.received.Add(-90*day)) {
 		plausible = a.received
 	}
 	return seen.UTC(), plausible.UTC()
@@ -164,6 +166,9 @@ func (a *applier) record(ctx context.Context, src store.SourceRow, o *inventory.
 			return rec, false, err
 		}
 	}
+	if err := a.unsent(ctx, key, o, bodies); err != nil {
+		return store.Record{}, false, err
+	}
 	key.Incarnation = reconcile.Read(o.Source, said, bodies).Incarnation
 	rec, ok, err := a.tx.FindRecord(ctx, key)
 	if err != nil || ok {
@@ -171,6 +176,29 @@ func (a *applier) record(ctx context.Context, src store.SourceRow, o *inventory.
 	}
 	rec, err = a.tx.AddRecord(ctx, store.Record{Source: src.ID, Key: key, Site: o.Source.Site, FirstSeen: seen, LastSeen: seen})
 	return rec, true, err
+}
+
+// unsent adds the sections that a source left out as unchanged: what identifies a machine
+// may stand in them.
+func (a *applier) unsent(ctx context.Context, key store.RecordKey, o *inventory.Observation, bodies map[inventory.SectionName]inventory.Body) error {
+	var names []inventory.SectionName
+	for _, s := range o.Sections {
+		if s.Body == nil && len(s.Hash) > 0 && slices.Contains(identity, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	last, ok, err := a.tx.LatestRecord(ctx, key)
+	if err != nil || !ok {
+		return err
+	}
+	had, err := a.tx.Bodies(ctx, last.ID, names)
+	for name, body := range had {
+		bodies[name] = body
+	}
+	return err
 }
 
 // sections takes an observation's sections into a record. It returns the sections whose

@@ -190,6 +190,7 @@ type sections struct {
 	disks      inventory.Disks
 	ports      inventory.Ports
 	neighbours inventory.Neighbours
+	looked     int // 1 when an empty list of cards or disks means that there are none
 }
 
 func (b *sections) list() []inventory.Section {
@@ -200,8 +201,8 @@ func (b *sections) list() []inventory.Section {
 		}
 	}
 	add(len(b.os.Family), &b.os)
-	add(len(b.interfaces), b.interfaces)
-	add(len(b.disks), b.disks)
+	add(b.looked+len(b.interfaces), b.interfaces)
+	add(b.looked+len(b.disks), b.disks)
 	add(len(b.ports), b.ports)
 	add(len(b.neighbours), b.neighbours)
 	return out
@@ -231,7 +232,7 @@ func addresses(list []string) []netip.Prefix {
 }
 
 func agent(f *facts) sections {
-	b := sections{device: inventory.Device{
+	b := sections{looked: 1, device: inventory.Device{
 		Name: f.Hostname, Domain: f.Domain, Vendor: f.Manufacturer, Model: f.Model, Serial: f.SystemSerial, AssetTag: f.AssetTag, User: f.LastUser,
 	}}
 	b.os.Family = f.OS

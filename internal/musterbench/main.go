@@ -1,7 +1,10 @@
 // musterbench feeds a folder of reconciling benchmark data through muster and writes
 // which asset each observation ended up in: for measuring the decision, not for use.
 //
-//	go run ./internal/musterbench -data DIR -store memory -out MAP.tsv
+//	go run ./internal/musterbench -data DIR -store sqlite:FILE -out MAP.tsv
+//
+// The store takes everything through the collector's ingest; "memory" keeps records in
+// maps and measures the decision alone.
 package main
 
 import (
@@ -17,13 +20,15 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	data := flag.String("data", "", "folder with observations.jsonl (or .gz) and sites.json")
-	store := flag.String("store", "memory", "memory")
+	store := flag.String("store", "memory", "memory, or sqlite:FILE of a new store")
 	out := flag.String("out", "", "file to write: observation, final asset, asset on arrival")
 	flag.Parse()
 	if err := run(ctx, *data, *store, *out); err != nil {
@@ -32,7 +37,16 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, data, _, out string) error {
+// bench is something that takes observations and says where they ended up.
+type bench interface {
+	report(ctx context.Context, l *line, o *inventory.Observation) error
+	answers(ctx context.Context, each func(id string, final, live int64) error) error
+	// rebuild is the number of records that a decision over everything puts elsewhere.
+	rebuild(ctx context.Context) (int, error)
+	close() error
+}
+
+func run(ctx context.Context, data, dsn, out string) (err error) {
 	if data == "" || out == "" {
 		return errors.New("-data and -out are needed")
 	}
@@ -40,43 +54,49 @@ func run(ctx context.Context, data, _, out string) error {
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	m := newMemory()
-	type answer struct {
-		id           string
-		record, live int64
+	var b bench = newMemory()
+	if dsn != "memory" {
+		if b, err = openStored(ctx, dsn); err != nil {
+			return err
+		}
 	}
-	var answers []answer
+	defer func() { err = errors.Join(err, b.close()) }()
+	began, n := time.Now(), 0
 	err = eachLine(data, func(l *line) error {
-		o, err := s.observation(l, int64(len(answers)+1))
+		n++
+		o, err := s.observation(l, int64(n))
 		if err != nil {
 			return err
 		}
-		rec, err := m.report(ctx, o)
-		if err != nil {
+		if err := b.report(ctx, l, o); err != nil {
 			return fmt.Errorf("observation %s: %w", l.ID, err)
 		}
-		answers = append(answers, answer{l.ID, rec, m.assets[rec]})
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
 	}
+	if err := write(ctx, b, out); err != nil {
+		return err
+	}
 	took := time.Since(began)
-	moved := m.rebuild()
-	fmt.Fprintf(os.Stderr, "%d observations, %d records, %.1f s; rebuild differs in %d records %v\n", len(answers), len(m.records), took.Seconds(), len(moved), first(moved, 10))
+	wrong, err := b.rebuild(ctx)
+	fmt.Fprintf(os.Stderr, "%d observations in %.1f s; a rebuild puts %d records elsewhere\n", n, took.Seconds(), wrong)
+	return err
+}
+
+func write(ctx context.Context, b bench, out string) error {
 	f, err := os.Create(out)
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	for _, a := range answers {
-		fmt.Fprintf(w, "%s\t%d\t%d\n", a.id, m.assets[a.record], a.live)
-	}
-	return errors.Join(w.Flush(), f.Close())
+	err = b.answers(ctx, func(id string, final, live int64) error {
+		_, err := fmt.Fprintf(w, "%s\t%d\t%d\n", id, final, live)
+		return err
+	})
+	return errors.Join(err, w.Flush(), f.Close())
 }
-
-func first(list []int64, n int) []int64 { return list[:min(n, len(list))] }
 
 // eachLine reads a folder's observations, packed or not, in order.
 func eachLine(data string, do func(*line) error) error {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -15,6 +13,13 @@ type memory struct {
 	records []reconcile.Record // id is index + 1
 	holders map[reconcile.Key][]int64
 	assets  map[int64]int64
+	arrived []arrival
+}
+
+// arrival is one observation with its record and the asset this had then.
+type arrival struct {
+	id           string
+	record, live int64
 }
 
 func newMemory() *memory {
@@ -38,8 +43,14 @@ func (m *memory) Holders(_ context.Context, keys []reconcile.Key, limit int) (ma
 	return out, nil
 }
 
-// report takes one observation in and answers the record it belongs to.
-func (m *memory) report(ctx context.Context, o *inventory.Observation) (int64, error) {
+func (m *memory) report(ctx context.Context, l *line, o *inventory.Observation) error {
+	id, err := m.take(ctx, o)
+	m.arrived = append(m.arrived, arrival{l.ID, id, m.assets[id]})
+	return err
+}
+
+// take takes one observation in and answers the record it belongs to.
+func (m *memory) take(ctx context.Context, o *inventory.Observation) (int64, error) {
 	bodies := map[inventory.SectionName]inventory.Body{}
 	for _, s := range o.Sections {
 		bodies[s.Name] = s.Body
@@ -85,16 +96,23 @@ func (m *memory) report(ctx context.Context, o *inventory.Observation) (int64, e
 	return id, nil
 }
 
-// rebuild decides over everything and returns the records that end up elsewhere than
-// the running decisions put them.
-func (m *memory) rebuild() []int64 {
-	res := reconcile.Decide(m.records, nil)
-	var moved []int64
-	for id, asset := range res.Assets {
-		if m.assets[id] != asset {
-			moved = append(moved, id)
+func (m *memory) answers(_ context.Context, each func(id string, final, live int64) error) error {
+	for _, a := range m.arrived {
+		if err := each(a.id, m.assets[a.record], a.live); err != nil {
+			return err
 		}
 	}
-	slices.SortFunc(moved, cmp.Compare[int64])
-	return moved
+	return nil
 }
+
+func (m *memory) rebuild(context.Context) (int, error) {
+	wrong := 0
+	for id, asset := range reconcile.Decide(m.records, nil).Assets {
+		if m.assets[id] != asset {
+			wrong++
+		}
+	}
+	return wrong, nil
+}
+
+func (m *memory) close() error { return nil }

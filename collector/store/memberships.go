@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+)
+
+// Membership is where an observation belongs: its record's asset now, and the one it
+// had when the observation arrived.
+type Membership struct {
+	Epoch, Seq       int64
+	Asset, AtTheTime int64
+}
+
+// Memberships calls fn for every observation in the order of arrival.
+func (s *Store) Memberships(ctx context.Context, fn func(Membership) error) error {
+	return s.look(ctx, func(v view) error {
+		rows, err := v.query(ctx, `select o.epoch, o.seq, r.asset_id, coalesce((select m.asset_id from member m
+			where m.record_id = o.record_id and m.from_obs <= o.id order by m.from_obs desc limit 1), 0)
+			from observation o join record r on r.id = o.record_id order by o.id`)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var m Membership
+			if err := rows.Scan(&m.Epoch, &m.Seq, &m.Asset, &m.AtTheTime); err != nil {
+				return err
+			}
+			if err := fn(m); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// Recheck decides anew over all records and returns those whose asset differs from the
+// stored one, with the asset that they should have. There are none unless something is wrong.
+func (s *Store) Recheck(ctx context.Context) (wrong map[int64]int64, err error) {
+	wrong = map[int64]int64{}
+	err = s.look(ctx, func(v view) error {
+		have := map[int64]int64{}
+		rows, err := v.query(ctx, `select id, asset_id from record`)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		var ids []int64
+		for rows.Next() {
+			var id, asset int64
+			if err := rows.Scan(&id, &asset); err != nil {
+				return err
+			}
+			have[id] = asset
+			ids = append(ids, id)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		records, err := v.Records(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for id, asset := range reconcile.Decide(records, nil).Assets {
+			if have[id] != asset {
+				wrong[id] = asset
+			}
+		}
+		return nil
+	})
+	return wrong, err
+}

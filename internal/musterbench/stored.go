@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/muster-itam/muster/collector/ingest"
+	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// stored feeds observations through the collector's ingest into a store.
+type stored struct {
+	store   *store.Store
+	in      *ingest.Ingester
+	stop    context.CancelFunc
+	stopped chan struct{}
+	clock   atomic.Int64 // arrival of the batch at hand: observations come with their own times
+	batch   []inventory.Observation
+	ids     []string // by sequence number, from 1
+}
+
+const batchSize = 64
+
+func openStored(ctx context.Context, dsn string) (*stored, error) {
+	st, err := store.Open(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	b := &stored{store: st, stopped: make(chan struct{})}
+	now := func() time.Time { return time.UnixMilli(b.clock.Load()) }
+	b.in = ingest.New(ingest.Config{MaxGroup: batchSize, MaxWait: time.Millisecond}, st, slog.New(slog.NewTextHandler(io.Discard, nil)), now)
+	run, stop := context.WithCancel(ctx)
+	b.stop = stop
+	go func() {
+		defer close(b.stopped)
+		b.in.Run(run)
+	}()
+	return b, nil
+}
+
+func (b *stored) report(ctx context.Context, l *line, o *inventory.Observation) error {
+	if len(b.batch) == batchSize {
+		if err := b.flush(ctx); err != nil {
+			return err
+		}
+	}
+	b.ids = append(b.ids, l.ID)
+	b.batch = append(b.batch, *o)
+	b.clock.Store(l.ReceivedAt.UnixMilli())
+	return nil
+}
+
+func (b *stored) flush(ctx context.Context) error {
+	if len(b.batch) == 0 {
+		return nil
+	}
+	acks, err := b.in.Submit(ctx, b.batch)
+	if err != nil {
+		return err
+	}
+	for i, a := range acks {
+		if a.Outcome != ingest.Accepted {
+			return fmt.Errorf("observation %s was not accepted but %s: %s", b.ids[b.batch[i].Seq-1], a.Outcome, a.Reason)
+		}
+	}
+	b.batch = b.batch[:0]
+	return nil
+}
+
+func (b *stored) answers(ctx context.Context, each func(id string, final, live int64) error) error {
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	return b.store.Memberships(ctx, func(m store.Membership) error {
+		return each(b.ids[m.Seq-1], m.Asset, m.AtTheTime)
+	})
+}
+
+func (b *stored) rebuild(ctx context.Context) (int, error) {
+	wrong, err := b.store.Recheck(ctx)
+	return len(wrong), err
+}
+
+func (b *stored) close() error {
+	b.stop()
+	<-b.stopped
+	return b.store.Close()
+}
