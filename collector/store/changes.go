@@ -110,6 +110,9 @@ func pairUp(rows rowScanner, base Change) ([]Change, error) {
 			out = append(out, c)
 		case last >= 0 && out[last].Item == c.Item && out[last].Kind == "removed":
 			out[last].Kind, out[last].After = "changed", value
+			if out[last].Before == value { // what differs is not shown: a package's day of installation, say
+				out = out[:last]
+			}
 		default:
 			c.Kind, c.After = "added", value
 			out = append(out, c)
