@@ -102,22 +102,22 @@ func TestDmidecodeCaptures(t *testing.T) {
 	}{
 		{
 			"dell-r640", inventory.Device{Class: "server", Vendor: "Dell Inc.", Model: "PowerEdge R640", Serial: "2RJF153"},
-			"system Dell Inc. 2RJF153|board Dell Inc. .2RJF153.CNIVC0005G0184.|chassis Dell Inc. 2RJF153|" +
+			"system Dell Inc. 2RJF153|board Dell Inc. .2RJF153.CNIVC0005G0184.|" +
 				"4c4c4544-0052-4a10-8046-b2c04f313533",
 		},
 		{
 			"lenovo-thinkpad", inventory.Device{
 				Class: "laptop", Vendor: "LENOVO", Model: "1298A8G", Serial: "LR9NKZ7", AssetTag: "No Asset Information",
 			},
-			"system LENOVO LR9NKZ7|board LENOVO 1ZJJC21G0N6|chassis LENOVO LR9NKZ7|725ba801-507b-11cb-95e6-c66052aac597",
+			"system LENOVO LR9NKZ7|board LENOVO 1ZJJC21G0N6|725ba801-507b-11cb-95e6-c66052aac597",
 		},
 		{
 			"dell-fx160", inventory.Device{Class: "desktop", Vendor: "Dell Inc.", Model: "OptiPlex FX160", Serial: "C83T54J"},
-			"system Dell Inc. C83T54J|board Dell Inc. ..CN701638BM00EW.|chassis Dell Inc. C83T54J|44454c4c-3800-1033-8054-c3c04f35344a",
+			"system Dell Inc. C83T54J|board Dell Inc. ..CN701638BM00EW.|44454c4c-3800-1033-8054-c3c04f35344a",
 		},
 		{
 			"hp-dl360-gen8", inventory.Device{Class: "server", Vendor: "HP", Model: "ProLiant DL360p Gen8", Serial: "USE2236835"},
-			"system HP USE2236835|chassis HP USE2236835|30343536-3138-5355-4532-323336383335",
+			"system HP USE2236835|30343536-3138-5355-4532-323336383335",
 		},
 		{
 			"vmware", inventory.Device{
@@ -125,7 +125,7 @@ func TestDmidecodeCaptures(t *testing.T) {
 				Serial: "VMware-50 0c 23 94 04 63 a1 3c-0d d4 f5 37 a6 bb f0 a6", AssetTag: "No Asset Tag",
 			},
 			"system VMware, Inc. VMware-50 0c 23 94 04 63 a1 3c-0d d4 f5 37 a6 bb f0 a6|board Intel Corporation None|" +
-				"chassis No Enclosure None|500c2394-0127-d13c-0cc4-f537a6aaf1a6",
+				"500c2394-0127-d13c-0cc4-f537a6aaf1a6",
 		},
 		{
 			"windows-hyperV", inventory.Device{

@@ -93,7 +93,7 @@ func (f *findings) describe(d *inventory.Device) {
 	s, chassis, board := f.smbios.System, f.chassis(), f.mainBoard()
 	d.Vendor = first(s.Vendor, board.Vendor, d.Vendor)
 	d.Model = first(s.Product, board.Product, d.Model)
-	d.Serial = first(s.Serial, chassis.Serial, d.Serial)
+	d.Serial = first(s.Serial, f.ownChassisSerial(), d.Serial)
 	d.AssetTag = chassis.AssetTag
 }
 
@@ -131,15 +131,30 @@ func (f *findings) hardwareIdentifiers() []inventory.Identifier {
 			serial(b.Serial, first(b.Vendor, s.Vendor), inventory.PartBoard)
 		}
 	}
-	serial(f.chassis().Serial, first(f.chassis().Vendor, s.Vendor), partChassis)
+	if s.Serial == "" {
+		serial(f.ownChassisSerial(), first(f.chassis().Vendor, s.Vendor), partChassis)
+	}
 	if s.UUID != "" {
 		out = append(out, inventory.Identifier{Type: inventory.IDSMBIOS, Value: s.UUID})
 	}
 	return out
 }
 
-// partChassis marks the serial number of an enclosure, which several machines can share.
+// partChassis marks the serial number of an enclosure.
 const partChassis = "chassis"
+
+// ownChassisSerial is the serial number of an enclosure that holds this machine alone, as
+// far as its type tells. It identifies a machine only where nothing else does: servers
+// with several nodes give all of them the number of their enclosure.
+func (f *findings) ownChassisSerial() string {
+	const multiSystem, blade, bladeEnclosure = 0x19, 0x1c, 0x1d // DSP0134 7.4.1
+	switch c := f.chassis(); c.Type {
+	case multiSystem, blade, bladeEnclosure:
+		return ""
+	default:
+		return c.Serial
+	}
+}
 
 // azureTag is the chassis asset tag of every virtual machine in Azure.
 const azureTag = "7783-7084-3265-9085-8269-3286-77"

@@ -151,7 +151,6 @@ func TestMachine(t *testing.T) {
 			Serial: "EX123", AssetTag: "TAG9",
 			Identifiers: []inventory.Identifier{
 				{Type: "serial", Value: "EX123", Scope: "Example", Part: "system"},
-				{Type: "serial", Value: "CH1", Scope: "Example", Part: "chassis"},
 				{Type: "smbios_uuid", Value: uuidLittle},
 				{Type: "machine_id", Value: "252a38db8946dd83bc9fa451c2fc731a"},
 				{Type: "ssh_host_key", Value: hostKeyFingerprint},
@@ -253,6 +252,24 @@ func TestClouds(t *testing.T) {
 				t.Errorf("got class %q, virtual %q, id %q, role %q", d.Class, d.Virtual, id, d.Role)
 			}
 		})
+	}
+}
+
+// The enclosure's number stands in for the machine's, unless other machines have it too.
+func TestChassisSerial(t *testing.T) {
+	for kind, want := range map[byte]string{3: "CH1", 0x17: "CH1", 0x19: "", 0x1c: "", 0x1d: ""} {
+		root := plant(t, map[string]string{tables + "DMI": dmi(
+			structure(1, 27, map[int]byte{4: 1}, "Example"),
+			structure(3, 9, map[int]byte{5: kind, 7: 1}, "CH1"),
+		)})
+		d := collect(t, root, "identity").(*inventory.Device)
+		var ids []inventory.Identifier
+		if want != "" {
+			ids = []inventory.Identifier{{Type: "serial", Value: want, Scope: "Example", Part: "chassis"}}
+		}
+		if diff := cmp.Diff(ids, d.Identifiers); diff != "" || d.Serial != want {
+			t.Errorf("type %#x: serial %q, -want +got:\n%s", kind, d.Serial, diff)
+		}
 	}
 }
 

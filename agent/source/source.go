@@ -25,7 +25,8 @@ type Source struct {
 	Section inventory.SectionName
 	// Name is unique within the agent; it appears in logs and reasons: "smbios", "dpkg".
 	Name string
-	// Timeout bounds one Read. Read also returns soon after its context has ended.
+	// Timeout bounds one Read. Read returns soon after its context has ended, unless the
+	// kernel holds it (a dead disk): who calls it does not wait for ever.
 	Timeout time.Duration
 	// Read looks once. Its answers are:
 	//
