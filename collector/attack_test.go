@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/muster-itam/muster/collector/identity"
@@ -48,7 +49,8 @@ func TestA01_EnrolmentTokens(t *testing.T) {
 	expired := r.token("a", "", 1, time.Minute)
 	r.clock.Add(2 * time.Minute)
 	scannerOnly := r.token("a", "scanner", 1, time.Hour)
-	before := r.sources()
+	const identities = `select id from identity order by id`
+	before := r.rows(identities)
 	var answers []string
 	for _, c := range []struct{ name, token string }{
 		{"none", ""},
@@ -72,13 +74,12 @@ func TestA01_EnrolmentTokens(t *testing.T) {
 	if slices.Sort(answers); answers[0] != answers[len(answers)-1] {
 		t.Errorf("the answers differ: %q", slices.Compact(answers))
 	}
-	if n := r.sources(); n != before {
-		t.Errorf("%d sources, before %d", n, before)
+	if diff := cmp.Diff(before, r.rows(identities)); diff != "" {
+		t.Errorf("sources were added: %s", diff)
 	}
-	for _, why := range []string{"unknown", "wrong secret", "expired", "used up", "revoked", "not for a agent"} {
-		if !strings.Contains(r.log.String(), why) {
-			t.Errorf("the log does not say %q", why)
-		}
+	want := []string{"expired", "not for kind agent", "revoked", "unknown", "unknown", "unknown", "unknown", "used up", "wrong secret", "wrong secret"}
+	if diff := cmp.Diff(want, r.rows(`select detail from audit where action = 'enrol refused' order by detail`)); diff != "" {
+		t.Errorf("audit: %s", diff)
 	}
 	if strings.Contains(r.log.String(), parts[2]) {
 		t.Error("a secret is in the log")
@@ -149,8 +150,10 @@ func TestA02_ForeignRoutes(t *testing.T) {
 	if foreign < 50 {
 		t.Errorf("only %d pairs of foreign credential and route", foreign)
 	}
-	if got := r.do(r.client(), http.MethodGet, "/no/such/route", "", nil); got.status != http.StatusNotFound {
-		t.Errorf("a route that is not there: %d", got.status)
+	for _, path := range []string{"/no/such/route", "/metrics", "/debug/pprof/", "/muster.v1.IngestService/", "/muster.v1.IngestService/Nothing"} {
+		if got := r.do(r.client(), http.MethodGet, path, "", nil, "Authorization", "Bearer "+r.admin()); got.status != http.StatusNotFound {
+			t.Errorf("%s, which is not there: %d", path, got.status)
+		}
 	}
 }
 

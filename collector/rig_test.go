@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"database/sql"
 	"io"
 	"log/slog"
 	"net/http"
@@ -248,18 +249,31 @@ func (r *rig) report(s source, req *musterv1.ReportRequest) (*musterv1.ReportRes
 	return musterv1connect.NewIngestServiceClient(r.rpc(s.client)).Report(r.t.Context(), req)
 }
 
-// count is the number of rows that a query over the inventory's file gives.
-func (r *rig) sources() int {
+// rows is the first column of what a query over the inventory's file gives.
+func (r *rig) rows(query string) []string {
 	r.t.Helper()
-	tokens, err := r.Store.Tokens(r.t.Context())
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(r.dir, "muster.db"))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	n := 0
-	for _, t := range tokens {
-		n += t.Used
+	defer func() { _ = db.Close() }()
+	rows, err := db.QueryContext(r.t.Context(), query)
+	if err != nil {
+		r.t.Fatal(err)
 	}
-	return n
+	defer func() { _ = rows.Close() }()
+	var out []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			r.t.Fatal(err)
+		}
+		out = append(out, s)
+	}
+	if err := rows.Err(); err != nil {
+		r.t.Fatal(err)
+	}
+	return out
 }
 
 func observation(seq int64, name string) *musterv1.Observation {

@@ -264,9 +264,10 @@ func (a *Authenticator) SignIn(r *http.Request, token inventory.Secret) (*http.C
 	if err := a.persons.AddAccess(r.Context(), x, caller.String()); err != nil {
 		return nil, fmt.Errorf("keep session: %w", err)
 	}
+	// Lax: a link in a mail opens the page one is signed in to; posts are checked for their origin.
 	return &http.Cookie{
 		Name: SessionCookie, Value: text.Reveal(), Path: "/", MaxAge: int(SessionLife / time.Second),
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}, nil
 }
 
@@ -278,5 +279,5 @@ func (a *Authenticator) SignOut(ctx context.Context) (*http.Cookie, error) {
 			return nil, fmt.Errorf("end session: %w", err)
 		}
 	}
-	return &http.Cookie{Name: SessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}, nil
+	return &http.Cookie{Name: SessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}, nil
 }

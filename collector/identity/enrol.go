@@ -85,7 +85,7 @@ func (e *Enroller) Enrol(ctx context.Context, remote string, req Request) (Sourc
 	case !same:
 		problem = "wrong secret"
 	case problem == "" && !token.allows(req.Kind):
-		problem = "not for a " + string(req.Kind)
+		problem = "not for kind " + string(req.Kind)
 	}
 	if problem != "" {
 		return Source{}, Certificate{}, e.refuse(ctx, remote, id, problem)
