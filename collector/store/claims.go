@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/muster-itam/muster/collector/reconcile"
@@ -18,6 +21,14 @@ type claimRow struct {
 	Tier  int            `json:"t"`
 	First int64          `json:"f"`
 	Last  int64          `json:"l"`
+}
+
+// keyRow is a claim's key as it goes to the database, with its place in a list.
+type keyRow struct {
+	Index int            `json:"i"`
+	Type  reconcile.Type `json:"y"`
+	Value string         `json:"v"`
+	Scope string         `json:"s"`
 }
 
 const dayMillis = 24 * 60 * 60 * 1000
@@ -44,7 +55,7 @@ func (t *Tx) PutClaims(ctx context.Context, record int64, fresh []reconcile.Clai
 	}
 	return true, t.exec(ctx, `insert into claim (type, value, scope, record_id, tier, first_day, last_day)
 		select value->>'y', value->>'v', value->>'s', $1, value->>'t', value->>'f', value->>'l' from json_each($2) where true
-		on conflict (type, value, scope, record_id) do update set tier = excluded.tier,
+		on conflict (record_id, type, value, scope) do update set tier = excluded.tier,
 		first_day = excluded.first_day, last_day = excluded.last_day`, record, string(text))
 }
 
@@ -63,7 +74,7 @@ type queryer interface {
 // claimsOf are all claims of records.
 func claimsOf(ctx context.Context, q queryer, records []int64) (map[int64][]reconcile.Claim, error) {
 	rows, err := q.query(ctx, `select record_id, type, value, scope, tier, first_day, last_day from claim
-		where record_id in (select value from json_each($1)) order by record_id, tier, type, value, scope`, idList(records))
+		where record_id in (select value from json_each($1)) order by record_id, type, value, scope`, idList(records))
 	if err != nil {
 		return nil, err
 	}
@@ -126,31 +137,35 @@ func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map[
 }
 
 func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
-	list := make([]claimRow, len(keys))
+	list := make([]keyRow, len(keys))
 	for i, k := range keys {
-		list[i] = claimRow{Type: k.Type, Value: k.Value, Scope: k.Scope}
+		list[i] = keyRow{i, k.Type, k.Value, k.Scope}
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
 		return nil, err
 	}
 	// The inner limit keeps a value that half the estate carries from costing half the estate.
-	rows, err := q.query(ctx, `select j.value->>'y', j.value->>'v', j.value->>'s', c.record_id from json_each($1) j
-		join claim c on c.type = j.value->>'y' and c.value = j.value->>'v' and c.scope = j.value->>'s'
-		where c.record_id in (select record_id from claim l where l.type = c.type and l.value = c.value and l.scope = c.scope
-			order by record_id limit $2)`, string(text), limit)
+	rows, err := q.query(ctx, `select j.value->>'i', (select group_concat(record_id) from (select record_id from claim
+		where type = j.value->>'y' and value = j.value->>'v' and scope = j.value->>'s' order by record_id limit $2) l)
+		from json_each($1) j`, string(text), limit)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	out := make(map[reconcile.Key][]int64, len(keys))
 	for rows.Next() {
-		var k reconcile.Key
-		var id int64
-		if err := rows.Scan(&k.Type, &k.Value, &k.Scope, &id); err != nil {
+		var i int
+		var ids sql.NullString
+		if err := rows.Scan(&i, &ids); err != nil {
 			return nil, err
 		}
-		out[k] = append(out[k], id)
+		for id := range strings.SplitSeq(ids.String, ",") {
+			n, err := strconv.ParseInt(id, 10, 64)
+			if err == nil {
+				out[keys[i]] = append(out[keys[i]], n)
+			}
+		}
 	}
 	return out, rows.Err()
 }

@@ -120,10 +120,10 @@ create table claim (
   tier       int    not null,
   first_day  bigint not null, -- days since 1970 by the source's clock
   last_day   bigint not null,
-  primary key (type, value, scope, record_id)
+  primary key (record_id, type, value, scope)
 ) {{without_rowid}};
 
-create index claim_record on claim (record_id);
+create index claim_value on claim (type, value, scope, record_id);
 
 -- The assembled asset, rewritten when a fact or a member of it changes.
 create table asset (
