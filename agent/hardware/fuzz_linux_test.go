@@ -67,8 +67,8 @@ func FuzzTexts(f *testing.F) {
 		if total < 0 || swap < 0 {
 			t.Errorf("negative size in %q", s)
 		}
-		if print, err := hardware.SSHFingerprint(s); err == nil && len(print) != 50 {
-			t.Errorf("fingerprint %q", print)
+		if key, err := hardware.SSHFingerprint(s); err == nil && len(key) != 50 {
+			t.Errorf("fingerprint %q", key)
 		}
 		_, _ = hardware.DetectContainer(s, s, s, s, s, true, false)
 		_, _, _ = hardware.BootTime(s), hardware.VPDSerial([]byte(s)), hardware.Unescape(s)

@@ -321,7 +321,7 @@ func TestWithoutRights(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := filepath.WalkDir(root, func(p string, d os.DirEntry, err error) error {
+	if err := filepath.WalkDir(root, func(p string, _ os.DirEntry, err error) error {
 		if err == nil && !strings.HasSuffix(p, "/DMI") && !strings.HasSuffix(p, "/product_serial") {
 			err = os.Chmod(p, 0o755)
 		}

@@ -6,8 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-
-	"github.com/muster-itam/muster/agent/source"
 )
 
 // mount is one line of /proc/self/mountinfo.
@@ -139,10 +137,4 @@ func roundUsed(used, size int64) int64 {
 		return 0
 	}
 	return min((used+step/2)/step*step, size)
-}
-
-// cleanMount makes the texts fit to be reported.
-func cleanMount(m mount) mount {
-	m.point, m.fsType, m.source = source.Text(m.point), source.Text(m.fsType), source.Text(m.source)
-	return m
 }

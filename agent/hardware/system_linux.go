@@ -176,8 +176,8 @@ func readSSHKeys(tree *source.Tree) []string {
 		if len(out) == 16 || !strings.HasPrefix(name, "ssh_host_") || !strings.HasSuffix(name, "_key.pub") {
 			continue
 		}
-		if print, err := sshFingerprint(contents(tree, "etc/ssh/"+name)); err == nil {
-			out = append(out, print)
+		if fingerprint, err := sshFingerprint(contents(tree, "etc/ssh/"+name)); err == nil {
+			out = append(out, fingerprint)
 		}
 	}
 	return out
