@@ -38,7 +38,10 @@ The filter language is described in docs/filter.md.`,
 				return err
 			}
 			empty := "no assets match"
-			if filter == "" {
+			switch {
+			case filter == "" && at != nil:
+				empty = "no assets were known then"
+			case filter == "":
 				empty = "no assets yet: enrol the first agent with muster-agent enroll"
 			}
 			if err := list(a, found, a.assetColumns(), empty); err != nil {

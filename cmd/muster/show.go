@@ -169,7 +169,13 @@ func (a *app) recordColumns() []column[*musterv1.Record] {
 	type m = *musterv1.Record
 	return []column[m]{
 		idCol("record", "id", m.GetId), col("source", "source_kind", m.GetSourceKind), col("from", "source", m.GetSource),
-		col("key", "native_key", m.GetNativeKey), col("site", "site", m.GetSite),
+		{Column: output.Column{Title: "key"}, key: "native_key", cell: m.GetNativeKey, see: func(x m) string {
+			if x.GetNativeKey() == x.GetSource() {
+				return "" // an agent's record is of itself
+			}
+			return x.GetNativeKey()
+		}},
+		col("site", "site", m.GetSite),
 		ageCol(a, "last seen", "last_seen", m.GetLastSeen),
 		col("not read in full", "incomplete", incomplete),
 	}
