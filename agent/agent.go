@@ -22,12 +22,20 @@ const (
 	nap = time.Minute
 )
 
+// collector is what the agent needs of a [wire.Client]; a test has another.
+type collector interface {
+	wire.Reporter
+	Renew(ctx context.Context) error
+	Identity() wire.Identity
+	Close()
+}
+
 // Agent is an enrolled machine's reporter. It has its state folder to itself until Close.
 type Agent struct {
 	cfg      Config
 	stateDir string
 	eyes     *Eyes
-	client   *wire.Client
+	client   collector
 	outbox   *wire.Outbox
 	now      func() time.Time
 	log      *slog.Logger

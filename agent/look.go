@@ -39,12 +39,12 @@ type Eyes struct {
 	log     *slog.Logger
 
 	mu    sync.Mutex
-	stuck map[string]time.Time // sources that did not return, since when
+	stuck map[int]time.Time // sources that have not returned, by place in the list, since when
 }
 
 // NewEyes makes the runner of the sources; what the configuration skips is not run.
 func NewEyes(cfg Config, sources []source.Source, now func() time.Time, log *slog.Logger) *Eyes {
-	return &Eyes{sources: sources, skip: cfg.Skip, now: now, log: log, stuck: map[string]time.Time{}}
+	return &Eyes{sources: sources, skip: cfg.Skip, now: now, log: log, stuck: map[int]time.Time{}}
 }
 
 // Look reads the machine once and gives exactly what is to be sent, with what each source
@@ -62,7 +62,7 @@ func (e *Eyes) Look(ctx context.Context, agentID string) (inventory.Observation,
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			readings[i] = e.read(ctx, s)
+			readings[i] = e.read(ctx, i)
 		})
 	}
 	wg.Wait()
@@ -83,13 +83,14 @@ func (e *Eyes) Look(ctx context.Context, agentID string) (inventory.Observation,
 
 // read runs one source under its deadline. One that does not come back in time is left
 // alone, and not run again before it has: a dead network drive can hold a thread for ever.
-func (e *Eyes) read(ctx context.Context, s source.Source) Reading {
+func (e *Eyes) read(ctx context.Context, i int) Reading {
+	s := e.sources[i]
 	reading := Reading{Source: s.Name, Section: s.Section}
 	start := e.now()
 	e.mu.Lock()
-	since, stuck := e.stuck[s.Name]
+	since, stuck := e.stuck[i]
 	if !stuck {
-		e.stuck[s.Name] = start
+		e.stuck[i] = start
 	}
 	e.mu.Unlock()
 	if stuck {
@@ -106,7 +107,7 @@ func (e *Eyes) read(ctx context.Context, s source.Source) Reading {
 	go func() {
 		r := e.call(ctx, s)
 		e.mu.Lock()
-		delete(e.stuck, s.Name)
+		delete(e.stuck, i)
 		e.mu.Unlock()
 		done <- r
 	}()

@@ -76,10 +76,13 @@ func (p *program) token(token, file string) (inventory.Secret, error) {
 		}
 		token = string(text)
 	case token == "":
-		token, _ = p.env("MUSTER_TOKEN")
+		var ok bool
+		if token, ok = p.env("MUSTER_ENROLL_TOKEN"); !ok {
+			token, _ = p.env("MUSTER_TOKEN")
+		}
 	}
 	if token = strings.TrimSpace(token); token == "" {
-		return "", mistakef("no token given: --token, --token-file or MUSTER_TOKEN")
+		return "", mistakef("no token given: --token, --token-file or MUSTER_ENROLL_TOKEN")
 	}
 	return inventory.Secret(token), nil
 }

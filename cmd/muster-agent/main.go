@@ -58,7 +58,7 @@ const (
 const usage = `muster-agent reports this machine to its collector.
 
   muster-agent enroll --collector https://HOST:PORT --token TOKEN
-        get an identity; the token may also be in --token-file FILE or in MUSTER_TOKEN
+        get an identity; the token may also be in --token-file FILE or in MUSTER_ENROLL_TOKEN
   muster-agent report --once   look and report once
   muster-agent run             report at intervals until stopped
   muster-agent status [-o json]
@@ -67,8 +67,8 @@ const usage = `muster-agent reports this machine to its collector.
         print exactly what would be sent, without sending it
   muster-agent version
 
-Flags of all commands: --state-dir DIR (or MUSTER_STATE_DIR) where identity and spool are,
---config FILE (or MUSTER_CONFIG). "muster-agent COMMAND --help" has the rest.
+Flags of all commands: --state-dir DIR (or MUSTER_AGENT_STATE_DIR) where identity and
+spool are, --config FILE (or MUSTER_AGENT_CONFIG). "muster-agent COMMAND --help" has the rest.
 `
 
 // command is one of the commands. Args are what its flags left over.

@@ -69,9 +69,9 @@ func (s *settings) complete(p *program, flags *flag.FlagSet) error {
 		return err
 	}
 	for _, setting := range []struct{ flag, env, file, builtIn string }{
-		{"state-dir", "MUSTER_STATE_DIR", file.StateDir, p.defaultStateDir()},
-		{"interval", "MUSTER_INTERVAL", file.Interval.String(), ""},
-		{"skip", "MUSTER_SKIP", strings.Join(file.Skip, ","), ""},
+		{"state-dir", "MUSTER_AGENT_STATE_DIR", file.StateDir, p.defaultStateDir()},
+		{"interval", "MUSTER_AGENT_INTERVAL", file.Interval.String(), ""},
+		{"skip", "MUSTER_AGENT_SKIP", strings.Join(file.Skip, ","), ""},
 	} {
 		if given[setting.flag] {
 			continue
@@ -105,7 +105,7 @@ func (s *settings) complete(p *program, flags *flag.FlagSet) error {
 // read is the configuration file's content; only a file that was asked for must be there.
 func (s *settings) read(p *program, asked bool) (c configFile, err error) {
 	path := s.file
-	if value, ok := p.env("MUSTER_CONFIG"); ok && path == "" {
+	if value, ok := p.env("MUSTER_AGENT_CONFIG"); ok && path == "" {
 		path, asked = value, true
 	}
 	if path == "" {

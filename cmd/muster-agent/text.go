@@ -35,9 +35,6 @@ func (p *program) printReport(last agent.Last) error {
 			fmt.Fprintf(&b, "  %s %s: %s\n", s.Name, s.Status, plain(s.Reason))
 		}
 	}
-	if last.Rekey {
-		b.WriteString("The collector saw this key on two machines: enrol this one again with --force.\n")
-	}
 	_, err := p.out.Write(b.Bytes())
 	return err
 }

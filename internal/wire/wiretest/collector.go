@@ -134,6 +134,9 @@ func (c *Collector) Forget() {
 	c.newest = [2]int64{}
 }
 
+// Close ends the server before the test does.
+func (c *Collector) Close() { c.server.Close() }
+
 // Section is what the collector has of a section.
 func (c *Collector) Section(nativeKey string, name inventory.SectionName) inventory.Section {
 	c.Lock()
