@@ -150,6 +150,30 @@ func TestStateFolderOpenToOthers(t *testing.T) {
 	}
 }
 
+func TestEnrollIntoAnOpenFolder(t *testing.T) {
+	c := wiretest.New(t)
+	cfg := enrollConfig(t, c)
+	if err := os.Mkdir(cfg.StateDir, 0o755); err != nil { //nolint:gosec // the fault under test
+		t.Fatal(err)
+	}
+	if _, err := wire.Enroll(t.Context(), cfg); err != nil {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if info, err := os.Stat(cfg.StateDir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("folder is %v, %v", info.Mode(), err)
+	}
+	full := enrollConfig(t, c)
+	if err := os.MkdirAll(filepath.Join(full.StateDir, "planted"), 0o755); err != nil { //nolint:gosec // as above
+		t.Fatal(err)
+	}
+	if err := os.Chmod(full.StateDir, 0o755); err != nil { //nolint:gosec // as above
+		t.Fatal(err)
+	}
+	if _, err := wire.Enroll(t.Context(), full); inventory.CodeOf(err) != inventory.CodeForbidden {
+		t.Errorf("a folder that others could read: %v", err)
+	}
+}
+
 func TestRenew(t *testing.T) {
 	c := wiretest.New(t)
 	dir := c.Enrolled(t)

@@ -69,9 +69,20 @@ func removeFile(path string) error {
 }
 
 // privateDir makes the folder if need be and checks that other local users cannot read it.
+// An empty one that they can read is closed to them; in another they may have been already.
 func privateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)
+	}
+	err := checkPrivate(dir)
+	if inventory.CodeOf(err) != inventory.CodeForbidden {
+		return err
+	}
+	if entries, readErr := os.ReadDir(dir); readErr != nil || len(entries) > 0 {
+		return err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs its x bit
+		return fmt.Errorf("close folder to others: %w", err)
 	}
 	return checkPrivate(dir)
 }

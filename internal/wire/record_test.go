@@ -58,7 +58,7 @@ func TestRecordIsBounded(t *testing.T) {
 // Whatever a disk does to the spool, an outbox opens, says so, and everything is sent in full.
 func TestOutboxSurvivesDamage(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for round := range 100 {
+	for round := range 50 {
 		dir := filepath.Join(t.TempDir(), "state")
 		open := func() *Outbox {
 			b, err := OpenOutbox(OutboxConfig{StateDir: dir, Source: "a", Now: time.Now, Log: slog.New(slog.DiscardHandler)})
