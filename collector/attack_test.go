@@ -252,7 +252,6 @@ func TestA05_BadClientCertificates(t *testing.T) {
 		t.Fatalf("a good certificate: %d %s", got.status, got.body)
 	}
 	r.clock.Add(identity.ClientLife + time.Minute)
-	fresh := r.enrol(inventory.KindAgent, "a") // for its view of the clock
 	if got := report(victim); got.status != http.StatusUnauthorized {
 		t.Errorf("expired: %d %s, want 401", got.status, got.body)
 	}
@@ -264,7 +263,7 @@ func TestA05_BadClientCertificates(t *testing.T) {
 		t.Errorf("renewal after the grace: %d %s, want 401", got.status, got.body)
 	}
 	// Revocation is felt on the open connection, within the cache's life.
-	fresh = r.enrol(inventory.KindAgent, "a")
+	fresh := r.enrol(inventory.KindAgent, "a")
 	if got := report(fresh); got.status != http.StatusOK {
 		t.Fatalf("before revocation: %d %s", got.status, got.body)
 	}

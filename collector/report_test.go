@@ -126,6 +126,12 @@ func TestA09_CopiedKey(t *testing.T) {
 	if got := r.source(agent.id); len(got.GetFlags()) > 0 {
 		t.Fatalf("flags of an honest source: %v", got.GetFlags())
 	}
+	if err := r.Store.ForgetContacts(t.Context(), "test", r.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if contact("4b", "lost with the backup") || contact("4", "4b") {
+		t.Fatal("a restored inventory makes an honest source look copied")
+	}
 	// The disk is copied here: both know 4.
 	seen := 0
 	for i, c := range [][2]string{{"a5", "4"}, {"b5", "4"}, {"a6", "a5"}, {"b6", "b5"}} {

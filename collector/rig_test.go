@@ -52,7 +52,7 @@ func (c *clock) Add(d time.Duration) {
 // rig is a real collector on a port of its own, and its data directory opened a second time.
 type rig struct {
 	*collector.Base
-	t     *testing.T
+	t     testing.TB
 	clock *clock
 	dir   string
 	url   string
@@ -83,7 +83,7 @@ func start(t *testing.T) *rig {
 	return startWith(t, t.TempDir(), &clock{now: time.Now()}, nil)
 }
 
-func startWith(t *testing.T, dir string, ck *clock, mount func(collector.Env) error) *rig {
+func startWith(t testing.TB, dir string, ck *clock, mount func(collector.Env) error) *rig {
 	t.Helper()
 	r := &rig{t: t, clock: ck, dir: dir, log: &lockedBuffer{}}
 	config := collector.DefaultConfig()
@@ -202,7 +202,7 @@ func (r *rig) admin() string {
 	return strings.TrimSpace(string(text))
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -211,7 +211,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-func csrFor(t *testing.T, key any, template x509.CertificateRequest) []byte {
+func csrFor(t testing.TB, key any, template x509.CertificateRequest) []byte {
 	t.Helper()
 	der, err := x509.CreateCertificateRequest(rand.Reader, &template, key)
 	if err != nil {

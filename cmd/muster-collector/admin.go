@@ -249,6 +249,19 @@ func (p *program) listPersons(ctx context.Context, b *collector.Base) error {
 	return w.Flush()
 }
 
+func (p *program) restored() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restored",
+		Short: "Say that the inventory was restored from a backup; before the collector starts on it",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return p.with(c, func(ctx context.Context, b *collector.Base) error {
+				return b.Store.ForgetContacts(ctx, actor(), p.now())
+			})
+		},
+	}
+}
+
 func (p *program) ca() *cobra.Command {
 	c := &cobra.Command{Use: "ca", Short: "The collector's certificate authority", Args: noArgs}
 	c.AddCommand(&cobra.Command{

@@ -114,11 +114,7 @@ func (a *Authority) NewToken(site, class string, uses int, ttl time.Duration, by
 
 // allows says whether the token may enrol a source of that kind.
 func (t *Token) allows(kind inventory.SourceKind) bool {
-	switch inventory.SourceKind(t.Class) {
-	case inventory.KindAgent, inventory.KindScanner:
-		return t.Class == string(kind)
-	}
-	return true
+	return !validKind(inventory.SourceKind(t.Class)) || t.Class == string(kind)
 }
 
 // Problem says why the token cannot be used at now; "" when it can.

@@ -32,13 +32,14 @@ const (
 // readBody reads and decompresses r's whole body, at most limit bytes. big is called once,
 // when the body turns out big.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64, big func(context.Context) error) ([]byte, error) {
+	control := http.NewResponseController(w)
 	if r.Body == http.NoBody {
+		_ = control.SetReadDeadline(time.Time{})
 		return nil, nil
 	}
 	if r.ContentLength > limit {
 		return nil, tooLarge(tooLargeText(limit))
 	}
-	control := http.NewResponseController(w)
 	raw := &pacedReader{r: r.Body, control: control, start: time.Now()}
 	src, done, err := decompress(raw, r.Header.Values("Content-Encoding"))
 	if err != nil {
@@ -57,7 +58,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, big func(cont
 		case size > ratioFree && size > maxRatio*raw.total:
 			return nil, tooLarge("the body is compressed more than 100:1")
 		case errors.Is(err, io.EOF):
-			// The handler waits without a deadline on a connection that has said all it had to say.
+			// The connection has said all it had to say: a deadline would cut off a handler that takes long.
 			_ = control.SetReadDeadline(time.Time{})
 			return body, nil
 		case err != nil:

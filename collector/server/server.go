@@ -108,6 +108,7 @@ func (s *Server) outer(next http.Handler) http.Handler {
 			out.Header().Set(k, v)
 		}
 		start := time.Now()
+		_ = http.NewResponseController(w).SetWriteDeadline(start.Add(writeTime)) // the last request's may be over
 		seen := &seen{route: "none", caller: "none"}
 		r = r.WithContext(context.WithValue(r.Context(), seenKey{}, seen))
 		defer func() {

@@ -247,6 +247,17 @@ func (s *Store) Contacts(ctx context.Context, at time.Time, ids []string, contac
 	return copied, err
 }
 
+// ForgetContacts begins the chain of contacts of every source anew: the inventory is an
+// older copy, and what the sources say of their last contact is not in it.
+func (s *Store) ForgetContacts(ctx context.Context, by string, at time.Time) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		if err := tx.exec(ctx, `update identity set nonce = $1, nonce_before = $1`, []byte{}); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, at, by, "contacts forgotten", "sources", "the inventory was restored")
+	})
+}
+
 // notNil keeps an empty byte string from becoming null.
 func notNil(b []byte) []byte {
 	if b == nil {
