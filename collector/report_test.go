@@ -74,12 +74,19 @@ func TestA03_EnrolWithVictimsHardware(t *testing.T) {
 	if thief.id == victim.id {
 		t.Fatal("the thief got the victim's id")
 	}
+	r.clock.Add(time.Minute)
 	r.mustReport(thief, musterv1.Outcome_OUTCOME_ACCEPTED, observation(1, "thief"))
+	if got := r.source(victim.id); len(got.GetFlags()) > 0 {
+		t.Errorf("an agent that another replaced is flagged: %v", got.GetFlags())
+	}
 	r.mustReport(victim, musterv1.Outcome_OUTCOME_ACCEPTED, observation(2, "victim"))
 	for _, s := range []source{victim, thief} {
-		if got := r.source(s.id); got.GetRevoked() || got.GetRecords() != 1 {
+		if got := r.source(s.id); got.GetRevoked() || got.GetRecords() != 1 || !slices.Contains(got.GetFlags(), "possible duplicate") {
 			t.Errorf("source %s: %v", s.id, got)
 		}
+	}
+	if got := r.rows(`select value from fact where section = 'device' and key = 'name' and to_obs is null order by 1`); !slices.Equal(got, []string{`"thief"`, `"victim"`}) {
+		t.Errorf("names on record: %v", got)
 	}
 }
 

@@ -196,6 +196,19 @@ func (t *Tx) flagSource(ctx context.Context, id, flag string, at time.Time) erro
 	return t.Audit(ctx, at, "collector", "source flagged", "source:"+id, flag)
 }
 
+// possibleDuplicates are agents of one asset that were each heard after the other had
+// enrolled: an agent that replaces another, as after an installation anew, is none.
+const possibleDuplicates = `
+	select distinct a.id, 'possible duplicate'
+	from identity a
+	join source sa on sa.kind = a.kind and sa.name = a.id
+	join record ra on ra.source_id = sa.id and ra.kind = a.kind
+	join record rb on rb.asset_id = ra.asset_id and rb.source_id <> ra.source_id and rb.kind = ra.kind
+	join source sb on sb.id = rb.source_id
+	join identity b on b.kind = sb.kind and b.id = sb.name
+	where a.kind = 'agent' and a.revoked_at = 0 and b.revoked_at = 0
+	and a.last_contact > b.enrolled_at and b.last_contact > a.enrolled_at`
+
 // UnflagSource takes back a source's flags: a person has looked.
 func (s *Store) UnflagSource(ctx context.Context, id, by string, at time.Time) error {
 	return s.Update(ctx, func(tx *Tx) error {

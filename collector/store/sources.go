@@ -54,7 +54,7 @@ func (s *Store) Sources(ctx context.Context) ([]SourceState, error) {
 }
 
 func (v view) sourceFlags(ctx context.Context) (map[string][]string, error) {
-	rows, err := v.query(ctx, `select identity_id, flag from identity_flag order by identity_id, flag`)
+	rows, err := v.query(ctx, `select identity_id, flag from identity_flag union `+possibleDuplicates+` order by 1, 2`)
 	if err != nil {
 		return nil, err
 	}
