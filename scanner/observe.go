@@ -12,14 +12,21 @@ import (
 )
 
 // Observations are what a scan tells the collector, one for each device. Counters are left
-// to whoever sends them.
+// to whoever sends them. A scan that was cut short says nothing of devices that it knows by
+// their address alone: the rest of it would have told what they are.
 func Observations(res *Result) []inventory.Observation {
 	out := make([]inventory.Observation, 0, len(res.Devices))
 	for _, d := range res.Devices {
-		out = append(out, observation(d, res.Finished))
+		o := observation(d, res.Finished)
+		if res.Complete || !strings.HasPrefix(o.NativeKey, byAddress) {
+			out = append(out, o)
+		}
 	}
 	return out
 }
+
+// byAddress begins the key of a device that has nothing better.
+const byAddress = "address:"
 
 func observation(d *Device, finished time.Time) inventory.Observation {
 	o := inventory.Observation{NativeKey: nativeKey(d), SeenAt: d.SeenAt.UTC(), Complete: d.Facts != nil}
@@ -94,7 +101,7 @@ func nativeKey(d *Device) string {
 			return "engine:" + d.Facts.EngineID
 		}
 	}
-	return "address:" + address
+	return byAddress + address
 }
 
 func deviceBody(d *Device) *inventory.Device {

@@ -28,10 +28,8 @@ type Identity struct {
 func (r *Rules) Device(f *snmp.Facts) Identity {
 	id := r.match(f)
 	linux(f, &id)
+	fill(&id.Vendor, r.enterprise(f.System.ObjectID))
 	standard(f, &id)
-	if id.Vendor == "" {
-		id.Vendor = r.enterprise(f.System.ObjectID)
-	}
 	if id.Type == "" {
 		id.Type = sort(f)
 	}
@@ -71,11 +69,23 @@ func standard(f *snmp.Facts, id *Identity) {
 		}
 	}
 	if c := chassis(f.Components); c != nil {
-		fill(&id.Model, c.Model)
+		if !partNumber.MatchString(c.Model) {
+			fill(&id.Model, c.Model)
+		}
 		fill(&id.Serial, c.Serial)
-		fill(&id.Vendor, c.Maker)
+		if makerName.MatchString(c.Maker) {
+			fill(&id.Vendor, c.Maker)
+		}
 	}
 }
+
+// partNumber is an order number where a model should be: it names the device to its maker
+// only.
+var partNumber = regexp.MustCompile(`^[\d-]+$|^J[A-Z]?\d{3,4}[A-Z]$`)
+
+// makerName is what an ENTITY-MIB maker must look like to be one: some agents put a model,
+// a code or an abbreviation there.
+var makerName = regexp.MustCompile(`^[A-Z][A-Za-z&. ,-]{3,}$`)
 
 // chassis is the one that everything else is in: the topmost of its class. A stack has
 // several; the first member with a serial number stands for it.
@@ -107,7 +117,7 @@ func fill(field *string, text string) {
 
 // placeholders are what devices say when nobody told them better.
 var placeholders = regexp.MustCompile(`(?i)^(n/?a|none|null|unknown|undefined|default|not (specified|available|set|applicable)|` +
-	`to be filled.*|system serial number|serial number|serial|model|generic.*|invalid.*|empty|x+|0+|1234567890?|-+|\.+|\?+)$`)
+	`to be filled.*|system serial number|serial number|serial|model|generic.*|invalid.*|empty|x+|0+|1234567890?|<private>|-+|\.+|\?+)$`)
 
 func meaningful(text string) bool {
 	text = strings.TrimSpace(text)
@@ -180,11 +190,15 @@ func sort(f *snmp.Facts) inventory.Class {
 		return inventory.ClassSwitch
 	case f.System.Services&(layer2|layer3|layer7) == layer3:
 		return inventory.ClassRouter
-	case linuxDescr.MatchString(f.System.Description) && strings.HasPrefix(f.System.ObjectID, netSNMPLinux):
+	case serverArch.MatchString(f.System.Description) && strings.HasPrefix(f.System.ObjectID, netSNMPLinux):
 		return inventory.ClassServer
 	}
 	return ""
 }
+
+// serverArch is a Linux agent on the sort of processor that servers have. What runs on
+// MIPS or 32-bit ARM is a device with a purpose of its own.
+var serverArch = regexp.MustCompile(`^Linux .* (x86_64|i[3-6]86|aarch64|ppc64(le)?|s390x|riscv64)$`)
 
 // netSNMPLinux is net-snmp's sysObjectID on Linux: it names the agent, not the device.
 const netSNMPLinux = "1.3.6.1.4.1.8072.3.2.10"

@@ -39,12 +39,16 @@ func (c *Credential) Allows(a netip.Addr) bool {
 	return slices.ContainsFunc(c.Targets, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
+// authenticates and encrypts tell what version 3 is to do; the zero values mean neither.
+func (c *Credential) authenticates() bool { return c.Auth > gosnmp.NoAuth }
+func (c *Credential) encrypts() bool      { return c.Priv > gosnmp.NoPriv }
+
 // level orders credentials: what protects itself best is tried first.
 func (c *Credential) level() int {
 	switch {
-	case c.Version == gosnmp.Version3 && c.Priv != gosnmp.NoPriv:
+	case c.Version == gosnmp.Version3 && c.encrypts():
 		return 3
-	case c.Version == gosnmp.Version3 && c.Auth != gosnmp.NoAuth:
+	case c.Version == gosnmp.Version3 && c.authenticates():
 		return 2
 	case c.Version == gosnmp.Version3:
 		return 1
@@ -164,7 +168,7 @@ func (c *Credential) fill(version, auth, priv string, targets []string) error {
 		if c.Community == "" {
 			return fmt.Errorf("version 2c needs a community")
 		}
-		if c.Auth != gosnmp.NoAuth || c.Priv != gosnmp.NoPriv || c.AuthPassword != "" || c.PrivPassword != "" || c.Context != "" {
+		if c.authenticates() || c.encrypts() || c.AuthPassword != "" || c.PrivPassword != "" || c.Context != "" {
 			return fmt.Errorf("auth, priv, their passwords and context need version: 3")
 		}
 	case "3", "v3":
@@ -188,19 +192,19 @@ func (c *Credential) checkV3() error {
 	case c.Community != "":
 		return fmt.Errorf("version 3 has no community")
 	}
-	if c.AuthPassword != "" && c.Auth == gosnmp.NoAuth {
+	if c.AuthPassword != "" && !c.authenticates() {
 		return fmt.Errorf("auth_password needs auth")
 	}
-	if c.PrivPassword != "" && c.Priv == gosnmp.NoPriv {
+	if c.PrivPassword != "" && !c.encrypts() {
 		return fmt.Errorf("priv_password needs priv")
 	}
-	if c.Priv != gosnmp.NoPriv && c.Auth == gosnmp.NoAuth {
+	if c.encrypts() && !c.authenticates() {
 		return fmt.Errorf("priv needs auth")
 	}
-	if c.Auth != gosnmp.NoAuth && len(c.AuthPassword) < minPassword {
+	if c.authenticates() && len(c.AuthPassword) < minPassword {
 		return fmt.Errorf("auth_password must have at least %d characters", minPassword)
 	}
-	if c.Priv != gosnmp.NoPriv && len(c.PrivPassword) < minPassword {
+	if c.encrypts() && len(c.PrivPassword) < minPassword {
 		return fmt.Errorf("priv_password must have at least %d characters", minPassword)
 	}
 	return nil

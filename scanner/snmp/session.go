@@ -39,11 +39,11 @@ func dial(ctx context.Context, addr netip.Addr, port uint16, c *Credential, time
 	if c.Version == gosnmp.Version3 {
 		usm := &gosnmp.UsmSecurityParameters{UserName: c.User}
 		g.SecurityModel, g.MsgFlags, g.ContextName = gosnmp.UserSecurityModel, gosnmp.NoAuthNoPriv, c.Context
-		if c.Auth != gosnmp.NoAuth {
+		if c.authenticates() {
 			g.MsgFlags = gosnmp.AuthNoPriv
 			usm.AuthenticationProtocol, usm.AuthenticationPassphrase = c.Auth, c.AuthPassword.Reveal()
 		}
-		if c.Priv != gosnmp.NoPriv {
+		if c.encrypts() {
 			g.MsgFlags = gosnmp.AuthPriv
 			usm.PrivacyProtocol, usm.PrivacyPassphrase = c.Priv, c.PrivPassword.Reveal()
 		}

@@ -1,0 +1,4 @@
+package ether
+
+// Retry for tests.
+var Retry = retry

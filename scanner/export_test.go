@@ -1,0 +1,80 @@
+package scanner
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/muster-itam/muster/scanner/ether"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// What tests of the inner workings need.
+var (
+	NewPlan    = newPlan
+	VirtualMAC = virtualMAC
+	SplitName  = splitName
+	MadeUp     = madeUp
+	ParseOUI   = parseOUI
+	HostName   = hostName
+)
+
+// Pacer is the global and the subnet limits together.
+type Pacer struct{ *pacer }
+
+func NewPacer(rate int, clock Clock) Pacer { return Pacer{newPacer(rate, clock)} }
+
+func (p Pacer) Wait(ctx context.Context, a netip.Addr) error { return p.wait(ctx, a) }
+
+// Sighting is what a probe saw, for Merge.
+type Sighting struct {
+	Addr   string
+	MAC    string
+	Link   string
+	Source string
+}
+
+// Merge runs sightings and readings, by address, through grouping, learning and merging.
+func Merge(plan *Plan, seen []Sighting, facts map[string]*snmp.Facts) ([]*Device, []string, error) {
+	s, err := New(Config{})
+	if err != nil {
+		return nil, nil, err
+	}
+	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	r := &run{Scanner: s, plan: plan, book: newBook(func() time.Time { return clock })}
+	for _, g := range seen {
+		var mac ether.MAC
+		if g.MAC != "" {
+			mac = MustMAC(g.MAC)
+		}
+		r.book.see(sighting{addr: netip.MustParseAddr(g.Addr), mac: mac, link: g.Link, source: g.Source})
+	}
+	stations := r.book.stations()
+	for _, st := range stations {
+		for _, e := range st.entries {
+			if f := facts[e.addr.String()]; f != nil {
+				st.facts = f
+			}
+		}
+		if st.facts == nil {
+			st.reason = "no answer to SNMP"
+		}
+	}
+	stations = append(stations, r.learn(stations)...)
+	return r.merge(stations), r.notes, nil
+}
+
+// MustMAC reads colon-separated bytes.
+func MustMAC(text string) ether.MAC {
+	var m ether.MAC
+	for i := range m {
+		for _, c := range text[3*i : 3*i+2] {
+			v := byte(c - '0')
+			if c >= 'a' {
+				v = byte(c-'a') + 10
+			}
+			m[i] = m[i]<<4 | v
+		}
+	}
+	return m
+}

@@ -1,0 +1,6 @@
+package icmp
+
+// What tests of the decoder need.
+
+func DecodeReply4(packet []byte) ([]byte, bool) { return decodeReply(v4, packet) }
+func DecodeReply6(packet []byte) ([]byte, bool) { return decodeReply(v6, packet) }

@@ -1,0 +1,137 @@
+package identify_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/scanner/identify"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// Every rule's examples are its tests.
+func TestExamples(t *testing.T) {
+	rules, err := identify.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range rules.All() {
+		for _, e := range rule.Examples {
+			t.Run(rule.Name, func(t *testing.T) {
+				f := &snmp.Facts{System: snmp.System{Description: e.Descr, ObjectID: e.ObjectID}, Extra: e.Values}
+				if !rule.Matches(f.System) {
+					t.Fatal("the example does not match its own rule")
+				}
+				for o := range e.Values {
+					if !slices.Contains(rules.Wanted(f.System), o) {
+						t.Errorf("%s is not asked for", o)
+					}
+				}
+				id := rules.Device(f)
+				for _, c := range []struct{ field, want, got string }{
+					{"vendor", e.Want.Vendor, id.Vendor}, {"type", string(e.Want.Type), string(id.Type)},
+					{"model", e.Want.Model, id.Model}, {"serial", e.Want.Serial, id.Serial},
+					{"os", e.Want.OS, id.OS.Name}, {"version", e.Want.Version, id.OS.Version},
+				} {
+					if c.want != "" && c.got != c.want {
+						t.Errorf("%s: got %q, want %q", c.field, c.got, c.want)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for in, want := range map[string]string{
+		"rules: [{name: x, descr: y, exampels: []}]":                                "exampels",
+		"rules: [{name: x, examples: [{descr: y}]}]":                                "matches everything",
+		"rules: [{name: x, descr: y}]":                                              "no example",
+		"rules: [{descr: y, examples: [{descr: y}]}]":                               "no name",
+		"rules: [{name: x, descr: '(', examples: [{descr: y}]}]":                    "pattern",
+		"rules: [{name: x, descr: '(?P<colour>x)', examples: [{descr: y}]}]":        "colour",
+		"rules: [{name: x, descr: y, read: {colour: 1.3}, examples: [{descr: y}]}]": "colour",
+		"enterprises: {x: y}":                                                       "x.yaml",
+	} {
+		_, err := identify.Load(fstest.MapFS{"x.yaml": {Data: []byte(in)}})
+		if inventory.CodeOf(err) != inventory.CodeInvalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", in, err, want)
+		}
+	}
+}
+
+const debian = "Linux r1 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01) x86_64"
+
+func TestStandard(t *testing.T) {
+	rules, err := identify.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	netSNMP := snmp.System{Description: debian, ObjectID: "1.3.6.1.4.1.8072.3.2.10"}
+	linux := inventory.OS{Family: "linux", Kernel: "6.1.0-18-amd64", Arch: "x86_64"}
+	for _, c := range []struct {
+		name  string
+		facts snmp.Facts
+		want  identify.Identity
+	}{
+		{"nothing", snmp.Facts{}, identify.Identity{}},
+		{"net-snmp is not the vendor", snmp.Facts{System: netSNMP}, identify.Identity{Type: inventory.ClassServer, OS: linux}},
+		{"lldpd knows the distribution", snmp.Facts{System: netSNMP,
+			LLDP: snmp.LLDP{Description: "Debian GNU/Linux 12 (bookworm) Linux 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC x86_64"}},
+			identify.Identity{Type: inventory.ClassServer, OS: inventory.OS{
+				Family: "linux", Kernel: "6.1.0-18-amd64", Arch: "x86_64", Name: "Debian GNU/Linux", Version: "12"}}},
+		{"LLDP of another kernel", snmp.Facts{System: netSNMP,
+			LLDP: snmp.LLDP{Description: "Debian GNU/Linux 12 (bookworm) Linux 5.0 #1 SMP x86_64"}},
+			identify.Identity{Type: inventory.ClassServer, OS: linux}},
+		{"vendor by enterprise", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.9.1.1"}}, identify.Identity{Vendor: "Cisco"}},
+		{"not by a longer number", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.99999.1"}}, identify.Identity{}},
+		{"line card is not the chassis", snmp.Facts{Components: []snmp.Component{
+			{Index: 1, Class: 9, Model: "WS-X6748", Serial: "SAL0000CARD"},
+			{Index: 2, Class: snmp.ClassChassis, Model: "N/A", Serial: "N/A"},
+			{Index: 3, Class: snmp.ClassChassis, Model: "WS-C6509", Serial: "SMG1234ABCD", Maker: "Cisco"},
+		}}, identify.Identity{Vendor: "Cisco", Model: "WS-C6509", Serial: "SMG1234ABCD"}},
+		{"stack: its first member", snmp.Facts{Components: []snmp.Component{
+			{Index: 1, Class: snmp.ClassStack, Model: "c38xx Stack"},
+			{Index: 1000, Parent: 1, Class: snmp.ClassChassis, Model: "WS-C3850", Serial: "FOC1"},
+			{Index: 2000, Parent: 1, Class: snmp.ClassChassis, Model: "WS-C3850", Serial: "FOC2"},
+		}}, identify.Identity{Model: "WS-C3850", Serial: "FOC1"}},
+		{"blade in a chassis", snmp.Facts{Components: []snmp.Component{
+			{Index: 1, Class: 5, Parent: 0}, {Index: 2, Class: snmp.ClassChassis, Parent: 1, Serial: "BLADE"},
+		}}, identify.Identity{}},
+		{"UPS-MIB", snmp.Facts{Hints: snmp.Hints{UPSMaker: "Eaton", UPSModel: "9PX 3000", UPSVersion: "2.1"}},
+			identify.Identity{Vendor: "Eaton", Model: "9PX 3000", Type: inventory.ClassUPS, OS: inventory.OS{Version: "2.1"}}},
+		{"Printer-MIB", snmp.Facts{Hints: snmp.Hints{PrinterSerial: "CNB1234567", DeviceDescr: "HP LaserJet M404dn"}},
+			identify.Identity{Model: "HP LaserJet M404dn", Serial: "CNB1234567", Type: inventory.ClassPrinter}},
+		{"router", snmp.Facts{System: snmp.System{Description: debian, ObjectID: netSNMP.ObjectID, Forwarding: true},
+			Interfaces: []snmp.Interface{ethernet(1, "eth0", "10.0.0.1/24"), ethernet(2, "eth1", "10.0.1.1/24")}},
+			identify.Identity{Type: inventory.ClassRouter, OS: linux}},
+		{"host of containers is no router", snmp.Facts{System: snmp.System{Description: debian, ObjectID: netSNMP.ObjectID, Forwarding: true},
+			Interfaces: []snmp.Interface{ethernet(1, "eth0", "10.0.0.1/24"), ethernet(2, "docker0", "172.17.0.1/16")}},
+			identify.Identity{Type: inventory.ClassServer, OS: linux}},
+		{"switch", snmp.Facts{System: netSNMP, Bridge: snmp.Bridge{Ports: 13}}, identify.Identity{Type: inventory.ClassSwitch, OS: linux}},
+		{"home router bridges too", snmp.Facts{System: snmp.System{Forwarding: true}, Bridge: snmp.Bridge{Ports: 5},
+			Interfaces: []snmp.Interface{ethernet(1, "wan", "192.0.2.7/24"), ethernet(2, "lan", "192.168.1.1/24")}},
+			identify.Identity{Type: inventory.ClassRouter}},
+		{"telephone with a second socket", snmp.Facts{Bridge: snmp.Bridge{Ports: 2}}, identify.Identity{}},
+	} {
+		if d := cmp.Diff(c.want, rules.Device(&c.facts)); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+	}
+}
+
+func FuzzDevice(f *testing.F) {
+	rules, err := identify.Builtin()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(debian, "1.3.6.1.4.1.8072.3.2.10", "Debian GNU/Linux 12 (bookworm) Linux 6.1.0-18-amd64 #1 SMP x86_64")
+	f.Add("Cisco IOS Software, C3750 Software, Version 12.2(55)SE5, RELEASE", "1.3.6.1.4.1.9.1.516", "")
+	f.Fuzz(func(_ *testing.T, descr, objectID, lldp string) {
+		rules.Device(&snmp.Facts{System: snmp.System{Description: descr, ObjectID: objectID}, LLDP: snmp.LLDP{Description: lldp}})
+	})
+}

@@ -1,0 +1,90 @@
+package snmp
+
+import (
+	"context"
+	"time"
+
+	"github.com/gosnmp/gosnmp"
+)
+
+// What tests of the inner workings need.
+
+// Variable is one answer of a fake session: Value is a gosnmp value of type Type.
+type Variable struct {
+	Name  string
+	Type  gosnmp.Asn1BER
+	Value any
+}
+
+// FakeSession answers without a network.
+type FakeSession struct {
+	Get  func(names []string) []Variable
+	Next func(name string, n int) ([]Variable, error)
+}
+
+func (s *FakeSession) get(_ context.Context, names []oid) ([]variable, error) {
+	text := make([]string, len(names))
+	for i, n := range names {
+		text[i] = n.String()
+	}
+	return convert(s.Get(text)), nil
+}
+
+func (s *FakeSession) next(_ context.Context, name oid, n int) ([]variable, error) {
+	vars, err := s.Next(name.String(), n)
+	return convert(vars), err
+}
+
+func convert(vars []Variable) []variable {
+	out := make([]variable, 0, len(vars))
+	for _, v := range vars {
+		value := decodeValue(gosnmp.SnmpPDU{Type: v.Type, Value: v.Value})
+		out = append(out, variable{name: mustOID(v.Name), value: value, size: len(v.Name) + len(value.bytes)})
+	}
+	return out
+}
+
+// WalkFake walks root and answers with the names and texts or numbers of the rows.
+func WalkFake(ctx context.Context, s *FakeSession, root string, limits Limits) (rows []string, variables int, err error) {
+	r := &reader{session: s, limits: limits.orDefault(), batch: normalBatch}
+	err = r.walk(ctx, mustOID(root), func(index oid, _ value) { rows = append(rows, index.String()) })
+	return rows, r.variables, err
+}
+
+// ReadFake reads a whole device.
+func ReadFake(ctx context.Context, s *FakeSession, limits Limits) (*Facts, error) {
+	return read(ctx, s, limits.orDefault(), nil, time.Now)
+}
+
+// DecodeText runs bytes of a device through every accessor of a value.
+func DecodeText(b []byte) (text, mac string, isMAC bool) {
+	v := decodeValue(gosnmp.SnmpPDU{Type: gosnmp.OctetString, Value: b})
+	text, _ = v.text()
+	m, isMAC := v.mac()
+	return text, m.String(), isMAC
+}
+
+// ParseOID is parseOID and back.
+func ParseOID(text string) (string, bool) {
+	o, ok := parseOID(text)
+	return o.String(), ok
+}
+
+// AddrOf reads an address off an index.
+func AddrOf(index string) (addr, rest string, ok bool) {
+	o, _ := parseOID(index)
+	a, r, ok := o.addrOf()
+	if !ok {
+		return "", "", false
+	}
+	return a.String(), r.String(), true
+}
+
+var (
+	MaskBits      = maskBits
+	ErrVariables  = errVariables
+	ErrBytes      = errBytes
+	ErrOrder      = errOrder
+	ErrTime       = errTime
+	RemotePortFor = func(subtype int, raw []byte, desc string) string { return remotePort(lldpID{subtype, raw}, desc) }
+)
