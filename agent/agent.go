@@ -83,7 +83,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	next := a.now()
 	if last != nil { // a fresh machine shows up at once, those of a fleet that restarts do not
-		next = next.Add(rand.N(min(spread, a.interval()/4))) //nolint:gosec // spreads load, guards nothing
+		next = next.Add(rand.N(min(spread, a.interval()/4))) // spreads load, guards nothing
 	}
 	a.log.Info("agent started", "id", a.client.Identity().ID, "collector", a.client.Identity().Collector, "first_report", next.UTC())
 	for a.waitUntil(ctx, next) {
@@ -188,7 +188,7 @@ func (a *Agent) slot(now time.Time) time.Time {
 	if next.Sub(now) < interval/4 { // there was a report just now
 		next = next.Add(interval)
 	}
-	return next.Add(rand.N(interval/20 + 1)) //nolint:gosec // spreads load, guards nothing
+	return next.Add(rand.N(interval/20 + 1)) // spreads load, guards nothing
 }
 
 // waitUntil is false when ctx ended first. A clock that was set back by more than the longest

@@ -51,5 +51,5 @@ func jitter(limit time.Duration) time.Duration {
 	if limit <= 0 {
 		return 0
 	}
-	return rand.N(limit) //nolint:gosec // spreads load, guards nothing
+	return rand.N(limit) // spreads load, guards nothing
 }

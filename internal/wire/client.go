@@ -59,8 +59,8 @@ func (c *caller) close() { c.http.CloseIdleConnections() }
 
 // call runs one call under a deadline and gives its error a code and, where the collector
 // asked for one, the time to wait.
-func (c *caller) call(ctx context.Context, timeout time.Duration, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (c *caller) call(ctx context.Context, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	ctx, info := connect.NewClientContext(ctx)
 	err := fn(ctx)
@@ -186,7 +186,7 @@ func (c *Client) Report(ctx context.Context, r Report) (Receipt, error) {
 	}
 	var res *musterv1.ReportResponse
 	s := c.session.Load()
-	err := s.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+	err := s.call(ctx, func(ctx context.Context) (err error) {
 		res, err = musterv1connect.NewIngestServiceClient(s.rpc).Report(ctx, req)
 		return err
 	})
@@ -214,7 +214,7 @@ func (c *Client) FetchJob(ctx context.Context, wait time.Duration) (*Job, error)
 	wait = min(max(wait, 0), callTimeout-10*time.Second)
 	var res *musterv1.FetchJobResponse
 	s := c.session.Load()
-	err := s.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+	err := s.call(ctx, func(ctx context.Context) (err error) {
 		res, err = musterv1connect.NewScanJobServiceClient(s.rpc).FetchJob(ctx, &musterv1.FetchJobRequest{Wait: durationpb.New(wait)})
 		return err
 	})
@@ -238,7 +238,7 @@ type JobUpdate struct {
 func (c *Client) UpdateJob(ctx context.Context, u JobUpdate) (cancel bool, err error) {
 	var res *musterv1.UpdateJobResponse
 	s := c.session.Load()
-	err = s.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+	err = s.call(ctx, func(ctx context.Context) (err error) {
 		res, err = musterv1connect.NewScanJobServiceClient(s.rpc).UpdateJob(ctx, &musterv1.UpdateJobRequest{
 			Id: u.ID, State: u.State, Message: u.Message, Probed: u.Probed, Planned: u.Planned, Found: u.Found,
 		})

@@ -142,7 +142,7 @@ func TestEnrollRefuses(t *testing.T) {
 func TestStateFolderOpenToOthers(t *testing.T) {
 	c := wiretest.New(t)
 	dir := c.Enrolled(t)
-	if err := os.Chmod(dir, 0o750); err != nil { //nolint:gosec // the fault under test
+	if err := os.Chmod(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := wire.Open(dir, "test"); inventory.CodeOf(err) != inventory.CodeForbidden {
@@ -153,7 +153,7 @@ func TestStateFolderOpenToOthers(t *testing.T) {
 func TestEnrollIntoAnOpenFolder(t *testing.T) {
 	c := wiretest.New(t)
 	cfg := enrollConfig(t, c)
-	if err := os.Mkdir(cfg.StateDir, 0o755); err != nil { //nolint:gosec // the fault under test
+	if err := os.Mkdir(cfg.StateDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := wire.Enroll(t.Context(), cfg); err != nil {
@@ -163,10 +163,10 @@ func TestEnrollIntoAnOpenFolder(t *testing.T) {
 		t.Errorf("folder is %v, %v", info.Mode(), err)
 	}
 	full := enrollConfig(t, c)
-	if err := os.MkdirAll(filepath.Join(full.StateDir, "planted"), 0o755); err != nil { //nolint:gosec // as above
+	if err := os.MkdirAll(filepath.Join(full.StateDir, "planted"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(full.StateDir, 0o755); err != nil { //nolint:gosec // as above
+	if err := os.Chmod(full.StateDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := wire.Enroll(t.Context(), full); inventory.CodeOf(err) != inventory.CodeForbidden {

@@ -81,7 +81,7 @@ func privateDir(dir string) error {
 	if entries, readErr := os.ReadDir(dir); readErr != nil || len(entries) > 0 {
 		return err
 	}
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs its x bit
+	if err := os.Chmod(dir, 0o700); err != nil { // a folder needs its x bit
 		return fmt.Errorf("close folder to others: %w", err)
 	}
 	return checkPrivate(dir)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -84,43 +85,64 @@ func (b *Outbox) flush(ctx context.Context, to Reporter) (Delivery, error) {
 	var d Delivery
 	again := map[string]bool{} // sent in full once more during this flush
 	for {
-		r, list, err := b.next()
-		if err != nil {
-			return d, err
-		}
-		if r == nil {
+		batch := b.next()
+		if len(batch) == 0 {
 			b.drained()
 			return d, nil
 		}
-		receipt, err := b.send(ctx, to, r, list)
+		receipt, err := b.send(ctx, to, batch)
 		if err != nil {
-			r.sent = true
+			batch.sent()
 			return d, err
 		}
 		d.add(Delivery{NextReport: receipt.NextReport, Rekey: receipt.Rekey})
-		if err := b.settle(r, list, receipt, &d, again); err != nil {
+		if err := b.settle(batch, receipt, &d, again); err != nil {
 			return d, err
 		}
 	}
 }
 
-// next is the oldest record that can be read; nil when nothing waits.
-func (b *Outbox) next() (*record, []inventory.Observation, error) {
+// batch is what goes into one contact: each observation with its record.
+type batch []waiting
+
+type waiting struct {
+	inventory.Observation
+	record *record
+}
+
+// sent notes that the collector may have seen the batch.
+func (w batch) sent() {
+	for _, x := range w {
+		x.record.sent = true
+	}
+}
+
+// next is the oldest records that go together into one contact; none when nothing waits.
+func (b *Outbox) next() batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for len(b.pending) > 0 {
-		r := b.pending[0]
-		list, err := r.read()
-		if err == nil {
-			return r, list, nil
+	var out batch
+	size := int64(0)
+	for _, r := range slices.Clone(b.pending) {
+		if n := int(r.last-r.first) + 1; len(out) > 0 && (len(out)+n > recordItems || size+r.size > batchBytes) {
+			break
 		}
-		b.unlist(r)
-		b.known = knowledge{}
-		if err := b.setAside(filepath.Base(r.path), err); err != nil {
-			b.log.Warn("cannot set a record aside", "error", err)
+		list, err := r.read()
+		if err != nil {
+			b.log.Warn("a waiting report is lost, everything will be sent in full", "file", r.path, "error", err)
+			b.unlist(r)
+			b.known = knowledge{}
+			if err := b.setAside(filepath.Base(r.path), err); err != nil {
+				b.log.Warn("cannot set a record aside", "error", err)
+			}
+			continue
+		}
+		size += r.size
+		for _, o := range list {
+			out = append(out, waiting{o, r})
 		}
 	}
-	return nil, nil, nil
+	return out
 }
 
 func (b *Outbox) drained() {
@@ -136,27 +158,31 @@ func (b *Outbox) drained() {
 
 // send makes one contact. When the collector does not take the request as a whole, the
 // observation at fault is found by halving, and the others arrive.
-func (b *Outbox) send(ctx context.Context, to Reporter, r *record, list []inventory.Observation) (Receipt, error) {
-	receipt, err := b.contact(ctx, to, list)
+func (b *Outbox) send(ctx context.Context, to Reporter, w batch) (Receipt, error) {
+	receipt, err := b.contact(ctx, to, w)
 	code := inventory.CodeOf(err)
 	if err == nil || (code != inventory.CodeInvalid && code != inventory.CodeTooLarge) {
 		return receipt, err
 	}
-	if len(list) == 1 {
+	if len(w) == 1 {
 		return Receipt{Acks: []Ack{{Outcome: OutcomeRefused, Reason: err.Error()}}}, nil
 	}
-	r.sent = true
-	first, err := b.send(ctx, to, r, list[:len(list)/2])
+	w.sent()
+	first, err := b.send(ctx, to, w[:len(w)/2])
 	if err != nil {
 		return first, err
 	}
-	second, err := b.send(ctx, to, r, list[len(list)/2:])
+	second, err := b.send(ctx, to, w[len(w)/2:])
 	second.Acks = append(first.Acks, second.Acks...)
 	second.Rekey = second.Rekey || first.Rekey
 	return second, err
 }
 
-func (b *Outbox) contact(ctx context.Context, to Reporter, list []inventory.Observation) (Receipt, error) {
+func (b *Outbox) contact(ctx context.Context, to Reporter, w batch) (Receipt, error) {
+	list := make([]inventory.Observation, len(w))
+	for i := range w {
+		list[i] = w[i].Observation
+	}
 	b.mu.Lock()
 	nonce, previous, err := b.nonces()
 	b.mu.Unlock()
@@ -176,16 +202,16 @@ func (b *Outbox) contact(ctx context.Context, to Reporter, list []inventory.Obse
 	return receipt, nil
 }
 
-// settle acts upon the answer to one record.
-func (b *Outbox) settle(r *record, list []inventory.Observation, receipt Receipt, d *Delivery, again map[string]bool) error {
+// settle acts upon the answer to a batch.
+func (b *Outbox) settle(w batch, receipt Receipt, d *Delivery, again map[string]bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	behind := false
 	var resend []inventory.Observation
 	for i, ack := range receipt.Acks {
-		o := list[i]
+		o := w[i]
 		switch {
-		case ack.Outcome == OutcomeStale, ack.Outcome == OutcomeDuplicate && !r.sent:
+		case ack.Outcome == OutcomeStale, ack.Outcome == OutcomeDuplicate && !o.record.sent:
 			// The collector has seen a later number, or this one, which was never sent
 			// before: our counter went back with a restored disk.
 			behind = true
@@ -205,7 +231,9 @@ func (b *Outbox) settle(r *record, list []inventory.Observation, receipt Receipt
 			resend = append(resend, latest)
 		}
 	}
-	b.remove(r)
+	for _, x := range w {
+		b.remove(x.record)
+	}
 	if behind {
 		return b.catchUp(receipt.ServerTime)
 	}

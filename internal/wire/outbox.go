@@ -20,9 +20,13 @@ import (
 const (
 	// spoolLimit caps what waits on disk.
 	spoolLimit = 64 << 20
-	// recordItems and recordBytes bound one record, and so one request, before compression.
+	// recordItems and recordBytes bound one record, before compression, and so what one
+	// observation may add to a request.
 	recordItems = 64
 	recordBytes = 8 << 20
+	// batchBytes bounds the records that go together into one request, compressed; the
+	// collector's limit of 32 MiB is on what they become.
+	batchBytes = 1 << 20
 )
 
 // OutboxConfig says where an outbox keeps what waits, and for whom.
@@ -219,8 +223,7 @@ func (b *Outbox) shrink() {
 
 // remove takes a record out of the spool.
 func (b *Outbox) remove(r *record) {
-	b.unlist(r)
-	if r.path == "" {
+	if !b.unlist(r) || r.path == "" {
 		return
 	}
 	if err := removeFile(r.path); err != nil {
@@ -228,14 +231,15 @@ func (b *Outbox) remove(r *record) {
 	}
 }
 
-func (b *Outbox) unlist(r *record) {
+func (b *Outbox) unlist(r *record) (listed bool) {
 	for i, other := range b.pending {
 		if other == r {
 			b.pending = append(b.pending[:i:i], b.pending[i+1:]...)
 			b.bytes -= r.size
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // read is the observations of a record.

@@ -39,7 +39,7 @@ func encodeRecord(content []byte) ([]byte, error) {
 	body := b[recordHeader:]
 	copy(b, recordMagic)
 	binary.LittleEndian.PutUint32(b[4:], recordVersion)
-	binary.LittleEndian.PutUint32(b[8:], uint32(len(body))) //nolint:gosec // zstd of at most maxRecord
+	binary.LittleEndian.PutUint32(b[8:], uint32(len(body))) // zstd of at most maxRecord
 	binary.LittleEndian.PutUint32(b[12:], checksum(b[:12], body))
 	return b, w.Close()
 }

@@ -22,7 +22,7 @@ func (c *Client) Renew(ctx context.Context) error {
 	}
 	var res *musterv1.EnrollResponse
 	s := c.session.Load()
-	err = s.call(ctx, callTimeout, func(ctx context.Context) (err error) {
+	err = s.call(ctx, func(ctx context.Context) (err error) {
 		res, err = musterv1connect.NewEnrolmentServiceClient(s.rpc).Renew(ctx, &musterv1.RenewRequest{Csr: csr})
 		return err
 	})
