@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,9 +122,10 @@ func TestLookAtHostileText(t *testing.T) {
 
 func TestLookDoesNotWaitForWhatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release, calls := make(chan struct{}), 0
+		release := make(chan struct{})
+		var calls atomic.Int32
 		hangs := source.Source{Section: inventory.SectionDisks, Name: "nfs", Timeout: 5 * time.Second, Read: func(context.Context) (inventory.Body, error) {
-			calls++
+			calls.Add(1)
 			<-release
 			return inventory.Disks{{Name: "sda"}}, nil
 		}}
@@ -153,8 +155,8 @@ func TestLookDoesNotWaitForWhatHangs(t *testing.T) {
 		late := "pci failed pci: took too long: context deadline exceeded"
 		want("os ok ", "disks failed nfs: did not return within 5s", late)
 		want("os ok ", "disks failed nfs: has not returned since "+since, late)
-		if calls != 1 {
-			t.Errorf("a source that hangs was called %d times", calls)
+		if n := calls.Load(); n != 1 {
+			t.Errorf("a source that hangs was called %d times", n)
 		}
 		close(release)
 		synctest.Wait()
