@@ -17,7 +17,7 @@ type throttle struct {
 	full map[string]time.Time // when the address's bucket will be empty
 }
 
-// maxThrottled bounds the memory; past it an arbitrary address is forgotten.
+// maxThrottled bounds the memory; past it arbitrary addresses are forgotten.
 const maxThrottled = 10_000
 
 func newThrottle(burst int, every time.Duration, now func() time.Time) *throttle {
@@ -41,16 +41,10 @@ func (t *throttle) fail(addr string) {
 	defer t.mu.Unlock()
 	key, now := network(addr), t.now()
 	if _, known := t.full[key]; !known && len(t.full) >= maxThrottled {
-		for k, until := range t.full {
-			if until.Before(now) {
-				delete(t.full, k)
-			}
-		}
-		for k := range t.full {
-			if len(t.full) < maxThrottled {
+		for k := range t.full { // half of them at once: the work is shared by many failures
+			if delete(t.full, k); len(t.full) <= maxThrottled/2 {
 				break
 			}
-			delete(t.full, k)
 		}
 	}
 	from := t.full[key]
