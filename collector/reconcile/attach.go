@@ -41,12 +41,14 @@ func (d *decision) attach() {
 	var loose []*component
 	target := map[*component]*component{}
 	for _, u := range weak {
-		k, tier, c := a.find(u)
-		if c == nil {
+		k, tier, line := a.find(u)
+		if len(line) == 0 {
 			loose = append(loose, u)
 			continue
 		}
+		c := line[len(line)-1].component
 		target[u] = c
+		d.handOver(u, k, line)
 		d.joins = append(d.joins, Join{Key: k, Tier: tier, Rule: "only one asset has this " + typeWords(k.Type), Records: []int64{u.anchor, c.anchor}})
 	}
 	a.chain(loose)
@@ -106,29 +108,40 @@ type attacher struct {
 	contested map[Key]bool // values that several assets have
 }
 
-// find is the one asset that a weak component belongs to.
-func (a *attacher) find(u *component) (k Key, tier int, target *component) {
+// handOver notes where a component's records belonged before the last of a line of bearers.
+func (d *decision) handOver(u *component, k Key, line []bearer) {
+	for i := 1; i < len(line); i++ {
+		for _, n := range u.nodes {
+			d.handovers = append(d.handovers, Handover{Key: k, Record: n.ID, From: line[i-1].anchor, To: line[i].anchor, On: line[i].first})
+		}
+	}
+}
+
+// find is the one asset that a weak component belongs to, or a line of assets of which
+// each took the value over from the one before: then the last, for a directory's account
+// goes on with the machine that bears its name now.
+func (a *attacher) find(u *component) (k Key, tier int, line []bearer) {
 	for _, qualified := range []bool{true, false} {
-		if k, c, any := a.byName(u, qualified); any {
-			return k, tierName, c
+		if k, line, any := a.byName(u, qualified); any {
+			return k, tierName, line
 		}
 	}
 	if addressesOnly(u) {
 		if k, c := a.byAddress(u); c != nil {
-			return k, tierAddress, c
+			return k, tierAddress, []bearer{{component: c}}
 		}
 	}
 	for _, c := range claimsOf(u, inventory.IDSSHHostKey) {
 		if found := a.bearers(u, c, nil); len(found) == 1 {
-			return c.Key, tierName, found[0].component
+			return c.Key, tierName, found
 		}
 	}
 	return Key{}, 0, nil
 }
 
-// byName looks for the bearer of the name, with its domain or without. any says that
-// there are bearers, though not one alone.
-func (a *attacher) byName(u *component, qualified bool) (k Key, target *component, any bool) {
+// byName looks for the bearers of the name, with its domain or without. any says that
+// there are some, though they may be no line.
+func (a *attacher) byName(u *component, qualified bool) (k Key, line []bearer, any bool) {
 	domains := domainsOf(u.nodes, "")
 	var found []bearer
 	for _, c := range claimsOf(u, TypeName) {
@@ -139,15 +152,10 @@ func (a *attacher) byName(u *component, qualified bool) (k Key, target *componen
 			theirs := domainsOf([]*node{n}, c.Value)
 			return qualified || len(domains) == 0 || len(theirs) == 0 || overlap(domains, theirs)
 		}) {
-			if !slices.ContainsFunc(found, func(f bearer) bool { return f.component == b.component }) {
-				found, k = append(found, b), c.Key
-			}
+			found, k = addBearer(found, b), c.Key
 		}
 	}
-	if len(found) == 1 {
-		return k, found[0].component, true
-	}
-	return k, nil, len(found) > 0
+	return k, succession(found), len(found) > 0
 }
 
 // bearers are the assets that have the value over the same time.
@@ -184,21 +192,20 @@ func (a *attacher) bearers(u *component, c Claim, admit func(*node) bool) []bear
 			during = append(during, b)
 		}
 	}
-	return heir(during)
+	return during
 }
 
-// heir is the last of several bearers when each took the value over from the one before:
-// a directory's account goes on with the machine that bears its name now.
-func heir(all []bearer) []bearer {
+// succession is bearers in their order when each begins after the one before ended, else nothing.
+func succession(all []bearer) []bearer {
 	slices.SortFunc(all, func(a, b bearer) int {
 		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last), cmp.Compare(a.anchor, b.anchor))
 	})
 	for i := 1; i < len(all); i++ {
 		if all[i].first.Before(all[i-1].last) {
-			return all
+			return nil
 		}
 	}
-	return all[max(0, len(all)-1):]
+	return all
 }
 
 // addBearer keeps one bearer an asset, over all its time.
@@ -249,101 +256,6 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		}
 	}
 	return Key{}, nil
-}
-
-// chain joins what belongs to no asset with its like: the same phone under another
-// made-up address, the same address the day after.
-func (a *attacher) chain(loose []*component) {
-	var nodes []*node
-	for _, u := range loose {
-		nodes = append(nodes, u.nodes...)
-	}
-	holders := map[Key][]*node{}
-	tiers := map[Key]int{}
-	for _, n := range nodes {
-		for _, c := range n.Claims {
-			chains := c.Type == TypeName || c.Type == inventory.IDSSHHostKey || c.Type == TypeAddress && addressesOnly(a.of[n])
-			if !chains || a.contested[c.Key] || a.many[c.Key] {
-				continue
-			}
-			holders[c.Key] = append(holders[c.Key], n)
-			if t, ok := tiers[c.Key]; !ok || c.Tier < t {
-				tiers[c.Key] = c.Tier
-			}
-		}
-	}
-	var values []value
-	for k, h := range holders {
-		if len(h) > 1 {
-			values = append(values, value{Key: k, tier: tiers[k], holders: h})
-		}
-	}
-	slices.SortFunc(values, func(x, y value) int {
-		return cmp.Or(cmp.Compare(x.tier, y.tier), compareKeys(x.Key, y.Key))
-	})
-	for _, v := range values {
-		if len(a.components(v.holders)) < 2 {
-			continue
-		}
-		if dem := a.apartLoose(v); dem != nil {
-			a.demotions[v.Key] = dem
-			continue
-		}
-		a.join(v.Key, v.tier, "", v.holders)
-	}
-}
-
-// apartLoose is apart for things without identity: what they have besides the value must
-// not differ either.
-func (a *attacher) apartLoose(v value) *Demotion {
-	if dem := a.apart(v); dem != nil {
-		return dem
-	}
-	groups := a.components(v.holders)
-	for i, g := range groups {
-		for _, h := range groups[:i] {
-			if reason := differ(g, h); reason != "" {
-				return &Demotion{Key: v.Key, Tier: v.tier, Reason: reason, A: h.anchor, B: g.anchor}
-			}
-		}
-	}
-	return nil
-}
-
-func differ(g, h *component) string {
-	for _, t := range []Type{inventory.IDDirectory, inventory.IDSSHHostKey} {
-		if x, y := valuesOf(g, t), valuesOf(h, t); len(x) > 0 && len(y) > 0 && !overlap(x, y) {
-			return "different " + typeWords(t) + "s"
-		}
-	}
-	if !addressesOnly(g) || !addressesOnly(h) {
-		return ""
-	}
-	if x, y := nicknames(g), nicknames(h); len(x) > 0 && len(y) > 0 && !overlap(x, y) {
-		return "different names"
-	}
-	days := map[string]string{}
-	for _, c := range claimsOf(g, TypeAddress) {
-		if c.Tier == tierAddress {
-			days[c.Scope] = c.Value
-		}
-	}
-	for _, c := range claimsOf(h, TypeAddress) {
-		if was, ok := days[c.Scope]; ok && was != c.Value && c.Tier == tierAddress {
-			return "different addresses on one day"
-		}
-	}
-	return ""
-}
-
-func nicknames(c *component) []string {
-	var out []string
-	for _, x := range claimsOf(c, TypeName) {
-		if x.Tier == tierAddress {
-			out = append(out, x.Value)
-		}
-	}
-	return out
 }
 
 // addressesOnly says that nothing but addresses was ever seen of a component.

@@ -88,6 +88,7 @@ type decision struct {
 	of        map[*node]*component
 	demotions map[Key]*Demotion
 	joins     []Join
+	handovers []Handover
 }
 
 // joined is the decision by values that identify, before anything is attached.
@@ -100,6 +101,7 @@ func (g *graph) joined() *decision {
 	}
 	d.pinTogether()
 	d.joinByValues()
+	d.joinSightings()
 	return d
 }
 
@@ -136,6 +138,25 @@ func (d *decision) joinByValues() {
 			continue
 		}
 		d.join(v.Key, v.tier, "", v.holders)
+	}
+}
+
+// joinSightings joins what scanners saw of one network card in several places when the
+// card identifies no machine: an adapter that goes from hand to hand is one thing itself.
+func (d *decision) joinSightings() {
+	var keys []Key
+	for k, dem := range d.demotions {
+		if k.Type == inventory.IDMAC && k.Scope == "" && !d.many[k] && dem.Tier == tierMAC {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, compareKeys)
+	for _, k := range keys {
+		bare := slices.DeleteFunc(slices.Clone(d.holders[k]), func(n *node) bool { return !n.bareSighting() || !n.closed })
+		if len(d.components(bare)) < 2 || d.judgeAmong(k, tierMAC, bare, false) != nil || d.apart(value{Key: k, tier: tierMAC, holders: bare}) != nil {
+			continue
+		}
+		d.join(k, tierMAC, "sightings of one network card", bare)
 	}
 }
 
@@ -255,7 +276,7 @@ func (d *decision) unite(a, b *node) {
 }
 
 func (d *decision) result() Result {
-	res := Result{Assets: make(map[int64]int64, len(d.of)), Joins: d.joins}
+	res := Result{Assets: make(map[int64]int64, len(d.of)), Joins: d.joins, Handovers: d.handovers}
 	for n, c := range d.of {
 		if n.closed {
 			res.Assets[n.ID] = c.anchor

@@ -88,6 +88,21 @@ func (n *node) note(c *Claim) {
 	}
 }
 
+// bareSighting says that a scanner saw an address of a network card and nothing more.
+func (n *node) bareSighting() bool {
+	if n.Kind != inventory.KindScanner || len(n.macs) != 1 {
+		return false
+	}
+	for i := range n.Claims {
+		switch n.Claims[i].Type {
+		case inventory.IDMAC, TypeAddress, TypeRole:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // shared counts the common values of two sorted lists.
 func shared(a, b []string) int {
 	n := 0

@@ -69,6 +69,7 @@ type Result struct {
 	Assets    map[int64]int64
 	Joins     []Join
 	Demotions []Demotion
+	Handovers []Handover
 }
 
 // Join is a claim value that holds records together.
@@ -86,4 +87,14 @@ type Demotion struct {
 	Tier   int
 	Reason string
 	A, B   int64
+}
+
+// Handover says that a record went with its value from one asset to the next: a
+// directory's account from a machine to the one that replaced it under its name. What
+// the record said before the day On was about From; it is no correction of a mistake.
+type Handover struct {
+	Key      Key
+	Record   int64
+	From, To int64 // assets
+	On       time.Time
 }

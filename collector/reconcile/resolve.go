@@ -82,11 +82,11 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 			if c.Tier > tierPart || len(l.holders[c.Key]) < 2 {
 				continue
 			}
-			if l.judge(c.Key, c.Tier) != nil && !l.freshlyDemoted(n, c) {
-				continue
-			}
+			joins := l.judge(c.Key, c.Tier) == nil || l.freshlyDemoted(n, c)
 			for _, h := range l.holders[c.Key] {
-				add(h)
+				if joins || c.Type == inventory.IDMAC && n.bareSighting() && h.bareSighting() {
+					add(h)
+				}
 			}
 		}
 		for _, p := range l.pinList {

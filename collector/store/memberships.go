@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/muster-itam/muster/collector/reconcile"
 )
@@ -10,13 +11,15 @@ import (
 // had when the observation arrived.
 type Membership struct {
 	Epoch, Seq       int64
+	Record           int64
+	Said             time.Time // by the source's clock
 	Asset, AtTheTime int64
 }
 
 // Memberships calls fn for every observation in the order of arrival.
 func (s *Store) Memberships(ctx context.Context, fn func(Membership) error) error {
 	return s.look(ctx, func(v view) error {
-		rows, err := v.query(ctx, `select o.epoch, o.seq, r.asset_id, coalesce((select m.asset_id from member m
+		rows, err := v.query(ctx, `select o.epoch, o.seq, o.record_id, o.said_at, r.asset_id, coalesce((select m.asset_id from member m
 			where m.record_id = o.record_id and m.from_obs <= o.id order by m.from_obs desc limit 1), 0)
 			from observation o join record r on r.id = o.record_id order by o.id`)
 		if err != nil {
@@ -25,9 +28,11 @@ func (s *Store) Memberships(ctx context.Context, fn func(Membership) error) erro
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
 			var m Membership
-			if err := rows.Scan(&m.Epoch, &m.Seq, &m.Asset, &m.AtTheTime); err != nil {
+			var said int64
+			if err := rows.Scan(&m.Epoch, &m.Seq, &m.Record, &said, &m.Asset, &m.AtTheTime); err != nil {
 				return err
 			}
+			m.Said = time.UnixMilli(said).UTC()
 			if err := fn(m); err != nil {
 				return err
 			}
@@ -36,10 +41,9 @@ func (s *Store) Memberships(ctx context.Context, fn func(Membership) error) erro
 	})
 }
 
-// Recheck decides anew over all records and returns those whose asset differs from the
-// stored one, with the asset that they should have. There are none unless something is wrong.
-func (s *Store) Recheck(ctx context.Context) (wrong map[int64]int64, err error) {
-	wrong = map[int64]int64{}
+// Recheck decides anew over all records. wrong are those whose asset differs from the
+// stored one: there are none unless something is amiss.
+func (s *Store) Recheck(ctx context.Context) (res reconcile.Result, wrong []int64, err error) {
 	err = s.look(ctx, func(v view) error {
 		have := map[int64]int64{}
 		rows, err := v.query(ctx, `select id, asset_id from record`)
@@ -63,12 +67,13 @@ func (s *Store) Recheck(ctx context.Context) (wrong map[int64]int64, err error) 
 		if err != nil {
 			return err
 		}
-		for id, asset := range reconcile.Decide(records, nil).Assets {
+		res = reconcile.Decide(records, nil)
+		for id, asset := range res.Assets {
 			if have[id] != asset {
-				wrong[id] = asset
+				wrong = append(wrong, id)
 			}
 		}
 		return nil
 	})
-	return wrong, err
+	return res, wrong, err
 }

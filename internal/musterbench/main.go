@@ -4,7 +4,9 @@
 //	go run ./internal/musterbench -data DIR -store sqlite:FILE -out MAP.tsv
 //
 // The store takes everything through the collector's ingest; "memory" keeps records in
-// maps and measures the decision alone.
+// maps and measures the decision alone. An observation counts for the asset that its
+// record belonged to at its time: a directory's account that went from a machine to its
+// replacement keeps its past with the former.
 package main
 
 import (
@@ -21,6 +23,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -40,10 +43,18 @@ func main() {
 // bench is something that takes observations and says where they ended up.
 type bench interface {
 	report(ctx context.Context, l *line, o *inventory.Observation) error
-	answers(ctx context.Context, each func(id string, final, live int64) error) error
-	// rebuild is the number of records that a decision over everything puts elsewhere.
-	rebuild(ctx context.Context) (int, error)
+	// answers tells where each observation's record is, a decision over everything and
+	// how many records that one puts elsewhere.
+	answers(ctx context.Context, each func(answer) error) (reconcile.Result, int, error)
 	close() error
+}
+
+// answer is where one observation ended up: its record's asset now and on arrival.
+type answer struct {
+	id          string
+	record      int64
+	seen        time.Time
+	final, live int64
 }
 
 func run(ctx context.Context, data, dsn, out string) (err error) {
@@ -76,26 +87,39 @@ func run(ctx context.Context, data, dsn, out string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := write(ctx, b, out); err != nil {
-		return err
-	}
-	took := time.Since(began)
-	wrong, err := b.rebuild(ctx)
-	fmt.Fprintf(os.Stderr, "%d observations in %.1f s; a rebuild puts %d records elsewhere\n", n, took.Seconds(), wrong)
+	wrong, err := write(ctx, b, out)
+	fmt.Fprintf(os.Stderr, "%d observations in %.1f s; a rebuild puts %d records elsewhere\n", n, time.Since(began).Seconds(), wrong)
 	return err
 }
 
-func write(ctx context.Context, b bench, out string) error {
+func write(ctx context.Context, b bench, out string) (wrong int, err error) {
+	var all []answer
+	res, wrong, err := b.answers(ctx, func(a answer) error {
+		all = append(all, a)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	past := map[int64][]reconcile.Handover{}
+	for _, h := range res.Handovers {
+		past[h.Record] = append(past[h.Record], h)
+	}
 	f, err := os.Create(out)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	w := bufio.NewWriter(f)
-	err = b.answers(ctx, func(id string, final, live int64) error {
-		_, err := fmt.Fprintf(w, "%s\t%d\t%d\n", id, final, live)
-		return err
-	})
-	return errors.Join(err, w.Flush(), f.Close())
+	for _, a := range all {
+		for _, h := range past[a.record] { // oldest first
+			if a.seen.Before(h.On) {
+				a.final = h.From
+				break
+			}
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\n", a.id, a.final, a.live)
+	}
+	return wrong, errors.Join(w.Flush(), f.Close())
 }
 
 // eachLine reads a folder's observations, packed or not, in order.

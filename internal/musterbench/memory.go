@@ -13,13 +13,7 @@ type memory struct {
 	records []reconcile.Record // id is index + 1
 	holders map[reconcile.Key][]int64
 	assets  map[int64]int64
-	arrived []arrival
-}
-
-// arrival is one observation with its record and the asset this had then.
-type arrival struct {
-	id           string
-	record, live int64
+	arrived []answer
 }
 
 func newMemory() *memory {
@@ -45,7 +39,7 @@ func (m *memory) Holders(_ context.Context, keys []reconcile.Key, limit int) (ma
 
 func (m *memory) report(ctx context.Context, l *line, o *inventory.Observation) error {
 	id, err := m.take(ctx, o)
-	m.arrived = append(m.arrived, arrival{l.ID, id, m.assets[id]})
+	m.arrived = append(m.arrived, answer{id: l.ID, record: id, seen: o.SeenAt, live: m.assets[id]})
 	return err
 }
 
@@ -96,23 +90,20 @@ func (m *memory) take(ctx context.Context, o *inventory.Observation) (int64, err
 	return id, nil
 }
 
-func (m *memory) answers(_ context.Context, each func(id string, final, live int64) error) error {
+func (m *memory) answers(_ context.Context, each func(answer) error) (reconcile.Result, int, error) {
 	for _, a := range m.arrived {
-		if err := each(a.id, m.assets[a.record], a.live); err != nil {
-			return err
+		a.final = m.assets[a.record]
+		if err := each(a); err != nil {
+			return reconcile.Result{}, 0, err
 		}
 	}
-	return nil
-}
-
-func (m *memory) rebuild(context.Context) (int, error) {
-	wrong := 0
-	for id, asset := range reconcile.Decide(m.records, nil).Assets {
+	res, wrong := reconcile.Decide(m.records, nil), 0
+	for id, asset := range res.Assets {
 		if m.assets[id] != asset {
 			wrong++
 		}
 	}
-	return wrong, nil
+	return res, wrong, nil
 }
 
 func (m *memory) close() error { return nil }

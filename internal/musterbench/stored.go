@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/collector/ingest"
+	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -72,18 +73,18 @@ func (b *stored) flush(ctx context.Context) error {
 	return nil
 }
 
-func (b *stored) answers(ctx context.Context, each func(id string, final, live int64) error) error {
+func (b *stored) answers(ctx context.Context, each func(answer) error) (reconcile.Result, int, error) {
 	if err := b.flush(ctx); err != nil {
-		return err
+		return reconcile.Result{}, 0, err
 	}
-	return b.store.Memberships(ctx, func(m store.Membership) error {
-		return each(b.ids[m.Seq-1], m.Asset, m.AtTheTime)
+	err := b.store.Memberships(ctx, func(m store.Membership) error {
+		return each(answer{id: b.ids[m.Seq-1], record: m.Record, seen: m.Said, final: m.Asset, live: m.AtTheTime})
 	})
-}
-
-func (b *stored) rebuild(ctx context.Context) (int, error) {
-	wrong, err := b.store.Recheck(ctx)
-	return len(wrong), err
+	if err != nil {
+		return reconcile.Result{}, 0, err
+	}
+	res, wrong, err := b.store.Recheck(ctx)
+	return res, len(wrong), err
 }
 
 func (b *stored) close() error {

@@ -1,0 +1,103 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// chain joins what belongs to no asset with its like: the same phone under another
+// made-up address, the same address the day after.
+func (a *attacher) chain(loose []*component) {
+	var nodes []*node
+	for _, u := range loose {
+		nodes = append(nodes, u.nodes...)
+	}
+	holders := map[Key][]*node{}
+	tiers := map[Key]int{}
+	for _, n := range nodes {
+		for _, c := range n.Claims {
+			chains := c.Type == TypeName || c.Type == inventory.IDSSHHostKey || c.Type == TypeAddress && addressesOnly(a.of[n])
+			if !chains || a.contested[c.Key] || a.many[c.Key] {
+				continue
+			}
+			holders[c.Key] = append(holders[c.Key], n)
+			if t, ok := tiers[c.Key]; !ok || c.Tier < t {
+				tiers[c.Key] = c.Tier
+			}
+		}
+	}
+	var values []value
+	for k, h := range holders {
+		if len(h) > 1 {
+			values = append(values, value{Key: k, tier: tiers[k], holders: h})
+		}
+	}
+	slices.SortFunc(values, func(x, y value) int {
+		return cmp.Or(cmp.Compare(x.tier, y.tier), compareKeys(x.Key, y.Key))
+	})
+	for _, v := range values {
+		if len(a.components(v.holders)) < 2 {
+			continue
+		}
+		if dem := a.apartLoose(v); dem != nil {
+			a.demotions[v.Key] = dem
+			continue
+		}
+		a.join(v.Key, v.tier, "", v.holders)
+	}
+}
+
+// apartLoose is apart for things without identity: what they have besides the value must
+// not differ either.
+func (a *attacher) apartLoose(v value) *Demotion {
+	if dem := a.apart(v); dem != nil {
+		return dem
+	}
+	groups := a.components(v.holders)
+	for i, g := range groups {
+		for _, h := range groups[:i] {
+			if reason := differ(g, h); reason != "" {
+				return &Demotion{Key: v.Key, Tier: v.tier, Reason: reason, A: h.anchor, B: g.anchor}
+			}
+		}
+	}
+	return nil
+}
+
+func differ(g, h *component) string {
+	for _, t := range []Type{inventory.IDDirectory, inventory.IDSSHHostKey} {
+		if x, y := valuesOf(g, t), valuesOf(h, t); len(x) > 0 && len(y) > 0 && !overlap(x, y) {
+			return "different " + typeWords(t) + "s"
+		}
+	}
+	if !addressesOnly(g) || !addressesOnly(h) {
+		return ""
+	}
+	if x, y := nicknames(g), nicknames(h); len(x) > 0 && len(y) > 0 && !overlap(x, y) {
+		return "different names"
+	}
+	days := map[string]string{}
+	for _, c := range claimsOf(g, TypeAddress) {
+		if c.Tier == tierAddress {
+			days[c.Scope] = c.Value
+		}
+	}
+	for _, c := range claimsOf(h, TypeAddress) {
+		if was, ok := days[c.Scope]; ok && was != c.Value && c.Tier == tierAddress {
+			return "different addresses on one day"
+		}
+	}
+	return ""
+}
+
+func nicknames(c *component) []string {
+	var out []string
+	for _, x := range claimsOf(c, TypeName) {
+		if x.Tier == tierAddress {
+			out = append(out, x.Value)
+		}
+	}
+	return out
+}
