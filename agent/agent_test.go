@@ -2,15 +2,42 @@ package agent_test
 
 import (
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/muster-itam/muster/agent"
 	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
 	"github.com/muster-itam/muster/internal/wire/wiretest"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 )
+
+func enrolled(t *testing.T, c *wiretest.Collector) (stateDir string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	if _, err := wire.Enroll(t.Context(), wire.EnrollConfig{
+		StateDir: dir, Collector: c.URL, Token: c.Token(), Kind: inventory.KindAgent, Hostname: "host", Version: "test",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// section is what the collector has of a section; its body is nil when it has none.
+func section(t *testing.T, c *wiretest.Collector, nativeKey string, name inventory.SectionName) inventory.Section {
+	t.Helper()
+	p := c.Section(nativeKey, string(name))
+	if p == nil {
+		return inventory.Section{}
+	}
+	o, err := wire.FromProto(&musterv1.Observation{Sections: []*musterv1.Section{p}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.Sections[0]
+}
 
 func machine() []source.Source {
 	return []source.Source{
@@ -37,7 +64,7 @@ func closeAgent(t *testing.T, a *agent.Agent) {
 
 func TestReport(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	before, err := agent.ReadStatus(dir, "1.2.3", time.Now())
 	if err != nil || !before.Enrolled || before.Last != nil {
 		t.Errorf("before the first report: %+v, %v", before, err)
@@ -48,7 +75,7 @@ func TestReport(t *testing.T) {
 	if err != nil || last.Outcome != agent.OutcomeAccepted {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	device, _ := c.Section("", inventory.SectionDevice).Body.(*inventory.Device)
+	device, _ := section(t, c, "", inventory.SectionDevice).Body.(*inventory.Device)
 	if device == nil || device.Name != "web1" || device.Identifiers[0].Value != "4b1d" {
 		t.Errorf("collector has %+v", device)
 	}
@@ -64,7 +91,7 @@ func TestReport(t *testing.T) {
 
 func TestReportWithoutCollector(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	a := openAgent(t, dir, time.Now)
 	defer closeAgent(t, a)
 	c.Lock()
@@ -96,7 +123,7 @@ func TestReportWithoutCollector(t *testing.T) {
 
 func TestReportNotTaken(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	c.Answer = func(_ *musterv1.ReportRequest, res *musterv1.ReportResponse) (*musterv1.ReportResponse, error) {
 		res.Acknowledgements[0].Outcome, res.Acknowledgements[0].Reason = musterv1.Outcome_OUTCOME_QUARANTINED, "2000000 items"
 		res.Rekey = true
@@ -112,7 +139,7 @@ func TestReportNotTaken(t *testing.T) {
 
 func TestReportRenewsTheCertificate(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	for day, want := range map[int]int{0: 0, 19: 0, 21: 1} {
 		c.Renewals = 0
 		a := openAgent(t, dir, func() time.Time { return time.Now().Add(time.Duration(day) * 24 * time.Hour) })
@@ -130,7 +157,7 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := agent.Open(agent.Config{}, t.TempDir(), "", nil, time.Now, quiet); inventory.CodeOf(err) != inventory.CodeNotFound {
 		t.Errorf("not enrolled: %v", err)
 	}
-	dir := wiretest.New(t).Enrolled(t)
+	dir := enrolled(t, wiretest.New(t))
 	defer closeAgent(t, openAgent(t, dir, time.Now))
 	if _, err := agent.Open(agent.Config{}, dir, "", nil, time.Now, quiet); inventory.CodeOf(err) != inventory.CodeConflict {
 		t.Errorf("second agent: %v", err)

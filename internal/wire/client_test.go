@@ -25,14 +25,14 @@ func one() wire.Report {
 
 func TestReport(t *testing.T) {
 	c := wiretest.New(t)
-	receipt, err := open(t, c.Enrolled(t)).Report(t.Context(), one())
+	receipt, err := open(t, enrolled(t, c)).Report(t.Context(), one())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(receipt.Acks) != 1 || receipt.Acks[0].Outcome != wire.OutcomeAccepted || receipt.ServerTime.IsZero() {
 		t.Errorf("receipt %+v", receipt)
 	}
-	if got := c.Section("", inventory.SectionOS).Body; got.(*inventory.OS).Name != "Debian" {
+	if got := section(t, c, "", inventory.SectionOS).Body; got.(*inventory.OS).Name != "Debian" {
 		t.Errorf("collector has %+v", got)
 	}
 	if c.Requests[0].GetVersion() != "test" {
@@ -42,7 +42,7 @@ func TestReport(t *testing.T) {
 
 func TestReportIsCompressed(t *testing.T) {
 	c := wiretest.New(t)
-	client := open(t, c.Enrolled(t))
+	client := open(t, enrolled(t, c))
 	var encoding string
 	c.Wrap = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -106,7 +106,7 @@ func TestWhatIsNoAcknowledgement(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := wiretest.New(t)
-			client := open(t, c.Enrolled(t))
+			client := open(t, enrolled(t, c))
 			c.Wrap, c.Answer = tt.wrap, tt.alter
 			_, err := client.Report(t.Context(), one())
 			if err == nil {
@@ -128,7 +128,7 @@ func TestOutcomeOfANewerCollector(t *testing.T) {
 		res.Acknowledgements[0].Outcome = 77
 		return res, nil
 	}
-	receipt, err := open(t, c.Enrolled(t)).Report(t.Context(), one())
+	receipt, err := open(t, enrolled(t, c)).Report(t.Context(), one())
 	if err != nil || receipt.Acks[0].Outcome != wire.OutcomeQuarantined {
 		t.Errorf("%+v, %v", receipt, err)
 	}
@@ -136,7 +136,7 @@ func TestOutcomeOfANewerCollector(t *testing.T) {
 
 func TestAnswerWithoutEnd(t *testing.T) {
 	c := wiretest.New(t)
-	client := open(t, c.Enrolled(t))
+	client := open(t, enrolled(t, c))
 	c.Wrap = func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/proto")
@@ -157,7 +157,7 @@ func TestAnswerWithoutEnd(t *testing.T) {
 
 func TestServerOfAnotherAuthority(t *testing.T) {
 	c, other := wiretest.New(t), wiretest.New(t)
-	dir, otherDir := c.Enrolled(t), other.Enrolled(t)
+	dir, otherDir := enrolled(t, c), enrolled(t, other)
 	// Same host and key material, but the other authority's certificates are trusted.
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(readFile(t, filepath.Join(otherDir, "ca.pem"))), 0o600); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/wire"
 	"github.com/muster-itam/muster/internal/wire/wiretest"
+	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 )
 
 func enrollConfig(t *testing.T, c *wiretest.Collector) wire.EnrollConfig {
@@ -22,6 +23,31 @@ func enrollConfig(t *testing.T, c *wiretest.Collector) wire.EnrollConfig {
 		StateDir: filepath.Join(t.TempDir(), "state"), Collector: c.URL + "/", Token: c.Token(),
 		Kind: inventory.KindAgent, Hostname: "web1", Version: "1.2.3",
 	}
+}
+
+func enrolled(t *testing.T, c *wiretest.Collector) (stateDir string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	if _, err := wire.Enroll(t.Context(), wire.EnrollConfig{
+		StateDir: dir, Collector: c.URL, Token: c.Token(), Kind: inventory.KindAgent, Hostname: "host", Version: "test",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// section is what the collector has of a section; its body is nil when it has none.
+func section(t *testing.T, c *wiretest.Collector, nativeKey string, name inventory.SectionName) inventory.Section {
+	t.Helper()
+	p := c.Section(nativeKey, string(name))
+	if p == nil {
+		return inventory.Section{}
+	}
+	o, err := wire.FromProto(&musterv1.Observation{Sections: []*musterv1.Section{p}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.Sections[0]
 }
 
 func TestEnroll(t *testing.T) {
@@ -141,7 +167,7 @@ func TestEnrollRefuses(t *testing.T) {
 
 func TestStateFolderOpenToOthers(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	if err := os.Chmod(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +202,7 @@ func TestEnrollIntoAnOpenFolder(t *testing.T) {
 
 func TestRenew(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client := open(t, dir)
 	before, key := client.Identity(), readKey(t, dir)
 	c.Life = 60 * 24 * time.Hour
@@ -202,7 +228,7 @@ func TestRenew(t *testing.T) {
 func TestRenewWithAnExpiredCertificate(t *testing.T) {
 	c := wiretest.New(t)
 	c.Life = -time.Hour
-	client := open(t, c.Enrolled(t))
+	client := open(t, enrolled(t, c))
 	if _, err := client.Report(t.Context(), wire.Report{}); inventory.CodeOf(err) != inventory.CodeUnauthenticated {
 		t.Fatalf("report with an expired certificate: %v", err)
 	}
@@ -218,7 +244,7 @@ func TestRenewWithAnExpiredCertificate(t *testing.T) {
 // The moments at which a renewal can be cut off: next key written, certificate written.
 func TestRenewCutOff(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	old := map[string][]byte{}
 	for _, name := range []string{"key.pem", "cert.pem"} {
 		old[name] = []byte(readFile(t, filepath.Join(dir, name)))
@@ -257,7 +283,7 @@ func TestRenewCutOff(t *testing.T) {
 
 func TestRenewRefused(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client := open(t, dir)
 	key := readKey(t, dir)
 	c.Lock()
@@ -298,7 +324,7 @@ func readFile(t *testing.T, path string) string {
 
 func TestAuthoritiesFileIsPEM(t *testing.T) {
 	c := wiretest.New(t)
-	block, rest := pem.Decode([]byte(readFile(t, filepath.Join(c.Enrolled(t), "ca.pem"))))
+	block, rest := pem.Decode([]byte(readFile(t, filepath.Join(enrolled(t, c), "ca.pem"))))
 	if block == nil || len(rest) != 0 {
 		t.Fatal("not one PEM block")
 	}

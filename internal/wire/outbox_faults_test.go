@@ -29,7 +29,7 @@ var errOffline = inventory.Errorf(inventory.CodeUnavailable, "no route")
 
 func TestOutboxKeepsWhatCannotBeSent(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	for _, version := range []string{"13", "14", "14"} {
 		if err := b.Add(machine(version)); err != nil {
@@ -68,7 +68,7 @@ func (l lostAnswer) Report(ctx context.Context, r wire.Report) (wire.Receipt, er
 
 func TestOutboxAfterALostAnswer(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	defer closeOutbox(t, b)
 	if err := b.Add(machine("13")); err != nil {
@@ -97,7 +97,7 @@ func TestOutboxPutBackToASnapshot(t *testing.T) {
 	for _, elapsed := range []time.Duration{0, 10 * 365 * 24 * time.Hour} { // with the clock right, and years behind
 		t.Run(elapsed.String(), func(t *testing.T) {
 			c := wiretest.New(t)
-			dir := c.Enrolled(t)
+			dir := enrolled(t, c)
 			clock := func(cfg *wire.OutboxConfig) { cfg.Now = func() time.Time { return time.Now().Add(-elapsed) } }
 			client, b := open(t, dir), openOutbox(t, dir, func(cfg *wire.OutboxConfig) {
 				cfg.Now = func() time.Time { return time.Now().Add(elapsed) } // began years ahead
@@ -118,11 +118,11 @@ func TestOutboxPutBackToASnapshot(t *testing.T) {
 			b = openOutbox(t, dir, clock)
 			defer closeOutbox(t, b)
 			deliver(t, b, client, machine("16"))
-			if got := c.Section("", inventory.SectionOS).Body.(*inventory.OS).Version; got != "16" {
+			if got := section(t, c, "", inventory.SectionOS).Body.(*inventory.OS).Version; got != "16" {
 				t.Errorf("collector has version %s, want 16", got)
 			}
 			deliver(t, b, client, machine("17"))
-			if got := c.Section("", inventory.SectionOS).Body.(*inventory.OS).Version; got != "17" {
+			if got := section(t, c, "", inventory.SectionOS).Body.(*inventory.OS).Version; got != "17" {
 				t.Errorf("collector has version %s, want 17", got)
 			}
 		})
@@ -159,7 +159,7 @@ func restore(t *testing.T, dir string, files map[string][]byte) {
 
 func TestOutboxRefusedAsAWhole(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	defer closeOutbox(t, b)
 	c.Answer = func(req *musterv1.ReportRequest, res *musterv1.ReportResponse) (*musterv1.ReportResponse, error) {
@@ -181,7 +181,7 @@ func TestOutboxRefusedAsAWhole(t *testing.T) {
 		t.Errorf("delivery %+v", d)
 	}
 	for _, key := range []string{"a", "b", "c", "d"} {
-		if c.Section(key, inventory.SectionOS).Body == nil {
+		if section(t, c, key, inventory.SectionOS).Body == nil {
 			t.Errorf("%s did not arrive", key)
 		}
 	}
@@ -192,7 +192,7 @@ func TestOutboxRefusedAsAWhole(t *testing.T) {
 
 func TestOutboxQuarantinedIsSentInFullNextTime(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	defer closeOutbox(t, b)
 	c.Answer = func(_ *musterv1.ReportRequest, res *musterv1.ReportResponse) (*musterv1.ReportResponse, error) {
@@ -209,7 +209,7 @@ func TestOutboxQuarantinedIsSentInFullNextTime(t *testing.T) {
 
 func TestOutboxCap(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	b := openOutbox(t, dir, func(cfg *wire.OutboxConfig) { cfg.Limit = 64 << 10 })
 	defer closeOutbox(t, b)
 	noise := rand.NewChaCha8([32]byte{})
@@ -235,7 +235,7 @@ func TestOutboxCap(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []inventory.SectionName{inventory.SectionOS, inventory.SectionDisks, inventory.SectionSoftware} {
-		if c.Section("", name).Body == nil {
+		if section(t, c, "", name).Body == nil {
 			t.Errorf("the collector has no %s", name)
 		}
 	}
@@ -243,7 +243,7 @@ func TestOutboxCap(t *testing.T) {
 
 func TestOutboxOnAFullDisk(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	deliver(t, b, client, machine("13"))
 	// A folder that is gone fails every write, for root too.
@@ -255,7 +255,7 @@ func TestOutboxOnAFullDisk(t *testing.T) {
 			t.Errorf("delivery %+v", d)
 		}
 	}
-	if got := c.Section("", inventory.SectionOS).Body.(*inventory.OS).Version; got != "15" {
+	if got := section(t, c, "", inventory.SectionOS).Body.(*inventory.OS).Version; got != "15" {
 		t.Errorf("collector has version %s", got)
 	}
 	if err := os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, "spool")); err != nil {
@@ -264,7 +264,7 @@ func TestOutboxOnAFullDisk(t *testing.T) {
 	closeOutbox(t, b)
 	b = openOutbox(t, dir)
 	defer closeOutbox(t, b)
-	if d := deliver(t, b, client, machine("16")); d.Sent != 1 || c.Section("", inventory.SectionOS).Body.(*inventory.OS).Version != "16" {
+	if d := deliver(t, b, client, machine("16")); d.Sent != 1 || section(t, c, "", inventory.SectionOS).Body.(*inventory.OS).Version != "16" {
 		t.Errorf("after the disk was freed: %+v", d)
 	}
 }

@@ -84,7 +84,7 @@ func wantSent(t *testing.T, c *wiretest.Collector, want ...string) {
 
 func TestOutboxSendsBodiesOnce(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	if d := deliver(t, b, client, machine("13")); d.Sent != 1 || d.Lost != 0 {
 		t.Errorf("delivery %+v", d)
@@ -94,7 +94,7 @@ func TestOutboxSendsBodiesOnce(t *testing.T) {
 	wantSent(t, c, "2:")
 	deliver(t, b, client, machine("14"))
 	wantSent(t, c, "3: os")
-	if got := c.Section("", inventory.SectionOS).Body.(*inventory.OS).Version; got != "14" {
+	if got := section(t, c, "", inventory.SectionOS).Body.(*inventory.OS).Version; got != "14" {
 		t.Errorf("collector has version %s", got)
 	}
 	closeOutbox(t, b)
@@ -110,7 +110,7 @@ func TestOutboxSendsBodiesOnce(t *testing.T) {
 
 func TestOutboxPartialIsNotOK(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	defer closeOutbox(t, b)
 	partial := machine("13")
@@ -118,14 +118,14 @@ func TestOutboxPartialIsNotOK(t *testing.T) {
 	deliver(t, b, client, partial)
 	deliver(t, b, client, machine("13"))
 	wantSent(t, c, "1: os disks", "2: disks")
-	if got := c.Section("", inventory.SectionDisks).Status; got != inventory.StatusOK {
+	if got := section(t, c, "", inventory.SectionDisks).Status; got != inventory.StatusOK {
 		t.Errorf("collector believes the list is %s", got)
 	}
 }
 
 func TestOutboxSendsWhatTheCollectorLost(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	defer closeOutbox(t, b)
 	deliver(t, b, client, machine("13"))
@@ -133,14 +133,14 @@ func TestOutboxSendsWhatTheCollectorLost(t *testing.T) {
 	c.Requests = nil
 	deliver(t, b, client, machine("13"))
 	wantSent(t, c, "2:", "3: os disks")
-	if c.Section("", inventory.SectionDisks).Body == nil {
+	if section(t, c, "", inventory.SectionDisks).Body == nil {
 		t.Error("the collector still lacks the disks")
 	}
 }
 
 func TestOutboxDoesNotLoopWhenAskedForEver(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	defer closeOutbox(t, b)
 	c.Answer = func(_ *musterv1.ReportRequest, res *musterv1.ReportResponse) (*musterv1.ReportResponse, error) {
@@ -166,7 +166,7 @@ func TestOutboxIsLocked(t *testing.T) {
 
 func TestOutboxOfAnotherIdentity(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	b := openOutbox(t, dir, func(cfg *wire.OutboxConfig) { cfg.Source = "someone else" })
 	if err := b.Add(machine("13")); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestOutboxOfAnotherIdentity(t *testing.T) {
 
 func TestOutboxCleansAndRefuses(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	b := openOutbox(t, dir)
 	defer closeOutbox(t, b)
 	dirty := machine("1\x003\xff")
@@ -199,17 +199,17 @@ func TestOutboxCleansAndRefuses(t *testing.T) {
 	if d, err := b.Flush(t.Context(), open(t, dir)); err != nil || d.Sent != 1 {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if got := c.Section("", inventory.SectionOS).Body.(*inventory.OS).Version; got != "13\uFFFD" {
+	if got := section(t, c, "", inventory.SectionOS).Body.(*inventory.OS).Version; got != "13\uFFFD" {
 		t.Errorf("version %q", got)
 	}
-	if got := c.Section("", inventory.SectionDisks).Body.(inventory.Disks)[0].Name; len(got) != inventory.MaxText {
+	if got := section(t, c, "", inventory.SectionDisks).Body.(inventory.Disks)[0].Name; len(got) != inventory.MaxText {
 		t.Errorf("name of %d bytes", len(got))
 	}
 }
 
 func TestOutboxManyThings(t *testing.T) {
 	c := wiretest.New(t)
-	dir := c.Enrolled(t)
+	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)
 	defer closeOutbox(t, b)
 	var all []inventory.Observation

@@ -28,7 +28,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/muster-itam/muster/internal/inventory"
-	"github.com/muster-itam/muster/internal/wire"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 	"github.com/muster-itam/muster/proto/muster/v1/musterv1connect"
 )
@@ -52,7 +51,7 @@ type Collector struct {
 	ca       *x509.Certificate
 	caKey    *ecdsa.PrivateKey
 	server   *httptest.Server
-	sections map[string]map[inventory.SectionName]inventory.Section // by native key
+	sections map[string]map[string]*musterv1.Section // by native key and name
 	seen     map[[2]int64]bool
 	newest   [2]int64
 }
@@ -113,23 +112,11 @@ func (c *Collector) Token() inventory.Secret {
 	return inventory.Secret("mst_t1_open_sesame_" + c.Fingerprint())
 }
 
-// Enrolled makes an enrolled state folder for an agent.
-func (c *Collector) Enrolled(t testing.TB) (stateDir string) {
-	t.Helper()
-	dir := t.TempDir() + "/state"
-	if _, err := wire.Enroll(t.Context(), wire.EnrollConfig{
-		StateDir: dir, Collector: c.URL, Token: c.Token(), Kind: inventory.KindAgent, Hostname: "host", Version: "test",
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // Forget loses everything that was reported, as a collector restored from nothing would.
 func (c *Collector) Forget() {
 	c.Lock()
 	defer c.Unlock()
-	c.sections = map[string]map[inventory.SectionName]inventory.Section{}
+	c.sections = map[string]map[string]*musterv1.Section{}
 	c.seen = map[[2]int64]bool{}
 	c.newest = [2]int64{}
 }
@@ -137,8 +124,8 @@ func (c *Collector) Forget() {
 // Close ends the server before the test does.
 func (c *Collector) Close() { c.server.Close() }
 
-// Section is what the collector has of a section.
-func (c *Collector) Section(nativeKey string, name inventory.SectionName) inventory.Section {
+// Section is what the collector has of a section, nil when it has no body of it.
+func (c *Collector) Section(nativeKey, name string) *musterv1.Section {
 	c.Lock()
 	defer c.Unlock()
 	return c.sections[nativeKey][name]
@@ -150,7 +137,7 @@ func (c *Collector) Enroll(_ context.Context, req *musterv1.EnrollRequest) (*mus
 	defer c.Unlock()
 	c.Hellos = append(c.Hellos, req)
 	if req.GetToken() != c.Token().Reveal() {
-		return nil, wire.ConnectError(inventory.Errorf(inventory.CodeUnauthenticated, "token not accepted"))
+		return nil, connect.NewError(connect.CodeUnauthenticated, "token not accepted")
 	}
 	return c.certify(req.GetCsr())
 }
@@ -175,14 +162,7 @@ func (c *Collector) Report(ctx context.Context, req *musterv1.ReportRequest) (*m
 		return nil, err
 	}
 	res := &musterv1.ReportResponse{ServerTime: timestamppb.Now()}
-	for _, p := range req.GetObservations() {
-		o, err := wire.FromProto(p)
-		if err == nil {
-			err = o.Validate()
-		}
-		if err != nil {
-			return nil, wire.ConnectError(err)
-		}
+	for _, o := range req.GetObservations() {
 		res.Acknowledgements = append(res.Acknowledgements, c.take(o))
 	}
 	if c.Answer != nil {
@@ -195,29 +175,29 @@ func (c *Collector) Report(ctx context.Context, req *musterv1.ReportRequest) (*m
 	return res, nil
 }
 
-func (c *Collector) take(o inventory.Observation) *musterv1.Acknowledgement {
-	ack := &musterv1.Acknowledgement{Epoch: o.Epoch, Seq: o.Seq, Outcome: musterv1.Outcome_OUTCOME_ACCEPTED}
-	at := [2]int64{o.Epoch, o.Seq}
+func (c *Collector) take(o *musterv1.Observation) *musterv1.Acknowledgement {
+	ack := &musterv1.Acknowledgement{Epoch: o.GetEpoch(), Seq: o.GetSeq(), Outcome: musterv1.Outcome_OUTCOME_ACCEPTED}
+	at := [2]int64{o.GetEpoch(), o.GetSeq()}
 	switch {
 	case c.seen[at]:
 		ack.Outcome = musterv1.Outcome_OUTCOME_DUPLICATE
 		return ack
-	case o.Epoch < c.newest[0] || (o.Epoch == c.newest[0] && o.Seq < c.newest[1]):
+	case at[0] < c.newest[0] || (at[0] == c.newest[0] && at[1] < c.newest[1]):
 		ack.Outcome = musterv1.Outcome_OUTCOME_STALE
 		return ack
 	}
 	c.seen[at], c.newest = true, at
-	have := c.sections[o.NativeKey]
+	have := c.sections[o.GetNativeKey()]
 	if have == nil {
-		have = map[inventory.SectionName]inventory.Section{}
-		c.sections[o.NativeKey] = have
+		have = map[string]*musterv1.Section{}
+		c.sections[o.GetNativeKey()] = have
 	}
-	for _, s := range o.Sections {
+	for _, s := range o.GetSections() {
 		switch {
-		case s.Body != nil:
-			have[s.Name] = s
-		case len(s.Hash) > 0 && string(have[s.Name].Hash) != string(s.Hash):
-			ack.NeededSections = append(ack.NeededSections, string(s.Name))
+		case s.GetBody() != nil:
+			have[s.GetName()] = s
+		case len(s.GetHash()) > 0 && string(have[s.GetName()].GetHash()) != string(s.GetHash()):
+			ack.NeededSections = append(ack.NeededSections, s.GetName())
 		}
 	}
 	return ack
@@ -225,7 +205,7 @@ func (c *Collector) take(o inventory.Observation) *musterv1.Acknowledgement {
 
 // authenticate wants a certificate of this authority, for a renewal also an expired one.
 func (c *Collector) authenticate(ctx context.Context, expired bool) error {
-	refused := wire.ConnectError(inventory.Errorf(inventory.CodeUnauthenticated, "no valid certificate"))
+	refused := connect.NewError(connect.CodeUnauthenticated, "no valid certificate")
 	peers, ok := ctx.Value(peerKey{}).([]*x509.Certificate)
 	if !ok || len(peers) == 0 {
 		return refused
@@ -248,7 +228,7 @@ func (c *Collector) certify(der []byte) (*musterv1.EnrollResponse, error) {
 		err = csr.CheckSignature()
 	}
 	if err != nil {
-		return nil, wire.ConnectError(inventory.Errorf(inventory.CodeInvalid, "csr: %w", err))
+		return nil, connect.NewError(connect.CodeInvalidArgument, "csr").WithCause(err)
 	}
 	name := &url.URL{Scheme: "muster", Host: "hq", Path: "/agent/4b1d"}
 	cert, err := c.sign(&x509.Certificate{
@@ -256,7 +236,7 @@ func (c *Collector) certify(der []byte) (*musterv1.EnrollResponse, error) {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, csr.PublicKey)
 	if err != nil {
-		return nil, wire.ConnectError(err)
+		return nil, err
 	}
 	return &musterv1.EnrollResponse{
 		Id: "4b1d", Site: "hq", Certificate: cert.Raw, Authorities: [][]byte{c.ca.Raw}, NotAfter: timestamppb.New(cert.NotAfter),
