@@ -59,7 +59,12 @@ func serve(env *testscript.Env, config collector.Config) (url string, err error)
 	env.Defer(cancel)
 	select {
 	case address := <-ready:
-		env.Defer(func() { cancel(); <-ended })
+		env.Defer(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				env.T().Log("the collector ended with:", err)
+			}
+		})
 		return "https://" + address, nil
 	case err := <-ended:
 		return "", err

@@ -70,28 +70,28 @@ const (
 func tooWide(target string) error {
 	refused := inventory.Errorf(inventory.CodeForbidden, "target %.80q: wider than /%d (IPv6: /%d) is not scanned", target, widest4, widest6)
 	if net, err := netip.ParsePrefix(target); err == nil {
-		if a := net.Addr(); a.Is4() && net.Bits() < widest4 || a.Is6() && net.Bits() < widest6 {
+		if net.Bits() < widest(net.Addr()) {
 			return refused
 		}
 		return nil
 	}
-	first, last, ok := strings.Cut(target, "-")
-	from, err := netip.ParseAddr(first)
-	if !ok || err != nil {
-		return nil
-	}
-	to, err := netip.ParseAddr(last)
-	if err != nil || from.Is4() != to.Is4() {
-		return nil // 10.0.0.1-50 stays within one network; nonsense is for the scanner to refuse
-	}
-	bits := widest4
-	if from.Is6() {
-		bits = widest6
-	}
-	if net, err := from.Prefix(bits); err != nil || !net.Contains(to) {
-		return refused
+	// 10.0.0.1-50 stays within one network, and nonsense is for the scanner to refuse.
+	first, last, _ := strings.Cut(target, "-")
+	from, ferr := netip.ParseAddr(first)
+	to, terr := netip.ParseAddr(last)
+	if ferr == nil && terr == nil && from.Is4() == to.Is4() {
+		if net, err := from.Prefix(widest(from)); err != nil || !net.Contains(to) {
+			return refused
+		}
 	}
 	return nil
+}
+
+func widest(a netip.Addr) int {
+	if a.Is4() {
+		return widest4
+	}
+	return widest6
 }
 
 // ListScans lists the newest jobs.

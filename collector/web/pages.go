@@ -146,7 +146,7 @@ func (s *Site) asset(r *http.Request) (content, error) {
 }
 
 // Asset names the asset for a title.
-func (p *assetPage) Asset() named { return named{p.Explanation.Name, p.ID} }
+func (p *assetPage) Asset() named { return named{p.Name, p.ID} }
 
 type named struct {
 	name string

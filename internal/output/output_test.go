@@ -14,17 +14,17 @@ import (
 
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
-		"web1": "web1",
-		"Zürich 東京 نام‌خانه 👩‍💻": "Zürich 東京 نام‌خانه 👩‍💻",
-		"a\x1b[2Jb":                 `a\x1b[2Jb`,
-		"a\r\nb\tc":                 "a  b c",
-		"a\u009b31m":                `a\x9b31m`,
-		"abc\u202etxt.exe":          `abc\u202etxt.exe`,
-		"\u2066x\u2069\u200f\ufeff": `\u2066x\u2069\u200f\ufeff`,
-		"a\u2028b":                  "a b",
-		"bad\xffbyte \ufffd":        "bad\\xffbyte \ufffd",
-		"\U000e0041":                `\U000e0041`,
-		"\x7f\x00":                  `\x7f\x00`,
+		"web1":                        "web1",
+		"Zürich 東京 a\u200cb 👩\u200d💻": "Zürich 東京 a\u200cb 👩\u200d💻",
+		"a\x1b[2Jb":                   `a\x1b[2Jb`,
+		"a\r\nb\tc":                   "a  b c",
+		"a\u009b31m":                  `a\x9b31m`,
+		"abc\u202etxt.exe":            `abc\u202etxt.exe`,
+		"\u2066x\u2069\u200f\ufeff":   `\u2066x\u2069\u200f\ufeff`,
+		"a\u2028b":                    "a b",
+		"bad\xffbyte \ufffd":          "bad\\xffbyte \ufffd",
+		"\U000e0041":                  `\U000e0041`,
+		"\x7f\x00":                    `\x7f\x00`,
 	} {
 		if got := output.Clean(in); got != want {
 			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
