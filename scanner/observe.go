@@ -60,7 +60,7 @@ func observation(d *Device, finished time.Time) inventory.Observation {
 		add(&os, whole)
 	}
 	if st := f.Sections[snmp.SectionInterfaces]; len(f.Interfaces) > 0 {
-		add(interfaceBodies(f), st)
+		add(interfaceBodies(d), st)
 	} else {
 		add(outsideInterfaces(d), snmp.State{Reason: "the device has no interface table", Took: st.Took})
 	}
@@ -160,9 +160,9 @@ var interfaceTypes = map[int]inventory.InterfaceType{
 	135: inventory.IfVLAN, 136: inventory.IfVLAN, 161: inventory.IfBond, 209: inventory.IfBridge,
 }
 
-func interfaceBodies(f *snmp.Facts) inventory.Interfaces {
-	out := make(inventory.Interfaces, 0, len(f.Interfaces))
-	for _, i := range f.Interfaces {
+func interfaceBodies(d *Device) inventory.Interfaces {
+	out := make(inventory.Interfaces, 0, len(d.Facts.Interfaces)+1)
+	for _, i := range d.Facts.Interfaces {
 		body := inventory.Interface{
 			Name: i.Name, Type: interfaceTypes[i.Type], Index: i.Index, MTU: i.MTU, SpeedMbps: i.Mbps,
 			Up: i.Up, Description: i.Alias, Addresses: i.Addresses,
@@ -175,7 +175,40 @@ func interfaceBodies(f *snmp.Facts) inventory.Interfaces {
 		}
 		out = append(out, body)
 	}
-	return out
+	return withSeen(out, d)
+}
+
+// withSeen adds the addresses that the device answers from and does not list itself: some
+// agents have no address table, and others are behind a translation.
+func withSeen(list inventory.Interfaces, d *Device) inventory.Interfaces {
+	listed := map[netip.Addr]bool{}
+	at := -1
+	for n, i := range list {
+		for _, p := range i.Addresses {
+			listed[p.Addr()] = true
+		}
+		if at < 0 && d.Seen.Unicast() && i.MAC == d.Seen.String() {
+			at = n
+		}
+	}
+	var missing []netip.Prefix
+	for _, a := range d.Addresses {
+		if !listed[a] && len(missing) < maxOutside {
+			missing = append(missing, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	switch {
+	case len(missing) == 0:
+	case at >= 0:
+		list[at].Addresses = append(slices.Clip(list[at].Addresses), missing...)
+	default:
+		i := inventory.Interface{Up: true, Addresses: missing}
+		if d.Seen.Unicast() {
+			i.MAC = d.Seen.String()
+		}
+		list = append(list, i)
+	}
+	return list
 }
 
 // componentClasses are PhysicalClass values (RFC 6933).

@@ -37,6 +37,8 @@ type Rule struct {
 	OS     string          `yaml:"os"`
 	// Read are object ids whose texts become fields: model, serial, version, vendor.
 	Read map[string]string `yaml:"read"`
+	// Last keeps later rules from adding anything.
+	Last bool `yaml:"last"`
 	// Examples are the rule's tests.
 	Examples []Example `yaml:"examples"`
 
@@ -205,6 +207,9 @@ func (r *Rules) match(f *snmp.Facts) Identity {
 		}
 		if id.Type == "" {
 			id.Type = rule.Type
+		}
+		if rule.Last {
+			break
 		}
 	}
 	return id

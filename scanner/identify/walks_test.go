@@ -49,6 +49,9 @@ type answer struct {
 // serve starts the simulator and answers with its port and devices by address.
 func serve(t *testing.T) (port uint16, devices map[netip.Addr]string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds and fills the simulator")
+	}
 	if _, err := os.Stat(walksDir); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("the recorded walks are not beside the project: %v", err)
@@ -93,9 +96,6 @@ func serve(t *testing.T) (port uint16, devices map[netip.Addr]string) {
 // must be right far more often than wrong; how much is said is not this test's business.
 // MUSTER_WALK_ANSWERS names a file for the scorer beside the walks.
 func TestRecordedDevices(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads a thousand devices")
-	}
 	port, devices := serve(t)
 	rules, err := identify.Builtin()
 	if err != nil {

@@ -1,0 +1,108 @@
+package testkit
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// netnsEnv names the test that a process was started for, inside its namespace.
+const netnsEnv = "MUSTER_TEST_NETNS"
+
+// Network describes network namespaces for a test.
+type Network struct {
+	// Hosts are the names of the namespaces; the test runs in the first.
+	Hosts []string
+	// Setup is one command a line, HOST: COMMAND..., run inside that host's namespace, with
+	// {name} standing for the namespace of a host. Empty lines and those with # are left out.
+	Setup string
+	// Wrap is put before the test's own program, as in setpriv --bounding-set -net_raw.
+	Wrap []string
+}
+
+// InNetwork runs body in a process of its own inside the network's first host; sockets opened
+// by any goroutine are then in that namespace. Without root the test is skipped, and in CI
+// (the environment variable CI is set) it fails.
+func InNetwork(t *testing.T, n Network, body func(t *testing.T)) {
+	t.Helper()
+	if os.Getenv(netnsEnv) == t.Name() {
+		body(t)
+		return
+	}
+	if os.Geteuid() != 0 {
+		if os.Getenv("CI") != "" {
+			t.Fatal("network namespaces need root")
+		}
+		t.Skip("network namespaces need root")
+	}
+	names := n.up(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"netns", "exec", names[n.Hosts[0]]}, n.Wrap...)
+	args = append(args, self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=5m")
+	for _, a := range os.Args[1:] { // coverage of the inner process goes where that of the outer does
+		if strings.HasPrefix(a, "-test.gocoverdir=") {
+			args = append(args, a)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "ip", args...)
+	cmd.Env = append(os.Environ(), netnsEnv+"="+t.Name())
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err != nil:
+		t.Fatalf("inside the namespace: %v\n%s", err, out)
+	case !bytes.Contains(out, []byte("--- PASS: "+t.Name())):
+		t.Fatalf("inside the namespace the test did not run:\n%s", out)
+	}
+}
+
+// up makes the namespaces and answers with their names by host.
+func (n Network) up(t *testing.T) map[string]string {
+	t.Helper()
+	names := map[string]string{}
+	var replace []string
+	for i, h := range n.Hosts {
+		names[h] = fmt.Sprintf("mt%d-%d", os.Getpid(), i)
+		replace = append(replace, "{"+h+"}", names[h])
+		run(t, "ip", "netns", "add", names[h])
+		t.Cleanup(func() {
+			if out, err := exec.Command("ip", "netns", "del", names[h]).CombinedOutput(); err != nil {
+				t.Errorf("delete namespace of %s: %v: %s", h, err, out)
+			}
+		})
+		run(t, "ip", "-n", names[h], "link", "set", "lo", "up")
+		// Addresses are usable at once, and nobody makes up further ones.
+		run(t, "ip", "netns", "exec", names[h], "sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.accept_dad=0",
+			"net.ipv6.conf.default.accept_ra=0", "net.ipv4.ping_group_range=0 2147483647")
+	}
+	expand := strings.NewReplacer(replace...)
+	for _, line := range strings.Split(n.Setup, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		host, command, ok := strings.Cut(line, ":")
+		if !ok || names[host] == "" {
+			t.Fatalf("set-up line %q names no host", line)
+		}
+		run(t, "ip", append([]string{"netns", "exec", names[host]}, strings.Fields(expand.Replace(command))...)...)
+	}
+	return names
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%v (package iproute2)", err)
+	}
+	if out, err := exec.CommandContext(t.Context(), filepath.Clean(path), args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}

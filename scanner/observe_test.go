@@ -1,0 +1,108 @@
+package scanner_test
+
+import (
+	"encoding/json"
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/scanner"
+	"github.com/muster-itam/muster/scanner/ether"
+	"github.com/muster-itam/muster/scanner/identify"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// switchFacts is a switch with everything that is read of one.
+func switchFacts() *snmp.Facts {
+	f := device("sw1.example.org", "80001f88800102030405", "br0 "+macA+" 10.1.0.2/24 fe80::1/64", "p1 02:00:00:00:01:01", "p2 02:00:00:00:01:02", "p3 02:00:00:00:01:03")
+	f.System.Description, f.System.Location, f.System.Contact = "A switch", "Rack 1", "it@example.org"
+	f.Interfaces[0].Type, f.Interfaces[1].Alias, f.Interfaces[1].Mbps = 209, "to web1", 1000
+	f.Components = []snmp.Component{{Index: 1, Class: snmp.ClassChassis, Description: "Chassis", Model: "S-48", Serial: "FOC1234", Maker: "Example"}}
+	f.LLDP = snmp.LLDP{ChassisID: macA, Neighbours: []snmp.LLDPNeighbour{
+		{LocalPort: "p2", ChassisID: macB, RemotePort: "eth0", RemoteName: "r1.example.org", Address: netip.MustParseAddr("10.1.0.1")},
+	}}
+	f.Bridge = snmp.Bridge{Ports: 3, Table: []snmp.FDBEntry{
+		{Interface: 2, MAC: scanner.MustMAC(macC)}, {Interface: 2, MAC: scanner.MustMAC(macV)}, {Interface: 2, MAC: scanner.MustMAC(macA)},
+		{Interface: 3, MAC: scanner.MustMAC(macB)}, {Interface: 3, MAC: scanner.MustMAC("00:50:56:00:00:01")}, // behind the neighbour that LLDP names
+	}}
+	for i := range 20 { // an uplink
+		f.Bridge.Table = append(f.Bridge.Table, snmp.FDBEntry{Interface: 4, MAC: ether.MAC{0, 0x50, 0x56, 1, 0, byte(i)}})
+	}
+	return f
+}
+
+func result() *scanner.Result {
+	seen := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	addr := func(texts ...string) (out []netip.Addr) {
+		for _, a := range texts {
+			out = append(out, netip.MustParseAddr(a))
+		}
+		return out
+	}
+	partial := device("r9", "8000aa09", "eth0 02:00:00:00:00:09 10.2.0.9/24")
+	partial.Sections[snmp.SectionInterfaces] = snmp.State{Reason: "walk 1.3.6.1.2.1.2.2.1.3: no answer to SNMP"}
+	bare := device("", "")
+	return &scanner.Result{Started: seen, Finished: seen.Add(time.Minute), Complete: true, Devices: []*scanner.Device{
+		{Addresses: addr("10.1.0.2"), MACs: []ether.MAC{scanner.MustMAC(macA)}, Seen: scanner.MustMAC(macA), SeenAt: seen, Facts: switchFacts(),
+			Identity: identify.Identity{Vendor: "Example", Type: inventory.ClassSwitch, Model: "S-48", Serial: "FOC1234", OS: inventory.OS{Name: "ExampleOS", Version: "1.2"}}},
+		{Addresses: addr("10.1.0.11", "fd01::11"), MACs: []ether.MAC{scanner.MustMAC(macC)}, Seen: scanner.MustMAC(macC), SeenAt: seen,
+			Names: []string{"files1.example.org"}, HostName: "files1.example.org", Reason: "no answer to SNMP"},
+		{Addresses: addr("10.1.0.40"), MACs: []ether.MAC{scanner.MustMAC(macV)}, Seen: scanner.MustMAC(macV), Virtual: "VRRP 40", SeenAt: seen,
+			Identity: identify.Identity{Type: inventory.ClassVirtualIP}},
+		{Addresses: addr("10.2.0.9"), MACs: []ether.MAC{scanner.MustMAC("02:00:00:00:00:09")}, SeenAt: seen, Facts: partial},
+		{Addresses: addr("10.2.0.10"), SeenAt: seen, Facts: bare},
+		{Addresses: addr("10.2.0.11"), SeenAt: seen, Facts: device("nat", "8000aa0b", "eth0 02:00:00:00:00:0b 192.168.0.1/24")},
+		{Addresses: addr("10.2.0.12"), SeenAt: seen, Reason: "no SNMP credentials given"},
+	}}
+}
+
+func TestObservations(t *testing.T) {
+	got := scanner.Observations(result())
+	for i := range got {
+		got[i].Epoch, got[i].Seq = 1, 1
+		if err := got[i].Validate(); err != nil {
+			t.Errorf("%s: %v", got[i].NativeKey, err)
+		}
+	}
+	text, err := json.MarshalIndent(got, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "observations.json")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, append(text, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(strings.TrimSpace(string(want)), string(text)); d != "" {
+		t.Error(d)
+	}
+}
+
+// What a scan that was cut short knows by address only is left out: it may be somebody
+// that the rest of the scan would have named.
+func TestObservationsIncomplete(t *testing.T) {
+	res := result()
+	res.Complete = false
+	for _, o := range scanner.Observations(res) {
+		if strings.HasPrefix(o.NativeKey, "address:") {
+			t.Errorf("%s is reported", o.NativeKey)
+		}
+	}
+}
