@@ -24,7 +24,7 @@ func sourceError(ctx context.Context, log *slog.Logger, err error) error {
 	case errors.As(err, &slow):
 		retryAfter(ctx, slow.After)
 		return connect.NewError(connect.CodeResourceExhausted, slow.Error())
-	case store.Unavailable(err):
+	case store.Unavailable(err), errors.Is(err, context.DeadlineExceeded):
 		log.WarnContext(ctx, "store unavailable", "caller", identity.CallerOf(ctx).String(), "error", err)
 		err = inventory.Errorf(inventory.CodeUnavailable, "the inventory cannot be written: try again later")
 	case inventory.CodeOf(err) == inventory.CodeInternal && ctx.Err() == nil:

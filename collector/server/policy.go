@@ -35,13 +35,20 @@ type Policy struct {
 	MaxBody int64
 	// Proto takes binary messages only: JSON decodes into many times its size.
 	Proto bool
-	// Write is how long the answer may take; 0 means writeTime.
+	// Write is how long the handler may take; 0 means writeTime.
 	Write time.Duration
 	// Page sends browsers without a session to sign in instead of refusing them.
 	Page bool
 }
 
 const writeTime = 30 * time.Second
+
+func (p *Policy) write() time.Duration {
+	if p.Write == 0 {
+		return writeTime
+	}
+	return p.Write
+}
 
 // Policies is the policy table: every route stands here, by its pattern in http.ServeMux
 // or its Connect procedure. A route that does not is an error at start.

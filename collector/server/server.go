@@ -197,7 +197,9 @@ func (s *Server) guard(pattern string, policy Policy, to route) http.Handler {
 			s.problem(w, r, err)
 			return
 		}
-		r = r.WithContext(identity.WithCaller(r.Context(), caller))
+		ctx, cancel := context.WithTimeout(identity.WithCaller(r.Context(), caller), policy.write())
+		defer cancel()
+		r = r.WithContext(ctx)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		if len(body) == 0 {
 			r.Body = http.NoBody
@@ -229,11 +231,7 @@ func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {
 // admit gets the request its place and its body. Strangers send theirs before they get a
 // place: a place costs them something. leave gives the places back.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, policy Policy) (leave func(), body []byte, err error) {
-	write := policy.Write
-	if write == 0 {
-		write = writeTime
-	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTime(policy.MaxBody) + write))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTime(policy.MaxBody) + slotWait + policy.write() + writeTime))
 	var held []slots
 	leave = func() {
 		for _, h := range held {
