@@ -39,7 +39,7 @@ export MUSTER_TOKEN
 
 if [ ! -e "$data/agent/identity.json" ]; then
   token=$(bin/muster-collector token create --data-dir "$data/collector" --uses 1 --ttl 1h)
-  MUSTER_TOKEN=$token bin/muster-agent enroll --state-dir "$data/agent" --collector "$MUSTER_URL"
+  MUSTER_ENROLL_TOKEN=$token bin/muster-agent enroll --state-dir "$data/agent" --collector "$MUSTER_URL"
 fi
 bin/muster-agent report --once --state-dir "$data/agent"
 setsid bin/muster-agent run --state-dir "$data/agent" 2>>"$data/agent.log" &
