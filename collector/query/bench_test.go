@@ -1,0 +1,75 @@
+package query_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/muster-itam/muster/collector/ingest"
+	"github.com/muster-itam/muster/collector/query"
+	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// BenchmarkAssets asks an estate of 2,000 machines with 50 titles each.
+func BenchmarkAssets(b *testing.B) {
+	st, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "muster.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = st.Close() }()
+	ctx, stop := context.WithCancel(b.Context())
+	in := ingest.New(ingest.Config{MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler), time.Now)
+	done := make(chan struct{})
+	go func() { in.Run(ctx); close(done) }()
+	var batch []inventory.Observation
+	for i := range 2000 {
+		batch = append(batch, machine(i))
+	}
+	acks, err := in.Submit(ctx, batch)
+	stop()
+	<-done
+	if err != nil || acks[0].Outcome != ingest.Accepted {
+		b.Fatal(err, acks)
+	}
+	q := query.New(st, time.Now)
+	for name, ask := range map[string]query.AssetQuery{
+		"all":      {},
+		"filter":   {Filter: "class:server memory>32GiB address:10.1.0.0/16 not os:windows", Sort: "-memory"},
+		"software": {Filter: `software:"package-7<2.0"`},
+		"as of":    {AsOf: time.Now().Add(time.Second)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				page, err := q.Assets(b.Context(), ask)
+				if err != nil || page.Total == 0 {
+					b.Fatal(err, page.Total)
+				}
+			}
+		})
+	}
+}
+
+func machine(i int) inventory.Observation {
+	serial := fmt.Sprintf("SN%07dX", i)
+	var sw inventory.SoftwareList
+	for j := range 50 {
+		sw = append(sw, inventory.Software{Source: "deb", Name: fmt.Sprintf("package-%d", j), Version: fmt.Sprintf("%d.%d", 1+i%3, j), Arch: "amd64"})
+	}
+	o := inventory.Observation{Source: inventory.Source{Kind: inventory.KindAgent, ID: serial, Site: "hq"}, Epoch: 1, Seq: 1, SeenAt: time.Now(), Complete: true}
+	for _, body := range []inventory.Body{
+		&inventory.Device{Name: fmt.Sprintf("srv%d", i), Domain: "corp.example", Class: inventory.ClassServer, Vendor: "Dell Inc.", Model: "PowerEdge R660", Serial: serial,
+			Identifiers: []inventory.Identifier{{Type: inventory.IDSerial, Value: serial, Scope: "Dell Inc.", Part: inventory.PartSystem}}},
+		&inventory.OS{Family: "linux", Name: "Debian GNU/Linux", Version: "12"}, &inventory.Hardware{MemoryBytes: int64(1+i%8) << 34, CPUModel: "Xeon"},
+		inventory.Interfaces{{Name: "eth0", MAC: fmt.Sprintf("d4:be:d9:%02x:%02x:01", i>>8, i&0xff), Type: inventory.IfEthernet,
+			Addresses: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 16)}}},
+		sw,
+	} {
+		o.Sections = append(o.Sections, inventory.Section{Name: body.Section(), Status: inventory.StatusOK, Hash: []byte(serial), Body: body})
+	}
+	return o
+}
