@@ -86,6 +86,8 @@ func emptySoftware(n int) []byte {
 func TestA18_CompressionBombs(t *testing.T) {
 	r := start(t)
 	agent := r.enrol(inventory.KindAgent, "a")
+	person := r.client()
+	person.Transport = bearer{r.admin(), person.Transport}
 	bomb := bytes.Repeat([]byte("{},"), 16<<20/3)
 	small := gzipped(t, bomb)
 	wide, err := zstd.NewWriter(nil, zstd.WithWindowSize(64<<20), zstd.WithEncoderLevel(zstd.SpeedFastest))
@@ -119,6 +121,7 @@ func TestA18_CompressionBombs(t *testing.T) {
 		{"zstd window of 2 GiB", report, "application/proto", "zstd", agent.client, bytesOf(window), http.StatusRequestEntityTooLarge},
 		{"zstd window of 64 MiB", report, "application/proto", "zstd", agent.client, bytesOf(frame), http.StatusRequestEntityTooLarge},
 		{"zstd of zeros", report, "application/proto", "zstd", agent.client, bytesOf(dense), http.StatusRequestEntityTooLarge},
+		{"from a person", musterv1connect.InventoryServiceListAssetsProcedure, "application/json", "gzip", person, bytesOf(small), http.StatusRequestEntityTooLarge},
 		{"unknown encoding", report, "application/proto", "br", agent.client, bytesOf(small), http.StatusUnsupportedMediaType},
 		{"endless chunks", report, "application/proto", "", agent.client, func() io.Reader { return io.LimitReader(endless{}, 64<<20) }, http.StatusRequestEntityTooLarge},
 		{"15 M empty items", report, "application/proto", "gzip", agent.client, bytesOf(heap), http.StatusRequestEntityTooLarge},
@@ -262,6 +265,15 @@ func TestA20_HostileValues(t *testing.T) {
 	} {
 		if got := r.post(agent.client, musterv1connect.IngestServiceReportProcedure, "application/proto", bytes.NewReader(body)); got.status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s, want 400", name, got.status, got.body)
+		}
+	}
+	for _, body := range []string{
+		`{"limit":9223372036854775808}`, `{"limit":NaN}`, `{"limit":1e400}`, `{"filter":{}}`, `{"asOf":"+99999-01-01T00:00:00Z"}`, `{"unknown":1}`,
+		`null`, "{\"filter\":\"\xff\"}", strings.Repeat("[", 100_000), `{"filter":` + strings.Repeat(`{"a":`, 100_000),
+	} {
+		got := r.post(r.client(), musterv1connect.InventoryServiceListAssetsProcedure, "application/json", strings.NewReader(body), "Authorization", "Bearer "+r.admin())
+		if got.status >= 500 || got.status == http.StatusOK && !strings.Contains(body, "unknown") && body != "null" {
+			t.Errorf("%.40s: %d %.200s, want 400", body, got.status, got.body)
 		}
 	}
 	for range 3 {
