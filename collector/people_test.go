@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -272,5 +273,33 @@ func TestSourcesAndScans(t *testing.T) {
 	_, err = p.RevokeSource(t.Context(), &musterv1.RevokeSourceRequest{Id: e.laptop.id})
 	if connect.CodeOf(err) != connect.CodeNotFound {
 		t.Errorf("revoked twice: %v", err)
+	}
+}
+
+// Before two records were found to be one thing they were two assets, and are shown so as of then.
+func TestAssetBeforeItWasJoined(t *testing.T) {
+	r := start(t)
+	agent, scanner := r.enrol(inventory.KindAgent, "berlin"), r.enrol(inventory.KindScanner, "berlin")
+	e := &estate{seq: map[string]int64{}}
+	e.send(r, agent, "", web1(), debian("12"))
+	e.send(r, scanner, "bc:24:11:0a:0b:0c", &inventory.Device{Name: "unknown-box"}, nics("", "bc:24:11:0a:0b:0c", "10.77.1.5/24"))
+	before := r.clock.Now().Add(time.Second)
+	r.clock.Add(time.Hour)
+	e.send(r, agent, "", web1(), debian("12"), nics("ens18", "bc:24:11:0a:0b:0c", "10.77.1.5/24"))
+	if a := r.named(""); a.GetId() != "a1" {
+		t.Errorf("now: %v", a)
+	}
+	then, err := r.people().ListAssets(t.Context(), &musterv1.ListAssetsRequest{AsOf: timestamppb.New(before)})
+	if err != nil || idsOf(then.GetAssets()) != "a1 a2" {
+		t.Fatalf("then: %v %v", then, err)
+	}
+	for _, want := range then.GetAssets() {
+		got, err := r.people().GetAsset(t.Context(), &musterv1.GetAssetRequest{Id: want.GetId(), AsOf: timestamppb.New(before)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got.GetAsset(), protocmp.Transform()); diff != "" || len(got.GetRecords()) != 1 {
+			t.Errorf("%s then, in the list and alone: %s, %d records", want.GetId(), diff, len(got.GetRecords()))
+		}
 	}
 }

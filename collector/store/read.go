@@ -245,7 +245,7 @@ var everything = []inventory.SectionName{
 func (s *Store) Asset(ctx context.Context, id inventory.AssetID, asOf time.Time) (AssetDetail, error) {
 	var d AssetDetail
 	err := s.look(ctx, func(v view) error {
-		now, err := v.resolve(ctx, id)
+		now, err := v.resolveAt(ctx, id, asOf)
 		if err != nil {
 			return err
 		}
