@@ -105,12 +105,11 @@ func parseRange(text string, hostsOnly bool) (Range, error) {
 		}
 		return trim(p, hostsOnly), nil
 	}
-	from, to, found := strings.Cut(text, "-")
-	a, err := netip.ParseAddr(from)
-	if !found || err != nil {
-		return Range{}, nil
+	from, to, _ := strings.Cut(text, "-")
+	if a, err := netip.ParseAddr(from); err == nil {
+		return parseEnd(text, a.Unmap(), to)
 	}
-	return parseEnd(text, a.Unmap(), to)
+	return Range{}, nil
 }
 
 // trim is p as a range, without network and broadcast address when only hosts are meant.

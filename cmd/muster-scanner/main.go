@@ -23,13 +23,14 @@ var version = "dev" // set by the linker
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	p := &program{out: os.Stdout, err: os.Stderr, terminal: isTerminal(os.Stderr), now: time.Now, env: os.LookupEnv}
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	p := &program{out: os.Stdout, err: os.Stderr, terminal: isTerminal(os.Stderr), now: time.Now, env: os.LookupEnv, in: os.Stdin}
 	os.Exit(p.main(ctx, os.Args[1:]))
 }
 
 // program is one run of the command with what it reads and writes.
 type program struct {
+	in       io.Reader
 	out, err io.Writer
 	terminal bool // err is a terminal
 	now      func() time.Time

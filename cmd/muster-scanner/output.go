@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -149,8 +150,11 @@ func newSNMPLine(f *snmp.Facts) *snmpLine {
 	return l
 }
 
-// maxShown is how many addresses of one device a table shows.
+// maxShown is how many further addresses of one device a table shows.
 const maxShown = 3
+
+// maxCell is how wide a column of a table gets.
+const maxCell = 60
 
 func writeTable(w io.Writer, res *scanner.Result, _ string) error {
 	if len(res.Devices) == 0 {
@@ -166,7 +170,7 @@ func writeTable(w io.Writer, res *scanner.Result, _ string) error {
 			strings.TrimSpace(l.OS + " " + l.OSVersion), strings.Join(l.Sources, ", "), remark(l),
 		}
 		for i, c := range cells {
-			if cells[i] = clip(plain(c), 48); cells[i] == "" {
+			if cells[i] = clip(plain(c), maxCell); cells[i] == "" {
 				cells[i] = "-"
 			}
 		}
@@ -185,16 +189,13 @@ func vendorCell(l line) string {
 
 func remark(l line) string {
 	var out []string
-	if n := len(l.Addresses); n > 1 {
-		more := l.Addresses[:min(n, maxShown+1)]
-		text := "also"
-		for _, a := range more {
-			if a != l.Address {
-				text += " " + a
-			}
-		}
-		if n > len(more) {
-			text += " and " + strconv.Itoa(n-len(more)) + " more"
+	more := slices.DeleteFunc(slices.Clone(l.Addresses), func(a string) bool {
+		return a == l.Address || strings.HasPrefix(a, "fe80:")
+	})
+	if n := len(more); n > 0 {
+		text := "also " + strings.Join(more[:min(n, maxShown)], " ")
+		if n > maxShown {
+			text += " and " + strconv.Itoa(n-maxShown) + " more"
 		}
 		out = append(out, text)
 	}

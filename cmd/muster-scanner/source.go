@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,21 +20,23 @@ const defaultStateDir = "/var/lib/muster-scanner"
 
 func (p *program) enroll() *cobra.Command {
 	var cfg wire.EnrollConfig
-	var token string
+	var token, tokenFile string
 	c := &cobra.Command{
 		Use:   "enroll",
 		Short: "Get an identity from a collector, once",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if token == "" {
-				token, _ = p.env("MUSTER_ENROLL_TOKEN")
+			var err error
+			if cfg.Token, err = p.token(token, tokenFile); err != nil {
+				return err
 			}
-			cfg.Token, cfg.Kind, cfg.Version = inventory.Secret(token), inventory.KindScanner, version
-			name, err := os.Hostname()
-			if err != nil {
-				return fmt.Errorf("read host name: %w", err)
+			if cfg.Collector == "" {
+				cfg.Collector, _ = p.env("MUSTER_COLLECTOR")
 			}
-			cfg.Hostname = name
+			cfg.Kind, cfg.Version = inventory.KindScanner, version
+			if cfg.Hostname, err = os.Hostname(); err != nil {
+				cfg.Hostname = "" // only shown to people
+			}
 			id, err := wire.Enroll(c.Context(), cfg)
 			if err != nil {
 				return err
@@ -43,10 +47,43 @@ func (p *program) enroll() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&cfg.StateDir, "state-dir", defaultStateDir, "folder of this scanner's identity")
-	f.StringVar(&cfg.Collector, "collector", "", "the collector's address, https://HOST:PORT")
-	f.StringVar(&token, "token", "", "enrolment token; $MUSTER_ENROLL_TOKEN keeps it out of the process list")
+	f.StringVar(&cfg.Collector, "collector", "", "the collector's address, https://HOST:PORT; $MUSTER_COLLECTOR")
+	f.StringVar(&token, "token", "", "enrolment token; other users can see it in the list of processes, the other ways hide it")
+	f.StringVar(&tokenFile, "token-file", "", "file with the enrolment token, - for standard input")
 	f.BoolVar(&cfg.Force, "force", false, "replace an identity that the folder has already")
 	return c
+}
+
+// maxToken bounds a file with a token.
+const maxToken = 4096
+
+// token finds the enrolment token without it having to be on the command line.
+func (p *program) token(token, file string) (inventory.Secret, error) {
+	switch {
+	case token != "" && file != "":
+		return "", &usageError{errors.New("--token and --token-file exclude each other")}
+	case file != "":
+		from := p.in
+		if file != "-" {
+			f, err := os.Open(file)
+			if err != nil {
+				return "", fmt.Errorf("open token: %w", err)
+			}
+			defer func() { _ = f.Close() }()
+			from = f
+		}
+		text, err := io.ReadAll(io.LimitReader(from, maxToken))
+		if err != nil {
+			return "", fmt.Errorf("read token: %w", err)
+		}
+		token = string(text)
+	case token == "":
+		token, _ = p.env("MUSTER_ENROLL_TOKEN")
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return "", &usageError{errors.New("no token given: --token, --token-file or MUSTER_ENROLL_TOKEN")}
+	}
+	return inventory.Secret(token), nil
 }
 
 // outlet is the way to the collector.

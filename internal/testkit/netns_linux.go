@@ -2,10 +2,10 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -70,15 +70,16 @@ func (n Network) up(t *testing.T) map[string]string {
 	for i, h := range n.Hosts {
 		names[h] = fmt.Sprintf("mt%d-%d", os.Getpid(), i)
 		replace = append(replace, "{"+h+"}", names[h])
-		run(t, "ip", "netns", "add", names[h])
+		ip(t, "netns", "add", names[h])
 		t.Cleanup(func() {
-			if out, err := exec.Command("ip", "netns", "del", names[h]).CombinedOutput(); err != nil {
+			// The test's own context has ended by now.
+			if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "ip", "netns", "del", names[h]).CombinedOutput(); err != nil {
 				t.Errorf("delete namespace of %s: %v: %s", h, err, out)
 			}
 		})
-		run(t, "ip", "-n", names[h], "link", "set", "lo", "up")
+		ip(t, "-n", names[h], "link", "set", "lo", "up")
 		// Addresses are usable at once, and nobody makes up further ones.
-		run(t, "ip", "netns", "exec", names[h], "sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.accept_dad=0",
+		ip(t, "netns", "exec", names[h], "sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.accept_dad=0",
 			"net.ipv6.conf.default.accept_ra=0", "net.ipv4.ping_group_range=0 2147483647")
 	}
 	expand := strings.NewReplacer(replace...)
@@ -91,18 +92,15 @@ func (n Network) up(t *testing.T) map[string]string {
 		if !ok || names[host] == "" {
 			t.Fatalf("set-up line %q names no host", line)
 		}
-		run(t, "ip", append([]string{"netns", "exec", names[host]}, strings.Fields(expand.Replace(command))...)...)
+		ip(t, append([]string{"netns", "exec", names[host]}, strings.Fields(expand.Replace(command))...)...)
 	}
 	return names
 }
 
-func run(t *testing.T, name string, args ...string) {
+// ip runs the program of iproute2.
+func ip(t *testing.T, args ...string) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("%v (package iproute2)", err)
-	}
-	if out, err := exec.CommandContext(t.Context(), filepath.Clean(path), args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	if out, err := exec.CommandContext(t.Context(), "ip", args...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }

@@ -11,6 +11,6 @@ func Table() ([]Sighting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ARP table: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return ParseTable(f)
 }

@@ -166,7 +166,7 @@ func judge(t *testing.T, answers map[string]answer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	vendors, serials := [2]int{}, [2]int{} // wrong, right
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)

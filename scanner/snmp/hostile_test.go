@@ -194,7 +194,7 @@ func TestWrongTypes(t *testing.T) {
 func TestRubbish(t *testing.T) {
 	rubbish := []string{"", "30", "3082ffff", "30800000", strings.Repeat("30820fff", 200), "300b020101040668756e746572", "ffffffffffffffff"}
 	i := 0
-	r := listen(t, "127.0.0.1", func(req *gosnmp.SnmpPacket) [][]byte {
+	r := listen(t, "127.0.0.1", func(*gosnmp.SnmpPacket) [][]byte {
 		b, err := hex.DecodeString(rubbish[i%len(rubbish)])
 		if err != nil {
 			t.Error(err)

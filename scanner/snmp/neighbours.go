@@ -63,12 +63,7 @@ func readOldARP(ctx context.Context, r *reader, found map[arpKey]ether.MAC) erro
 		}
 		return arpKey{int(index[0]), netip.AddrFrom4([4]byte(b))}, true
 	}
-	return arpTable(ctx, r, found, ipNetToMediaPhysAddress, at, column{ipNetToMediaType, func(index oid, v value) {
-		if n, ok := v.small(); ok && n == arpInvalid {
-			k, _ := at(index)
-			delete(found, k)
-		}
-	}})
+	return arpTable(ctx, r, found, at, ipNetToMediaPhysAddress, arpMark{ipNetToMediaType, arpInvalid, arpInvalid})
 }
 
 func readNewARP(ctx context.Context, r *reader, found map[arpKey]ether.MAC) error {
@@ -79,23 +74,19 @@ func readNewARP(ctx context.Context, r *reader, found map[arpKey]ether.MAC) erro
 		a, rest, ok := index[1:].addrOf()
 		return arpKey{int(index[0]), a.Unmap()}, ok && len(rest) == 0
 	}
-	return arpTable(ctx, r, found, ipNetToPhysicalPhysAddress, at,
-		column{ipNetToPhysicalType, func(index oid, v value) {
-			if n, ok := v.small(); ok && n == arpInvalid {
-				k, _ := at(index)
-				delete(found, k)
-			}
-		}},
-		column{ipNetToPhysicalState, func(index oid, v value) {
-			if n, ok := v.small(); ok && n >= stateInvalid && n <= stateIncomplete {
-				k, _ := at(index)
-				delete(found, k)
-			}
-		}})
+	return arpTable(ctx, r, found, at, ipNetToPhysicalPhysAddress,
+		arpMark{ipNetToPhysicalType, arpInvalid, arpInvalid},
+		arpMark{ipNetToPhysicalState, stateInvalid, stateIncomplete})
 }
 
-func arpTable(ctx context.Context, r *reader, found map[arpKey]ether.MAC, root oid, at func(oid) (arpKey, bool), more ...column) error {
-	cols := append([]column{{root, func(index oid, v value) {
+// arpMark is a column whose values between from and to mark an entry as worthless.
+type arpMark struct {
+	root     oid
+	from, to int
+}
+
+func arpTable(ctx context.Context, r *reader, found map[arpKey]ether.MAC, at func(oid) (arpKey, bool), physical oid, marks ...arpMark) error {
+	cols := []column{{physical, func(index oid, v value) {
 		if v.kind == kindBytes && len(v.bytes) == 0 {
 			return // being resolved
 		}
@@ -106,7 +97,15 @@ func arpTable(ctx context.Context, r *reader, found map[arpKey]ether.MAC, root o
 			return
 		}
 		found[k] = m
-	}}}, more...)
+	}}}
+	for _, mark := range marks {
+		cols = append(cols, column{mark.root, func(index oid, v value) {
+			k, ok := at(index)
+			if n, isNumber := v.small(); ok && isNumber && n >= mark.from && n <= mark.to {
+				delete(found, k)
+			}
+		}})
+	}
 	return r.columns(ctx, cols...)
 }
 
