@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,10 +13,11 @@ import (
 
 	"github.com/muster-itam/muster/collector/ingest"
 	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/store/storetest"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// rig is an ingester on a real SQLite file with a clock that the test moves.
+// rig is an ingester on a real store with a clock that the test moves.
 type rig struct {
 	*ingest.Ingester
 	store *store.Store
@@ -25,9 +25,15 @@ type rig struct {
 	seq   int64
 }
 
-func newRig(t *testing.T) *rig {
+// onEach runs a test with a rig on every engine.
+func onEach(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
-	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "muster.db"))
+	storetest.Each(t, func(t *testing.T, dsn string) { fn(t, newRig(t, dsn)) })
+}
+
+func newRig(t *testing.T, dsn string) *rig {
+	t.Helper()
+	st, err := store.Open(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +107,9 @@ func softwareNames(t *testing.T, st *store.Store, id inventory.AssetID, asOf tim
 	return out
 }
 
-func TestReportBecomesAsset(t *testing.T) {
-	r := newRig(t)
+func TestReportBecomesAsset(t *testing.T) { onEach(t, reportBecomesAsset) }
+
+func reportBecomesAsset(t *testing.T, r *rig) {
 	nic := section(inventory.Interfaces{{Name: "eth0", MAC: "8C-16-45-10-01-20", Type: inventory.IfEthernet,
 		Addresses: []netip.Prefix{netip.MustParsePrefix("10.77.1.120/24")}}}, "i1")
 	if ack := r.send(t, laptop(), nic, section(packages("bash", "curl"), "s1")); ack.Outcome != ingest.Accepted || len(ack.Needed) != 0 {
@@ -125,7 +132,10 @@ func TestReportBecomesAsset(t *testing.T) {
 }
 
 func TestUnchangedSectionIsAskedForOnlyWhenUnknown(t *testing.T) {
-	r := newRig(t)
+	onEach(t, unchangedSectionIsAskedForOnlyWhenUnknown)
+}
+
+func unchangedSectionIsAskedForOnlyWhenUnknown(t *testing.T, r *rig) {
 	hashOnly := inventory.Section{Name: inventory.SectionSoftware, Status: inventory.StatusOK, Hash: []byte("s1")}
 	if ack := r.send(t, laptop(), hashOnly); !cmp.Equal(ack.Needed, []inventory.SectionName{inventory.SectionSoftware}) {
 		t.Fatalf("needed = %v, want software", ack.Needed)
@@ -139,8 +149,9 @@ func TestUnchangedSectionIsAskedForOnlyWhenUnknown(t *testing.T) {
 	}
 }
 
-func TestCouldNotLookIsNotGone(t *testing.T) {
-	r := newRig(t)
+func TestCouldNotLookIsNotGone(t *testing.T) { onEach(t, couldNotLookIsNotGone) }
+
+func couldNotLookIsNotGone(t *testing.T, r *rig) {
 	r.send(t, laptop(), section(packages("bash", "curl"), "s1"))
 	r.send(t, laptop(), inventory.Section{Name: inventory.SectionSoftware, Status: inventory.StatusFailed, Reason: "permission denied"})
 	r.send(t, laptop(), inventory.Section{Name: inventory.SectionSoftware, Status: inventory.StatusPartial, Reason: "timed out", Hash: []byte("p"), Body: packages("bash", "vim")})
@@ -156,8 +167,9 @@ func TestCouldNotLookIsNotGone(t *testing.T) {
 	}
 }
 
-func TestHistory(t *testing.T) {
-	r := newRig(t)
+func TestHistory(t *testing.T) { onEach(t, history) }
+
+func history(t *testing.T, r *rig) {
 	r.send(t, laptop(), section(packages("bash", "curl"), "s1"))
 	before := r.clock.Add(time.Minute)
 	r.clock = r.clock.Add(time.Hour)
@@ -188,8 +200,9 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-func TestF09LostAcknowledgement(t *testing.T) {
-	r := newRig(t)
+func TestF09LostAcknowledgement(t *testing.T) { onEach(t, f09LostAcknowledgement) }
+
+func f09LostAcknowledgement(t *testing.T, r *rig) {
 	o := inventory.Observation{Source: inventory.Source{Kind: inventory.KindAgent, ID: "ag1"}, Epoch: 1, Seq: 1, SeenAt: r.clock,
 		Sections: []inventory.Section{laptop()}}
 	r.submit(t, o)
@@ -210,8 +223,9 @@ func TestF09LostAcknowledgement(t *testing.T) {
 	}
 }
 
-func TestA08ReplayNeverGoesBack(t *testing.T) {
-	r := newRig(t)
+func TestA08ReplayNeverGoesBack(t *testing.T) { onEach(t, a08ReplayNeverGoesBack) }
+
+func a08ReplayNeverGoesBack(t *testing.T, r *rig) {
 	first := laptop()
 	r.send(t, first)
 	r.seq = 5

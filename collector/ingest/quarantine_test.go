@@ -14,7 +14,10 @@ type bomb struct{ *inventory.Device }
 func (bomb) Facts() []inventory.Fact { panic("boom") }
 
 func TestF15PanicIsQuarantinedAndNeighboursProceed(t *testing.T) {
-	r := newRig(t)
+	onEach(t, f15PanicIsQuarantinedAndNeighboursProceed)
+}
+
+func f15PanicIsQuarantinedAndNeighboursProceed(t *testing.T, r *rig) {
 	observation := func(agent string, s inventory.Section) inventory.Observation {
 		return inventory.Observation{Source: inventory.Source{Kind: inventory.KindAgent, ID: agent}, Epoch: 1, Seq: 1,
 			SeenAt: r.clock, Sections: []inventory.Section{s}}

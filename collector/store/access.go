@@ -21,14 +21,14 @@ func scanAccess(row interface{ Scan(...any) error }) (identity.Access, error) {
 
 // Access finds a person's token, or a session whose token still stands.
 func (s *Store) Access(ctx context.Context, id string) (identity.Access, error) {
-	x, err := scanAccess(s.read.QueryRowContext(ctx, rebind(`select `+accessColumns+` from access a where id = $1
-		and (token = '' or exists (select 1 from access b where b.id = a.token and b.revoked_at = 0))`), id))
+	x, err := scanAccess(s.row(ctx, `select `+accessColumns+` from access a where id = $1
+		and (token = '' or exists (select 1 from access b where b.id = a.token and b.revoked_at = 0))`, id))
 	return x, found(err, "token")
 }
 
 // People are the persons' tokens, without sessions, newest first.
 func (s *Store) People(ctx context.Context) ([]identity.Access, error) {
-	rows, err := s.read.QueryContext(ctx, `select `+accessColumns+` from access where token = '' order by created_at desc, id`)
+	rows, err := s.rows(ctx, `select `+accessColumns+` from access where token = '' order by created_at desc, id`)
 	if err != nil {
 		return nil, fmt.Errorf("read persons' tokens: %w", err)
 	}
@@ -70,7 +70,7 @@ func (t *Tx) addAccess(ctx context.Context, x identity.Access, by string) error 
 func (s *Store) AddFirstAccess(ctx context.Context, x identity.Access) (added bool, err error) {
 	err = s.Update(ctx, func(tx *Tx) error {
 		var n int
-		if err := tx.tx.QueryRowContext(ctx, `select count(*) from access where token = ''`).Scan(&n); err != nil || n > 0 {
+		if err := tx.row(ctx, `select count(*) from access where token = ''`).Scan(&n); err != nil || n > 0 {
 			return err
 		}
 		added = true

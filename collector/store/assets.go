@@ -53,21 +53,24 @@ func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) err
 		docs = append(docs, row{id, doc})
 	}
 	if len(gone) > 0 {
-		if err := t.exec(ctx, `delete from asset where id in (select value from json_each($1))`, idList(gone)); err != nil {
+		if err := t.exec(ctx, `delete from asset where id in (select cast(value as bigint) from json_each($1))`, idList(gone)); err != nil {
 			return err
 		}
+	}
+	if len(docs) == 0 {
+		return nil
 	}
 	text, err := json.Marshal(docs)
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, `insert into asset (id, doc) select value->>'i', value->>'d' from json_each($1) where true
+	return t.exec(ctx, `insert into asset (id, doc) select cast(value->>'i' as bigint), value->'d' from json_each($1) where true
 		on conflict (id) do update set doc = excluded.doc`, string(text))
 }
 
 // membersOf are the records of assets, oldest first.
 func membersOf(ctx context.Context, q queryer, assets []int64) (map[int64][]Record, error) {
-	rows, err := q.query(ctx, `select `+recordColumns+` from record where asset_id in (select value from json_each($1)) order by id`, idList(assets))
+	rows, err := q.query(ctx, `select `+recordColumns+` from record where asset_id in (select cast(value as bigint) from json_each($1)) order by id`, idList(assets))
 	if err != nil {
 		return nil, err
 	}

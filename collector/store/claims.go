@@ -54,7 +54,8 @@ func (t *Tx) PutClaims(ctx context.Context, record int64, fresh []reconcile.Clai
 		return false, err
 	}
 	return true, t.exec(ctx, `insert into claim (type, value, scope, record_id, tier, first_day, last_day)
-		select value->>'y', value->>'v', value->>'s', $1, value->>'t', value->>'f', value->>'l' from json_each($2) where true
+		select value->>'y', value->>'v', value->>'s', $1, cast(value->>'t' as int), cast(value->>'f' as bigint), cast(value->>'l' as bigint)
+		from json_each($2) where true
 		on conflict (record_id, type, value, scope) do update set tier = excluded.tier,
 		first_day = excluded.first_day, last_day = excluded.last_day`, record, string(text))
 }
@@ -74,7 +75,7 @@ type queryer interface {
 // claimsOf are all claims of records.
 func claimsOf(ctx context.Context, q queryer, records []int64) (map[int64][]reconcile.Claim, error) {
 	rows, err := q.query(ctx, `select record_id, type, value, scope, tier, first_day, last_day from claim
-		where record_id in (select value from json_each($1)) order by record_id, type, value, scope`, idList(records))
+		where record_id in (select cast(value as bigint) from json_each($1)) order by record_id, type, value, scope`, idList(records))
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +105,19 @@ func idList(ids []int64) string {
 	return string(b)
 }
 
+// textList is texts as idList is ids, each as the member v of an object.
+func textList[T ~string](texts []T) (string, error) {
+	type row struct {
+		Value T `json:"v"`
+	}
+	list := make([]row, len(texts))
+	for i, t := range texts {
+		list[i] = row{t}
+	}
+	b, err := json.Marshal(list)
+	return string(b), err
+}
+
 // Records are the records with those ids as reconciling sees them.
 func (t *Tx) Records(ctx context.Context, ids []int64) ([]reconcile.Record, error) {
 	return recordsOf(ctx, t, ids)
@@ -114,7 +128,7 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.query(ctx, `select id, kind from record where id in (select value from json_each($1)) order by id`, idList(ids))
+	rows, err := q.query(ctx, `select id, kind from record where id in (select cast(value as bigint) from json_each($1)) order by id`, idList(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +160,7 @@ func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (m
 		return nil, err
 	}
 	// The inner limit keeps a value that half the estate carries from costing half the estate.
-	rows, err := q.query(ctx, `select j.value->>'i', (select group_concat(record_id) from (select record_id from claim
+	rows, err := q.query(ctx, `select cast(j.value->>'i' as int), (select string_agg(cast(record_id as text), ',') from (select record_id from claim
 		where type = j.value->>'y' and value = j.value->>'v' and scope = j.value->>'s' order by record_id limit $2) l)
 		from json_each($1) j`, string(text), limit)
 	if err != nil {
@@ -180,7 +194,7 @@ func (t *Tx) Regroup(ctx context.Context, obs int64, want map[int64]int64) ([]in
 	for id := range want {
 		all = append(all, id)
 	}
-	rows, err := t.query(ctx, `select id, asset_id from record where id in (select value from json_each($1))`, idList(all))
+	rows, err := t.query(ctx, `select id, asset_id from record where id in (select cast(value as bigint) from json_each($1))`, idList(all))
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +244,7 @@ func (t *Tx) move(ctx context.Context, record, asset, obs int64) error {
 // AssetOf is the asset a record belongs to.
 func (t *Tx) AssetOf(ctx context.Context, record int64) (int64, error) {
 	var id int64
-	err := t.tx.QueryRowContext(ctx, rebind(`select asset_id from record where id = $1`), record).Scan(&id)
+	err := t.row(ctx, `select asset_id from record where id = $1`, record).Scan(&id)
 	return id, wrap("find asset", err)
 }
 
@@ -242,13 +256,13 @@ func (t *Tx) Bodies(ctx context.Context, record int64, names []inventory.Section
 
 // bodiesOf are records' present sections with their content.
 func bodiesOf(ctx context.Context, q queryer, records []int64, names []inventory.SectionName) (map[int64]map[inventory.SectionName]inventory.Body, error) {
-	list, err := json.Marshal(names)
+	list, err := textList(names)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := q.query(ctx, `select record_id, section, key, value from fact
-		where record_id in (select value from json_each($1)) and section in (select value from json_each($2)) and to_obs is null
-		order by record_id, section, key`, idList(records), string(list))
+		where record_id in (select cast(value as bigint) from json_each($1)) and section in (select value->>'v' from json_each($2)) and to_obs is null
+		order by record_id, section, key`, idList(records), list)
 	if err != nil {
 		return nil, err
 	}

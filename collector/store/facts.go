@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -63,12 +66,12 @@ func (t *Tx) PutFacts(ctx context.Context, record, obs int64, section inventory.
 		}
 	}
 	if len(end) > 0 {
-		list, err := json.Marshal(end)
+		list, err := textList(end)
 		if err != nil {
 			return false, err
 		}
 		if err := t.exec(ctx, `update fact set to_obs = $3 where record_id = $1 and section = $2 and to_obs is null
-			and key in (select value from json_each($4))`, record, section, obs, string(list)); err != nil {
+			and key in (select value->>'v' from json_each($4))`, record, section, obs, list); err != nil {
 			return false, err
 		}
 	}
@@ -133,7 +136,7 @@ func (t *Tx) PutSoftware(ctx context.Context, record, obs int64, list inventory.
 			return false, err
 		}
 		if err := t.exec(ctx, `update install set to_obs = $2 where record_id = $1 and to_obs is null
-			and title_id in (select value from json_each($3))`, record, obs, string(text)); err != nil {
+			and title_id in (select cast(value as bigint) from json_each($3))`, record, obs, string(text)); err != nil {
 			return false, err
 		}
 	}
@@ -143,7 +146,7 @@ func (t *Tx) PutSoftware(ctx context.Context, record, obs int64, list inventory.
 			return false, err
 		}
 		if err := t.exec(ctx, `insert into install (record_id, title_id, from_obs, day, bytes, path)
-			select $1, value->>'t', $2, value->>'d', value->>'b', value->>'p' from json_each($3)`, record, obs, string(text)); err != nil {
+			select $1, cast(value->>'t' as bigint), $2, value->>'d', cast(value->>'b' as bigint), value->>'p' from json_each($3)`, record, obs, string(text)); err != nil {
 			return false, err
 		}
 	}
@@ -179,6 +182,11 @@ type titleKey struct {
 	PURL      string `json:"u"`
 }
 
+func compareTitles(a, b titleKey) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version), strings.Compare(a.Source, b.Source),
+		strings.Compare(a.Arch, b.Arch), strings.Compare(a.Publisher, b.Publisher), strings.Compare(a.PURL, b.PURL))
+}
+
 // titleCache remembers ids of titles; most of an estate's packages are the same few thousand.
 type titleCache struct {
 	mu  sync.Mutex
@@ -186,6 +194,27 @@ type titleCache struct {
 }
 
 const titleCacheMax = 200_000
+
+// find fills in the ids that it knows and returns the keys that it does not.
+func (c *titleCache) find(keys []titleKey, ids []int64) (missing []titleKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, k := range keys {
+		if ids[i] = c.ids[k]; ids[i] == 0 {
+			missing = append(missing, k)
+		}
+	}
+	return missing
+}
+
+func (c *titleCache) add(made map[titleKey]int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ids == nil || len(c.ids) > titleCacheMax {
+		c.ids = make(map[titleKey]int64, 4096)
+	}
+	maps.Copy(c.ids, made)
+}
 
 func (c *titleCache) forget() {
 	c.mu.Lock()
@@ -195,28 +224,24 @@ func (c *titleCache) forget() {
 
 // titleIDs are the dictionary's ids of a list's titles, made where they are new.
 func (t *Tx) titleIDs(ctx context.Context, list inventory.SoftwareList) ([]int64, error) {
-	c := &t.s.titles
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ids == nil || len(c.ids) > titleCacheMax {
-		c.ids = make(map[titleKey]int64, 4096)
-	}
 	keys := make([]titleKey, len(list))
-	var missing []titleKey
 	for i, s := range list {
 		keys[i] = titleKey{s.Name, s.Version, s.Source, s.Arch, s.Publisher, s.PURL}
-		if _, ok := c.ids[keys[i]]; !ok {
-			missing = append(missing, keys[i])
-		}
-	}
-	if len(missing) > 0 {
-		if err := t.addTitles(ctx, missing, c.ids); err != nil {
-			return nil, err
-		}
 	}
 	ids := make([]int64, len(list))
+	missing := t.s.titles.find(keys, ids)
+	if len(missing) == 0 {
+		return ids, nil
+	}
+	made, err := t.addTitles(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	t.s.titles.add(made)
 	for i, k := range keys {
-		ids[i] = c.ids[k]
+		if ids[i] == 0 {
+			ids[i] = made[k]
+		}
 		if ids[i] == 0 {
 			return nil, fmt.Errorf("software title %q %q has no id", k.Name, k.Version)
 		}
@@ -224,32 +249,41 @@ func (t *Tx) titleIDs(ctx context.Context, list inventory.SoftwareList) ([]int64
 	return ids, nil
 }
 
-func (t *Tx) addTitles(ctx context.Context, missing []titleKey, into map[titleKey]int64) error {
+// addTitles gives titles ids where they have none. Where transactions run side by side
+// it does so outside of them: titles are never taken back, and a transaction that held
+// new ones until its commit would make all others wait that meet the same.
+func (t *Tx) addTitles(ctx context.Context, missing []titleKey) (map[titleKey]int64, error) {
+	s := t.session
+	if t.s.side != nil {
+		s.tx = t.s.side
+	}
+	slices.SortFunc(missing, compareTitles) // one order for all who insert at once
 	text, err := json.Marshal(missing)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	const columns = `value->>'n', value->>'v', value->>'s', value->>'a', value->>'p', value->>'u'`
-	if err := t.exec(ctx, `insert into title (name, version, source, arch, publisher, purl)
+	if err := s.exec(ctx, `insert into title (name, version, source, arch, publisher, purl)
 		select `+columns+` from json_each($1) where true on conflict do nothing`, string(text)); err != nil {
-		return err
+		return nil, err
 	}
-	rows, err := t.query(ctx, `select t.id, t.name, t.version, t.source, t.arch, t.publisher, t.purl from json_each($1) j
+	rows, err := s.query(ctx, `select t.id, t.name, t.version, t.source, t.arch, t.publisher, t.purl from json_each($1) j
 		join title t on t.name = j.value->>'n' and t.version = j.value->>'v' and t.source = j.value->>'s'
 		and t.arch = j.value->>'a' and t.publisher = j.value->>'p' and t.purl = j.value->>'u'`, string(text))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
+	made := make(map[titleKey]int64, len(missing))
 	for rows.Next() {
 		var id int64
 		var k titleKey
 		if err := rows.Scan(&id, &k.Name, &k.Version, &k.Source, &k.Arch, &k.Publisher, &k.PURL); err != nil {
-			return err
+			return nil, err
 		}
-		into[k] = id
+		made[k] = id
 	}
-	return rows.Err()
+	return made, rows.Err()
 }
 
 // Link is the far end of a link as a record tells it.

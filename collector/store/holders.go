@@ -18,14 +18,14 @@ func (s *Store) AssetsWithTitle(ctx context.Context, part string, match func(inv
 			return err
 		}
 		q, args := `select distinct r.asset_id from install i join record r on r.id = i.record_id
-			where i.title_id in (select value from json_each($1)) and i.to_obs is null`, []any{idList(titles)}
+			where i.title_id in (select cast(value as bigint) from json_each($1)) and i.to_obs is null`, []any{idList(titles)}
 		if !asOf.IsZero() {
 			// The install and the membership both have to be of that time.
 			q = `select distinct m.asset_id from install i
 				join observation b on b.id = i.from_obs left join observation e on e.id = i.to_obs
 				join member m on m.record_id = i.record_id
 				join observation mb on mb.id = m.from_obs left join observation me on me.id = m.to_obs
-				where i.title_id in (select value from json_each($2)) and ` + during + `
+				where i.title_id in (select cast(value as bigint) from json_each($2)) and ` + during + `
 				and mb.seen_at <= $1 and (me.id is null or me.seen_at > $1)`
 			args = []any{millis(asOf), idList(titles)}
 		}

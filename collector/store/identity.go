@@ -32,7 +32,7 @@ func found(err error, what string) error {
 
 // changed runs a statement and says how many rows it changed.
 func (t *Tx) changed(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := t.tx.ExecContext(ctx, rebind(query), args...)
+	res, err := t.tx.ExecContext(ctx, t.d.sql(query), args...)
 	if err != nil {
 		return 0, fmt.Errorf("%.60s: %w", query, err)
 	}
@@ -51,13 +51,13 @@ func scanToken(row interface{ Scan(...any) error }) (identity.Token, error) {
 
 // Token finds an enrolment token.
 func (s *Store) Token(ctx context.Context, id string) (identity.Token, error) {
-	t, err := scanToken(s.read.QueryRowContext(ctx, rebind(`select `+tokenColumns+` from enrol_token where id = $1`), id))
+	t, err := scanToken(s.row(ctx, `select `+tokenColumns+` from enrol_token where id = $1`, id))
 	return t, found(err, "enrolment token")
 }
 
 // Tokens are all enrolment tokens, newest first.
 func (s *Store) Tokens(ctx context.Context) ([]identity.Token, error) {
-	rows, err := s.read.QueryContext(ctx, `select `+tokenColumns+` from enrol_token order by created_at desc, id`)
+	rows, err := s.rows(ctx, `select `+tokenColumns+` from enrol_token order by created_at desc, id`)
 	if err != nil {
 		return nil, fmt.Errorf("read enrolment tokens: %w", err)
 	}
@@ -131,7 +131,7 @@ func (t *Tx) addCertificate(ctx context.Context, id string, c identity.Certifica
 func (s *Store) Renew(ctx context.Context, id string, cert identity.Certificate) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		var one int
-		err := tx.tx.QueryRowContext(ctx, rebind(`select 1 from identity where id = $1 and revoked_at = 0`), id).Scan(&one)
+		err := tx.row(ctx, `select 1 from identity where id = $1 and revoked_at = 0`, id).Scan(&one)
 		if errors.Is(err, sql.ErrNoRows) {
 			return inventory.Errorf(inventory.CodeUnauthenticated, "the source is revoked")
 		}
@@ -160,8 +160,8 @@ func (s *Store) SourceBySerial(ctx context.Context, serial string) (identity.Sou
 	c := identity.Certificate{Serial: serial}
 	var enrolled, revoked, issued, until, used, ended int64
 	fields := append(identityFields(&src, &enrolled, &revoked), &c.Key, &issued, &until, &used, &ended)
-	err := s.read.QueryRowContext(ctx, rebind(`select `+identityColumns+`, c.key, c.issued_at, c.not_after, c.used_at, c.ended_at
-		from certificate c join identity i on i.id = c.identity_id where c.serial = $1`), serial).Scan(fields...)
+	err := s.row(ctx, `select `+identityColumns+`, c.key, c.issued_at, c.not_after, c.used_at, c.ended_at
+		from certificate c join identity i on i.id = c.identity_id where c.serial = $1`, serial).Scan(fields...)
 	src.EnrolledAt, src.RevokedAt = fromMillis(enrolled), fromMillis(revoked)
 	c.IssuedAt, c.NotAfter, c.UsedAt, c.EndedAt = fromMillis(issued), fromMillis(until), fromMillis(used), fromMillis(ended)
 	return src, c, found(err, "certificate")
@@ -181,7 +181,7 @@ func (s *Store) UseCertificate(ctx context.Context, id, serial string, at time.T
 // FlagSource notes on a source what a person should look at.
 func (s *Store) FlagSource(ctx context.Context, id, flag string, at time.Time) error {
 	var one int
-	err := s.read.QueryRowContext(ctx, rebind(`select 1 from identity_flag where identity_id = $1 and flag = $2`), id, flag).Scan(&one)
+	err := s.row(ctx, `select 1 from identity_flag where identity_id = $1 and flag = $2`, id, flag).Scan(&one)
 	if err == nil {
 		return nil // known: a source that keeps trying costs no write
 	}
@@ -241,7 +241,7 @@ func (s *Store) Contacts(ctx context.Context, at time.Time, ids []string, contac
 	err := s.Update(ctx, func(tx *Tx) error {
 		for i, id := range ids {
 			var ch identity.Chain
-			err := tx.tx.QueryRowContext(ctx, rebind(`select nonce, nonce_before from identity where id = $1`), id).Scan(&ch.Last, &ch.Before)
+			err := tx.row(ctx, `select nonce, nonce_before from identity where id = $1`, id).Scan(&ch.Last, &ch.Before)
 			if err != nil {
 				return found(err, "source "+id)
 			}

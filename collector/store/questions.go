@@ -39,12 +39,12 @@ func (s *Store) Titles(ctx context.Context, part string, asOf time.Time, p Page)
 		const group = `group by t.id`
 		from := ` from title t join install i on i.title_id = t.id join record r on r.id = i.record_id
 			where lower(t.name) like $1 escape '\' and ` + when + ` `
-		if err := v.tx.QueryRowContext(ctx, rebind(`select count(distinct t.id)`+from), args...).Scan(&total); err != nil {
+		if err := v.row(ctx, `select count(distinct t.id)`+from, args...).Scan(&total); err != nil {
 			return err
 		}
 		n := len(args)
 		rows, err := v.query(ctx, `select t.id, t.source, t.name, t.version, t.arch, t.publisher, count(distinct r.asset_id),
-			group_concat(distinct r.asset_id)`+from+group+` order by t.name, t.version, t.id limit `+
+			`+v.d.list("r.asset_id")+from+group+` order by t.name, t.version, t.id limit `+
 			placeholders(n+1, 1)+` offset `+placeholders(n+2, 1), append(args, p.Limit, offset(p.After))...)
 		if err != nil {
 			return err

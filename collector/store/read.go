@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,15 +14,7 @@ import (
 )
 
 // view is one consistent read of the inventory.
-type view struct{ tx *sql.Tx }
-
-func (v view) query(ctx context.Context, query string, args ...any) (rowScanner, error) {
-	rows, err := v.tx.QueryContext(ctx, rebind(query), args...)
-	if err != nil {
-		return nil, fmt.Errorf("%.60s: %w", query, err)
-	}
-	return rows, nil
-}
+type view struct{ session }
 
 // Records and Holders make a view a reconcile.Loader, for explaining.
 func (v view) Records(ctx context.Context, ids []int64) ([]reconcile.Record, error) {
@@ -35,12 +26,12 @@ func (v view) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map
 }
 
 func (s *Store) look(ctx context.Context, fn func(view) error) error {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.read.BeginTx(ctx, s.d.readOnly)
 	if err != nil {
 		return fmt.Errorf("begin read: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	return fn(view{tx})
+	return fn(view{session{tx, s.d}})
 }
 
 // Assets calls fn for every asset in the order of ids, as they are now or as they were
@@ -50,7 +41,7 @@ func (s *Store) Assets(ctx context.Context, asOf time.Time, fn func(inventory.As
 		if !asOf.IsZero() {
 			return v.assetsAsOf(ctx, asOf, fn)
 		}
-		rows, err := v.query(ctx, `select a.id, a.doc, min(r.first_seen), max(r.last_seen), group_concat(distinct r.kind)
+		rows, err := v.query(ctx, `select a.id, a.doc, min(r.first_seen), max(r.last_seen), `+v.d.list("r.kind")+`
 			from asset a join record r on r.asset_id = a.id group by a.id order by a.id`)
 		if err != nil {
 			return err
@@ -137,7 +128,7 @@ func (v view) membersAt(ctx context.Context, t time.Time, ids []int64) (map[int6
 	which := ``
 	args := []any{millis(t)}
 	if ids != nil {
-		which = ` and m.asset_id in (select value from json_each($2))`
+		which = ` and m.asset_id in (select cast(value as bigint) from json_each($2))`
 		args = append(args, idList(ids))
 	}
 	rows, err := v.query(ctx, `select r.id, m.asset_id, r.source_id, r.kind, r.scope, r.native_key, r.incarnation, r.site, r.role, r.first_seen,
@@ -165,14 +156,14 @@ func (v view) bodiesAt(ctx context.Context, t time.Time, records []int64, names 
 	if t.IsZero() {
 		return bodiesOf(ctx, v, records, names)
 	}
-	list, err := json.Marshal(names)
+	list, err := textList(names)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := v.query(ctx, `select f.record_id, f.section, f.key, f.value from fact f
 		join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs
-		where f.record_id in (select value from json_each($2)) and f.section in (select value from json_each($3)) and `+during+`
-		order by f.record_id, f.section, f.key`, millis(t), idList(records), string(list))
+		where f.record_id in (select cast(value as bigint) from json_each($2)) and f.section in (select value->>'v' from json_each($3)) and `+during+`
+		order by f.record_id, f.section, f.key`, millis(t), idList(records), list)
 	if err != nil {
 		return nil, err
 	}
@@ -365,11 +356,11 @@ func (v view) links(ctx context.Context, records []RecordDetail) ([]AssetLink, e
 		from link l
 		left join claim c on c.type = case l.target_type when 'mac' then 'mac' else 'name' end and c.value = l.target
 		left join record r on r.id = c.record_id
-		where l.record_id in (select value from json_each($1))
+		where l.record_id in (select cast(value as bigint) from json_each($1))
 		union
 		select distinct l.type, l.remote_port, l.via, l.local_port, '', r.asset_id
 		from claim c join link l on l.target = c.value and l.target_type = 'mac' join record r on r.id = l.record_id
-		where c.type = 'mac' and c.record_id in (select value from json_each($1))
+		where c.type = 'mac' and c.record_id in (select cast(value as bigint) from json_each($1))
 		order by 2, 3, 4, 6`, idList(ids))
 	if err != nil {
 		return nil, err
@@ -394,7 +385,7 @@ func (v view) nameLinks(ctx context.Context, links []AssetLink) error {
 	for _, l := range links {
 		ids = append(ids, int64(l.Asset))
 	}
-	rows, err := v.query(ctx, `select id, coalesce(doc->>'name', '') from asset where id in (select value from json_each($1))`, idList(ids))
+	rows, err := v.query(ctx, `select id, coalesce(doc->>'name', '') from asset where id in (select cast(value as bigint) from json_each($1))`, idList(ids))
 	if err != nil {
 		return err
 	}

@@ -23,11 +23,11 @@ func (t *Tx) Source(ctx context.Context, src inventory.Source, now time.Time) (S
 	const find = `select id, epoch, seq, last_seen, last_contact from source where kind = $1 and name = $2`
 	var r SourceRow
 	var seen, contact int64
-	err := t.tx.QueryRowContext(ctx, rebind(find), src.Kind, src.ID).Scan(&r.ID, &r.Epoch, &r.Seq, &seen, &contact)
+	err := t.row(ctx, find, src.Kind, src.ID).Scan(&r.ID, &r.Epoch, &r.Seq, &seen, &contact)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = t.tx.QueryRowContext(ctx, rebind(`insert into source
+		err = t.row(ctx, `insert into source
 			(kind, name, site, epoch, seq, first_contact, last_contact, last_seen, skew_ms, observations, version)
-			values ($1, $2, $3, 0, 0, $4, $4, 0, 0, 0, '') returning id`),
+			values ($1, $2, $3, 0, 0, $4, $4, 0, 0, 0, '') returning id`,
 			src.Kind, src.ID, src.Site, millis(now)).Scan(&r.ID)
 		return SourceRow{ID: r.ID, LastContact: now}, wrap("create source", err)
 	}
@@ -38,7 +38,7 @@ func (t *Tx) Source(ctx context.Context, src inventory.Source, now time.Time) (S
 // HasObservation reports whether (epoch, seq) of the source was accepted before.
 func (t *Tx) HasObservation(ctx context.Context, source, epoch, seq int64) (bool, error) {
 	var one int
-	err := t.tx.QueryRowContext(ctx, rebind(`select 1 from observation where source_id = $1 and epoch = $2 and seq = $3`),
+	err := t.row(ctx, `select 1 from observation where source_id = $1 and epoch = $2 and seq = $3`,
 		source, epoch, seq).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -56,9 +56,9 @@ type Observation struct {
 // AddObservation records that an observation was accepted and moves its source's counter.
 func (t *Tx) AddObservation(ctx context.Context, o Observation) (int64, error) {
 	var id int64
-	err := t.tx.QueryRowContext(ctx, rebind(`insert into observation
+	err := t.row(ctx, `insert into observation
 		(source_id, record_id, epoch, seq, seen_at, said_at, received_at, changes)
-		values ($1, $2, $3, $4, $5, $6, $7, '') returning id`),
+		values ($1, $2, $3, $4, $5, $6, $7, '') returning id`,
 		o.Source, o.Record, o.Epoch, o.Seq, millis(o.Seen), millis(o.Said), millis(o.Receive)).Scan(&id)
 	if err != nil {
 		return 0, wrap("add observation", err)
@@ -106,8 +106,8 @@ func scanRecord(row interface{ Scan(...any) error }) (Record, error) {
 
 // FindRecord is the record with that key; ok is false when there is none.
 func (t *Tx) FindRecord(ctx context.Context, key RecordKey) (r Record, ok bool, err error) {
-	r, err = scanRecord(t.tx.QueryRowContext(ctx, rebind(`select `+recordColumns+` from record
-		where kind = $1 and scope = $2 and native_key = $3 and incarnation = $4`), key.Kind, key.Scope, key.Key, key.Incarnation))
+	r, err = scanRecord(t.row(ctx, `select `+recordColumns+` from record
+		where kind = $1 and scope = $2 and native_key = $3 and incarnation = $4`, key.Kind, key.Scope, key.Key, key.Incarnation))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
@@ -116,8 +116,8 @@ func (t *Tx) FindRecord(ctx context.Context, key RecordKey) (r Record, ok bool, 
 
 // LatestRecord is the one of a key's incarnations that was reported on last.
 func (t *Tx) LatestRecord(ctx context.Context, key RecordKey) (r Record, ok bool, err error) {
-	r, err = scanRecord(t.tx.QueryRowContext(ctx, rebind(`select `+recordColumns+` from record
-		where kind = $1 and scope = $2 and native_key = $3 order by last_seen desc, id desc limit 1`), key.Kind, key.Scope, key.Key))
+	r, err = scanRecord(t.row(ctx, `select `+recordColumns+` from record
+		where kind = $1 and scope = $2 and native_key = $3 order by last_seen desc, id desc limit 1`, key.Kind, key.Scope, key.Key))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
@@ -126,9 +126,9 @@ func (t *Tx) LatestRecord(ctx context.Context, key RecordKey) (r Record, ok bool
 
 // AddRecord creates a record, for now an asset of its own.
 func (t *Tx) AddRecord(ctx context.Context, r Record) (Record, error) {
-	err := t.tx.QueryRowContext(ctx, rebind(`insert into record
+	err := t.row(ctx, `insert into record
 		(asset_id, source_id, kind, scope, native_key, incarnation, site, role, first_seen, last_seen, first_obs, claims_day)
-		values (0, $1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0) returning id`),
+		values (0, $1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0) returning id`,
 		r.Source, r.Key.Kind, r.Key.Scope, r.Key.Key, r.Key.Incarnation, r.Site, r.Role, millis(r.FirstSeen), millis(r.LastSeen)).Scan(&r.ID)
 	return r, wrap("add record", err)
 }

@@ -123,7 +123,7 @@ func (s *Store) CreateScan(ctx context.Context, j ScanJob, now time.Time) (ScanJ
 
 // Scans are the newest jobs, newest first.
 func (s *Store) Scans(ctx context.Context) ([]ScanJob, error) {
-	rows, err := s.read.QueryContext(ctx, rebind(`select `+scanColumns+` from scan_job order by created_at desc, id limit $1`), maxScanList)
+	rows, err := s.rows(ctx, `select `+scanColumns+` from scan_job order by created_at desc, id limit $1`, maxScanList)
 	if err != nil {
 		return nil, fmt.Errorf("read scans: %w", err)
 	}
@@ -158,8 +158,8 @@ func (s *Store) CancelScan(ctx context.Context, id, by string, now time.Time) er
 func (s *Store) FetchScan(ctx context.Context, scanner inventory.Source, now time.Time) (j ScanJob, ok bool, err error) {
 	// Scanners ask all the time: looking costs no write.
 	var one int
-	err = s.read.QueryRowContext(ctx, rebind(`select 1 from scan_job
-		where site = $1 and (state = 'queued' or state = 'running' and lease_until < $2) limit 1`), scanner.Site, millis(now)).Scan(&one)
+	err = s.row(ctx, `select 1 from scan_job
+		where site = $1 and (state = 'queued' or state = 'running' and lease_until < $2) limit 1`, scanner.Site, millis(now)).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ScanJob{}, false, nil
 	}
@@ -185,8 +185,8 @@ func (t *Tx) fetchScan(ctx context.Context, scanner inventory.Source, now time.T
 		}
 	}
 	// A scanner revoked while it waited gets nothing.
-	j, err := scanScanJob(t.tx.QueryRowContext(ctx, rebind(`select `+scanColumns+` from scan_job where site = $1 and state = 'queued'
-		and exists (select 1 from identity where id = $2 and revoked_at = 0) order by created_at, id limit 1`), scanner.Site, scanner.ID))
+	j, err := scanScanJob(t.row(ctx, `select `+scanColumns+` from scan_job where site = $1 and state = 'queued'
+		and exists (select 1 from identity where id = $2 and revoked_at = 0) order by created_at, id limit 1`, scanner.Site, scanner.ID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return ScanJob{}, false, nil
 	}
@@ -234,7 +234,7 @@ func (s *Store) UpdateScan(ctx context.Context, scanner inventory.Source, u Scan
 		}
 		stop = true
 		var one int
-		err = tx.tx.QueryRowContext(ctx, rebind(`select 1 from scan_job where id = $1 and site = $2`), u.ID, scanner.Site).Scan(&one)
+		err = tx.row(ctx, `select 1 from scan_job where id = $1 and site = $2`, u.ID, scanner.Site).Scan(&one)
 		return found(err, "scan job")
 	})
 	return stop, err

@@ -5,39 +5,67 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-
-	"github.com/mattn/go-sqlite3"
+	"math/rand/v2"
+	"time"
 )
 
 // Tx is a write transaction. Its methods are small steps of one unit of work; the
 // unit is the function given to Update.
 type Tx struct {
-	s  *Store
-	tx *sql.Tx
+	session
+	s    *Store
+	dbtx *sql.Tx
 }
 
 // Update runs fn in one transaction that is durable when Update returns nil. An error
-// of fn or a panic rolls everything back.
+// of fn or a panic rolls everything back. fn may run several times: where transactions
+// run side by side, one that collided with another, or lost its connection before the
+// commit, is tried again. When the connection is lost during the commit, nobody knows
+// whether it happened; the error is one that Unavailable knows, and it is not tried again.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	if !s.d.concurrent {
+		_, err := s.attempt(ctx, fn)
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 3*s.wait, errNoAnswer)
+	defer cancel()
+	giveUp := time.Now().Add(s.wait)
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		again, err := s.attempt(ctx, fn)
+		if err == nil || !again || time.Now().After(giveUp) {
+			return err
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)): // jitter: those that collided shall not meet again
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+var errNoAnswer = errors.New("the database did not answer in time")
+
+// attempt runs fn in a transaction once; again says that it was undone by what may not recur.
+func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (again bool, err error) {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return s.d.trouble(err) != lasting, fmt.Errorf("begin: %w", err)
 	}
 	done := false
 	defer func() {
 		if !done {
 			_ = tx.Rollback()
-			s.titles.forget() // it may name titles that were rolled back
+			s.undone()
 		}
 	}()
-	if err := fn(&Tx{s: s, tx: tx}); err != nil {
-		return err
+	if err := fn(&Tx{session: session{tx, s.d}, s: s, dbtx: tx}); err != nil {
+		return s.d.trouble(err) != lasting, err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return s.d.trouble(err) == collision, fmt.Errorf("commit: %w", err)
 	}
 	done = true
-	return nil
+	return false, nil
 }
 
 // Savepoint runs fn so that its error or panic undoes fn alone; a panic comes back as an error.
@@ -51,7 +79,7 @@ func (t *Tx) Savepoint(ctx context.Context, fn func() error) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 		if undo {
-			t.s.titles.forget()
+			t.s.undone()
 			// The rollback must happen even when ctx is what ended fn.
 			clean := context.WithoutCancel(ctx)
 			err = errors.Join(err, t.exec(clean, `rollback to one`), t.exec(clean, `release one`))
@@ -64,40 +92,15 @@ func (t *Tx) Savepoint(ctx context.Context, fn func() error) (err error) {
 	return t.exec(ctx, `release one`)
 }
 
-func (t *Tx) exec(ctx context.Context, query string, args ...any) error {
-	_, err := t.tx.ExecContext(ctx, rebind(query), args...)
-	if err != nil {
-		return fmt.Errorf("%.60s: %w", query, err)
+// undone forgets what may have been rolled back.
+func (s *Store) undone() {
+	if s.side == nil {
+		s.titles.forget()
 	}
-	return nil
-}
-
-// rowScanner is *sql.Rows.
-type rowScanner interface {
-	Next() bool
-	Scan(dest ...any) error
-	Err() error
-	Close() error
-}
-
-func (t *Tx) query(ctx context.Context, query string, args ...any) (rowScanner, error) {
-	rows, err := t.tx.QueryContext(ctx, rebind(query), args...)
-	if err != nil {
-		return nil, fmt.Errorf("%.60s: %w", query, err)
-	}
-	return rows, nil
 }
 
 // Unavailable reports whether err says that the database could not be used for now:
 // locked, full, or out of reach. The same work may succeed later.
 func Unavailable(err error) bool {
-	var e sqlite3.Error
-	if !errors.As(err, &e) {
-		return errors.Is(err, sql.ErrConnDone)
-	}
-	switch e.Code {
-	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrNomem:
-		return true
-	}
-	return false
+	return errors.Is(err, sql.ErrConnDone) || sqliteTrouble(err) != lasting || postgresTrouble(err) != lasting
 }

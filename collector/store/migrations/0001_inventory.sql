@@ -1,4 +1,5 @@
--- Times are Unix milliseconds UTC. {{id}} is the engine's automatic key, {{blob}} its byte string.
+-- Times are Unix milliseconds UTC. Words in braces are filled in with what the engine calls it: {{id}} its
+-- automatic key, {{blob}} a byte string, {{json}} a JSON value.
 
 -- What one reporting instance has delivered.
 create table source (
@@ -128,7 +129,7 @@ create index claim_value on claim (type, value, scope, record_id);
 -- The assembled asset, rewritten when a fact or a member of it changes.
 create table asset (
   id   bigint primary key, -- of its oldest record
-  doc  text not null
+  doc  {{json}} not null
 );
 
 -- The far end of a link as a record tells it. Which asset that is follows from the claims when asked.

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// dialect is what the engines do not have in common.
+type dialect struct {
+	name string
+	// sql turns a statement as it stands in this package into the engine's.
+	sql func(query string) string
+	// types fills the tokens of the migrations.
+	types *strings.Replacer
+	// forUpdate ends a select whose rows nobody else may change until the transaction ends.
+	forUpdate string
+	// list is an aggregate: the distinct values of an expression, comma-separated.
+	list func(expr string) string
+	// readOnly are the options of a transaction that sees one state of everything.
+	readOnly *sql.TxOptions
+	// script runs several statements at once.
+	script func(ctx context.Context, tx *sql.Tx, text string) error
+	// concurrent says that write transactions run side by side: what they
+	// decide upon has to be locked, and they are tried again when they collide.
+	concurrent bool
+	trouble    func(error) trouble
+}
+
+// trouble is what an engine's error means for the transaction it ended.
+type trouble int
+
+const (
+	lasting   trouble = iota // the same transaction would fail again
+	passing                  // the engine cannot be used for now: locked, full, out of reach
+	collision                // the transaction was undone because of another one: again, at once
+)
+
+var parameter = regexp.MustCompile(`\$(\d+)`)
+
+// translated makes a function that remembers its results: statements are constants, so there are few.
+func translated(fn func(string) string) func(string) string {
+	var known sync.Map
+	return func(query string) string {
+		if q, ok := known.Load(query); ok {
+			return q.(string)
+		}
+		q := fn(query)
+		known.Store(query, q)
+		return q
+	}
+}
+
+// session runs statements in a transaction. Statements have PostgreSQL's parameters, and
+// lists come as one JSON parameter through json_each; dialects differ in no more than that.
+type session struct {
+	tx runner
+	d  *dialect
+}
+
+// runner is a *sql.Tx or *sql.DB.
+type runner interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func (s session) query(ctx context.Context, query string, args ...any) (rowScanner, error) {
+	rows, err := s.tx.QueryContext(ctx, s.d.sql(query), args...)
+	if err != nil {
+		return nil, fmt.Errorf("%.60s: %w", query, err)
+	}
+	return rows, nil
+}
+
+func (s session) row(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.tx.QueryRowContext(ctx, s.d.sql(query), args...)
+}
+
+func (s session) exec(ctx context.Context, query string, args ...any) error {
+	_, err := s.tx.ExecContext(ctx, s.d.sql(query), args...)
+	if err != nil {
+		return fmt.Errorf("%.60s: %w", query, err)
+	}
+	return nil
+}
+
+// rowScanner is *sql.Rows.
+type rowScanner interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close() error
+}

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/mattn/go-sqlite3" // needs cgo
+)
+
+var sqliteDialect = &dialect{
+	name: "sqlite",
+	sql:  translated(func(q string) string { return parameter.ReplaceAllString(q, "?$1") }),
+	types: strings.NewReplacer("{{id}}", "integer primary key", "{{blob}}", "blob", "{{json}}", "text",
+		"{{without_rowid}}", "without rowid"),
+	list: func(expr string) string { return "group_concat(distinct " + expr + ")" },
+	script: func(ctx context.Context, tx *sql.Tx, text string) error {
+		_, err := tx.ExecContext(ctx, text)
+		return err
+	},
+	readOnly: &sql.TxOptions{ReadOnly: true},
+	trouble:  sqliteTrouble,
+}
+
+// openSQLite opens a file. Writes go through one connection; readers see the last commit.
+func (s *Store) openSQLite(ctx context.Context, file string) (err error) {
+	s.d = sqliteDialect
+	// WAL alone would make SQLite sync less often and lose acknowledged reports at a power cut.
+	common := fmt.Sprintf("_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=%d&_cache_size=-65536&_stmt_cache_size=100", s.wait.Milliseconds())
+	u := (&url.URL{Path: file}).EscapedPath()
+	if s.write, err = sql.Open("sqlite3", "file:"+u+"?"+common+"&_txlock=immediate"); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := s.write.PingContext(ctx); err != nil {
+		return err
+	}
+	if s.read, err = sql.Open("sqlite3", "file:"+u+"?"+common+"&_query_only=on"); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(8)
+	return nil
+}
+
+func sqliteTrouble(err error) trouble {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return lasting
+	}
+	switch e.Code {
+	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrNomem:
+		return passing
+	}
+	return lasting
+}
