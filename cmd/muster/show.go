@@ -142,8 +142,8 @@ func (a *app) showParts(res *musterv1.GetAssetResponse) error {
 		section(a, "Users", res.GetUsers(), col("name", "", user.GetName), col("full name", "", user.GetFullName), col("home", "", user.GetHome)),
 		section(a, "Links", res.GetLinks(), col("type", "", link.GetType), col("port", "", link.GetLocalPort), idCol("to", "", link.GetAsset),
 			col("name", "", link.GetName), col("its port", "", link.GetRemotePort), col("via", "", link.GetVia)),
-		section(a, "Software", res.GetSoftware(), softwareColumns()...),
 		section(a, "Records", res.GetRecords(), a.recordColumns()...),
+		section(a, "Software", res.GetSoftware(), softwareColumns()...), // by far the longest
 	} {
 		if err != nil {
 			return err
