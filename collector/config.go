@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -167,6 +168,10 @@ func (c *Config) store() string {
 
 // String is for config check: what will hold, without secrets.
 func (c *Config) String() string {
+	at := c.store()
+	if u, err := url.Parse(at); err == nil && u.User != nil {
+		at = u.Redacted()
+	}
 	return fmt.Sprintf("data_dir %s\nlisten %s\nstore %s\nnames %s\nmetrics_listen %s\nlog_format %s\nlog_level %s\nreport_interval %v\nmax_connections %d\nstop_timeout %v\n",
-		c.DataDir, c.Listen, c.store(), strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout)
+		c.DataDir, c.Listen, at, strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout)
 }
