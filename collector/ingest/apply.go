@@ -3,8 +3,8 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -13,30 +13,54 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// applier applies the observations of one group inside its transaction. Assembling
-// assets is left to the end: several observations of a group may concern one asset.
+// applier applies the observations of one group inside its transaction. Deciding about
+// the records whose claims changed and assembling assets are left to the end: several
+// observations of a group may concern one asset, and who shares the database with other
+// collectors locks what it decides upon in one go.
 type applier struct {
 	tx       *store.Tx
 	received time.Time
-	dirty    map[int64]bool // assets to assemble anew
-	pending  []int64        // assets the observation at hand made dirty; forgotten when it fails
+	seeds    map[int64]int64 // records to be decided, with the observation that changed them
+	dirty    map[int64]bool  // assets to assemble anew
 }
 
 func newApplier(tx *store.Tx, received time.Time) *applier {
-	return &applier{tx: tx, received: received, dirty: map[int64]bool{}}
+	return &applier{tx: tx, received: received, seeds: map[int64]int64{}, dirty: map[int64]bool{}}
 }
 
-// forget drops what a failed observation wanted assembled.
-func (a *applier) forget() { a.pending = a.pending[:0] }
-
-// finish assembles what the group changed.
+// finish decides and assembles what the group changed.
 func (a *applier) finish(ctx context.Context) error {
-	ids := make([]int64, 0, len(a.dirty))
-	for id := range a.dirty {
-		ids = append(ids, id)
+	if err := a.decide(ctx); err != nil {
+		return err
 	}
-	sort.Slice(ids, func(i, j int) bool { return ids[i] < ids[j] })
-	return a.tx.AssembleAssets(ctx, ids, a.received)
+	return a.tx.AssembleAssets(ctx, slices.Sorted(maps.Keys(a.dirty)), a.received)
+}
+
+// decide decides anew about the records whose claims changed.
+func (a *applier) decide(ctx context.Context) error {
+	if len(a.seeds) == 0 {
+		return nil
+	}
+	if err := a.tx.LockClaims(ctx); err != nil {
+		return err
+	}
+	pins, err := a.tx.Pins(ctx)
+	if err != nil {
+		return err
+	}
+	res, err := reconcile.Resolve(ctx, a.tx, slices.Sorted(maps.Keys(a.seeds)), pins)
+	if err != nil {
+		return err
+	}
+	moved, err := a.tx.Regroup(ctx, a.seeds, res.Assets)
+	if err != nil {
+		return err
+	}
+	for _, id := range moved {
+		a.dirty[id] = true
+	}
+	clear(a.seeds)
+	return nil
 }
 
 // identity are the sections from which claims are derived.
@@ -83,11 +107,15 @@ func (a *applier) apply(ctx context.Context, o *inventory.Observation) (Ack, err
 	moved := rec.Site != o.Source.Site // private addresses mean something else there
 	rec.Source, rec.Site = src.ID, o.Source.Site
 	rec.LastSeen = later(rec.LastSeen, seen)
-	if err := a.claims(ctx, &rec, o.Source, obs, said, isNew || moved || anyOf(changed, identity)); err != nil {
+	decide, err := a.claims(ctx, &rec, o.Source, said, isNew || moved || anyOf(changed, identity))
+	if err != nil {
 		return Ack{}, err
 	}
 	if err := a.tx.TouchRecord(ctx, rec); err != nil {
 		return Ack{}, err
+	}
+	if decide {
+		a.seeds[rec.ID] = obs
 	}
 	switch {
 	case isNew:
@@ -98,13 +126,9 @@ func (a *applier) apply(ctx context.Context, o *inventory.Observation) (Ack, err
 	if err != nil {
 		return Ack{}, err
 	}
-	if isNew || anyOf(changed, summary) {
-		a.pending = append(a.pending, rec.Asset)
+	if rec.Asset != 0 && anyOf(changed, summary) { // a new record's asset comes with the decision
+		a.dirty[rec.Asset] = true
 	}
-	for _, id := range a.pending {
-		a.dirty[id] = true
-	}
-	a.forget()
 	return Ack{Outcome: Accepted, Needed: needed}, nil
 }
 
@@ -260,44 +284,24 @@ func (a *applier) put(ctx context.Context, record, obs int64, s *inventory.Secti
 }
 
 // claims derives the record's claims anew where something they depend on changed, and
-// lets the affected records be decided again.
-func (a *applier) claims(ctx context.Context, rec *store.Record, src inventory.Source, obs int64, said time.Time, changed bool) error {
+// says whether it has to be decided again.
+func (a *applier) claims(ctx context.Context, rec *store.Record, src inventory.Source, said time.Time, changed bool) (bool, error) {
 	today := said.UnixMilli() / day.Milliseconds()
 	if !changed && rec.ClaimsDay == today {
-		return nil
+		return false, nil
 	}
 	bodies, err := a.tx.Bodies(ctx, rec.ID, identity)
 	if err != nil {
-		return err
+		return false, err
 	}
 	evidence := reconcile.Read(src, said, bodies)
 	grown, err := a.tx.PutClaims(ctx, rec.ID, evidence.Claims)
 	if err != nil {
-		return err
+		return false, err
 	}
 	decide := grown || rec.Asset == 0 || rec.Role != evidence.Role
 	rec.Role, rec.ClaimsDay = evidence.Role, today
-	if !decide {
-		return nil
-	}
-	if err := a.tx.TouchRecord(ctx, *rec); err != nil {
-		return err
-	}
-	pins, err := a.tx.Pins(ctx)
-	if err != nil {
-		return err
-	}
-	res, err := reconcile.Resolve(ctx, a.tx, []int64{rec.ID}, pins)
-	if err != nil {
-		return err
-	}
-	moved, err := a.tx.Regroup(ctx, obs, res.Assets)
-	if err != nil {
-		return err
-	}
-	a.pending = append(a.pending, moved...)
-	rec.Asset, err = a.tx.AssetOf(ctx, rec.ID)
-	return err
+	return decide, nil
 }
 
 // linksOf are the links that a neighbour list tells of.

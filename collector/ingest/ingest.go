@@ -8,8 +8,12 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/muster-itam/muster/collector/store"
@@ -47,12 +51,12 @@ type Config struct {
 
 // Ingester commits observations in groups. Create it with New; Run must be running for Submit to return.
 type Ingester struct {
-	cfg   Config
-	store *store.Store
-	log   *slog.Logger
-	now   func() time.Time
-	queue chan *item
-	stats Stats
+	cfg    Config
+	store  *store.Store
+	log    *slog.Logger
+	now    func() time.Time
+	queues []chan *item // one for each transaction that may run at a time
+	stats  Stats
 }
 
 // item is one observation on its way through a group.
@@ -77,7 +81,27 @@ func New(cfg Config, st *store.Store, log *slog.Logger, now func() time.Time) *I
 	if cfg.MaxQueue <= 0 {
 		cfg.MaxQueue = 4096
 	}
-	return &Ingester{cfg: cfg, store: st, log: log, now: now, queue: make(chan *item, cfg.MaxQueue)}
+	in := &Ingester{cfg: cfg, store: st, log: log, now: now}
+	for range st.Writers() {
+		in.queues = append(in.queues, make(chan *item, max(1, cfg.MaxQueue/st.Writers())))
+	}
+	return in
+}
+
+// queueOf is the queue in which a source's observations keep their order. The scanners
+// of a site share their records, and a queue.
+func (in *Ingester) queueOf(src inventory.Source) chan *item {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(orderOf(src)))
+	return in.queues[h.Sum32()%uint32(len(in.queues))]
+}
+
+// orderOf sorts sources in the order in which all transactions take them.
+func orderOf(src inventory.Source) string {
+	if src.Kind == inventory.KindScanner {
+		return string(src.Kind) + " " + src.Site
+	}
+	return string(src.Kind) + " " + src.ID
 }
 
 // Submit takes observations of one source in their order and returns, after they are
@@ -116,9 +140,10 @@ func (in *Ingester) enqueue(ctx context.Context, items []*item) error {
 	sent := 0
 	var failed error
 	for _, it := range items {
+		queue := in.queueOf(it.obs.Source)
 		it.done, it.idx = done, sent
 		select {
-		case in.queue <- it:
+		case queue <- it:
 			sent++
 			continue
 		default:
@@ -126,10 +151,10 @@ func (in *Ingester) enqueue(ctx context.Context, items []*item) error {
 		// A batch larger than the queue waits for room; a full queue at its first item is overload.
 		if sent == 0 {
 			in.stats.overload.Add(1)
-			return inventory.Errorf(inventory.CodeUnavailable, "%d observations are waiting already: try again later", cap(in.queue))
+			return inventory.Errorf(inventory.CodeUnavailable, "%d observations are waiting already: try again later", cap(queue))
 		}
 		select {
-		case in.queue <- it:
+		case queue <- it:
 			sent++
 		case <-ctx.Done():
 			failed = ctx.Err()
@@ -154,16 +179,24 @@ func (in *Ingester) enqueue(ctx context.Context, items []*item) error {
 
 // Run commits groups until ctx ends and everything queued by then is done.
 func (in *Ingester) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for _, q := range in.queues {
+		running.Go(func() { in.drain(ctx, q) })
+	}
+	running.Wait()
+}
+
+func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 	work := context.WithoutCancel(ctx) // what was queued is finished, not torn
 	for {
 		select {
-		case it := <-in.queue:
-			in.commit(work, in.gather(ctx, it))
+		case it := <-queue:
+			in.commit(work, in.gather(ctx, queue, it))
 		case <-ctx.Done():
 			for {
 				select {
-				case it := <-in.queue:
-					in.commit(work, in.gather(ctx, it))
+				case it := <-queue:
+					in.commit(work, in.gather(ctx, queue, it))
 				default:
 					return
 				}
@@ -173,13 +206,13 @@ func (in *Ingester) Run(ctx context.Context) {
 }
 
 // gather waits a little for company for the first item of a group.
-func (in *Ingester) gather(ctx context.Context, first *item) []*item {
+func (in *Ingester) gather(ctx context.Context, queue chan *item, first *item) []*item {
 	group := append(make([]*item, 0, in.cfg.MaxGroup), first)
 	timer := time.NewTimer(in.cfg.MaxWait)
 	defer timer.Stop()
 	for len(group) < in.cfg.MaxGroup {
 		select {
-		case it := <-in.queue:
+		case it := <-queue:
 			group = append(group, it)
 		case <-timer.C:
 			return group
@@ -195,6 +228,7 @@ func (in *Ingester) gather(ctx context.Context, first *item) []*item {
 // the rotten one is found and its neighbours proceed.
 func (in *Ingester) commit(ctx context.Context, group []*item) {
 	received := in.now().UTC()
+	slices.SortStableFunc(group, func(a, b *item) int { return strings.Compare(orderOf(a.obs.Source), orderOf(b.obs.Source)) })
 	err := in.transact(ctx, group, received, false)
 	if err != nil && !store.Unavailable(err) {
 		err = in.transact(ctx, group, received, true)
@@ -249,13 +283,15 @@ func (in *Ingester) transact(ctx context.Context, group []*item, received time.T
 // one applies one observation inside a group; what cannot be processed is quarantined.
 func (in *Ingester) one(ctx context.Context, tx *store.Tx, a *applier, it *item) error {
 	err := tx.Savepoint(ctx, func() (err error) {
-		it.ack, err = a.apply(ctx, &it.obs)
-		return err
+		if it.ack, err = a.apply(ctx, &it.obs); err != nil {
+			return err
+		}
+		return a.decide(ctx) // at once: when it fails, this observation is why
 	})
 	if err == nil || store.Unavailable(err) {
 		return err
 	}
-	a.forget()
+	clear(a.seeds)
 	in.log.Error("observation quarantined", "source_kind", it.obs.Source.Kind, "source", it.obs.Source.ID,
 		"epoch", it.obs.Epoch, "seq", it.obs.Seq, "error", err)
 	reason := "internal error while processing"

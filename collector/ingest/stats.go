@@ -31,4 +31,10 @@ func (in *Ingester) Counts() map[string]int64 {
 }
 
 // Queued is the number of observations that wait now.
-func (in *Ingester) Queued() int { return len(in.queue) }
+func (in *Ingester) Queued() int {
+	n := 0
+	for _, q := range in.queues {
+		n += len(q)
+	}
+	return n
+}

@@ -16,10 +16,13 @@ var summary = []inventory.SectionName{
 }
 
 // AssembleAssets writes the lines of assets anew from their records, and drops the
-// lines of those that have no records any more.
+// lines of those that have no records any more. ids are sorted.
 func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) error {
 	if len(ids) == 0 {
 		return nil
+	}
+	if err := t.lockAssets(ctx, ids); err != nil {
+		return err
 	}
 	members, err := membersOf(ctx, t, ids)
 	if err != nil {

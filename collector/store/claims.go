@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +48,7 @@ func (t *Tx) PutClaims(ctx context.Context, record int64, fresh []reconcile.Clai
 	if len(changed) == 0 {
 		return false, nil
 	}
+	t.wantLocks(changed)
 	write := make([]claimRow, len(changed))
 	for i, c := range changed {
 		write[i] = claimRow{c.Type, c.Value, c.Scope, c.Tier, millis(c.First) / dayMillis, millis(c.Last) / dayMillis}
@@ -145,8 +149,12 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	return out, rows.Err()
 }
 
-// Holders are the ids of the records that carry each key.
+// Holders are the ids of the records that carry each key. Until the transaction ends
+// nobody else decides about records that carry one.
 func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+	if err := t.lockValues(ctx, keys, limit); err != nil {
+		return nil, err
+	}
 	return holders(ctx, t, keys, limit)
 }
 
@@ -187,47 +195,58 @@ func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (m
 // Pins are people's decisions.
 func (t *Tx) Pins(context.Context) ([]reconcile.Pin, error) { return nil, nil }
 
-// Regroup moves records to the assets decided for them. It returns the assets that
-// gained or lost a record.
-func (t *Tx) Regroup(ctx context.Context, obs int64, want map[int64]int64) ([]int64, error) {
+// Regroup moves records to the assets decided for them. cause has the records that
+// changed with the observations that changed them: a move is dated by the one of the
+// asset that the record comes to or leaves. It returns the assets that gained or lost a
+// record.
+func (t *Tx) Regroup(ctx context.Context, cause, want map[int64]int64) ([]int64, error) {
 	all := make([]int64, 0, len(want))
 	for id := range want {
 		all = append(all, id)
 	}
-	rows, err := t.query(ctx, `select id, asset_id from record where id in (select cast(value as bigint) from json_each($1))`, idList(all))
+	rows, err := t.query(ctx, `select id, asset_id from record where id in (select cast(value as bigint) from json_each($1)) order by id`, idList(all))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	touched := map[int64]bool{}
-	moves := map[int64]int64{}
+	var moves []moveOf
+	newest := int64(0)
+	byAsset := map[int64]int64{} // the newest cause of what becomes or was of an asset
 	for rows.Next() {
-		var id, asset int64
-		if err := rows.Scan(&id, &asset); err != nil {
+		var m moveOf
+		if err := rows.Scan(&m.record, &m.from); err != nil {
 			return nil, err
 		}
-		if asset != want[id] {
-			moves[id] = want[id]
-			touched[want[id]] = true
-			if asset != 0 {
-				touched[asset] = true
+		m.to = want[m.record]
+		if obs, ok := cause[m.record]; ok {
+			newest = max(newest, obs)
+			byAsset[m.to] = max(byAsset[m.to], obs)
+			if m.from != 0 {
+				byAsset[m.from] = max(byAsset[m.from], obs)
 			}
+		}
+		if m.from != m.to {
+			moves = append(moves, m)
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	for id, asset := range moves {
-		if err := t.move(ctx, id, asset, obs); err != nil {
+	for _, m := range moves { // by id, for transactions side by side
+		if err := t.move(ctx, m.record, m.to, cmp.Or(cause[m.record], byAsset[m.to], byAsset[m.from], newest)); err != nil {
 			return nil, err
 		}
+		touched[m.to] = true
+		if m.from != 0 {
+			touched[m.from] = true
+		}
 	}
-	out := make([]int64, 0, len(touched))
-	for id := range touched {
-		out = append(out, id)
-	}
-	return out, nil
+	return slices.Collect(maps.Keys(touched)), nil
 }
+
+// moveOf is a record that goes from one asset to another, from 0 when it is new.
+type moveOf struct{ record, from, to int64 }
 
 func (t *Tx) move(ctx context.Context, record, asset, obs int64) error {
 	if err := t.exec(ctx, `update record set asset_id = $2 where id = $1`, record, asset); err != nil {
@@ -239,13 +258,6 @@ func (t *Tx) move(ctx context.Context, record, asset, obs int64) error {
 	// A record that moves twice in one observation belongs to the last asset.
 	return t.exec(ctx, `insert into member (record_id, from_obs, asset_id) values ($1, $2, $3)
 		on conflict (record_id, from_obs) do update set asset_id = excluded.asset_id`, record, obs, asset)
-}
-
-// AssetOf is the asset a record belongs to.
-func (t *Tx) AssetOf(ctx context.Context, record int64) (int64, error) {
-	var id int64
-	err := t.row(ctx, `select asset_id from record where id = $1`, record).Scan(&id)
-	return id, wrap("find asset", err)
 }
 
 // Bodies are a record's present sections with their content.

@@ -99,6 +99,9 @@ func (s *Store) checkServer(ctx context.Context) error {
 }
 
 func postgresTrouble(err error) trouble {
+	if errors.Is(err, errCollision) {
+		return collision
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code {

@@ -18,18 +18,19 @@ type SourceRow struct {
 	LastContact time.Time
 }
 
-// Source finds or creates the row of a source.
+// Source finds or creates the row of a source. Until the transaction ends nobody else
+// takes anything of that source.
 func (t *Tx) Source(ctx context.Context, src inventory.Source, now time.Time) (SourceRow, error) {
-	const find = `select id, epoch, seq, last_seen, last_contact from source where kind = $1 and name = $2`
+	find := `select id, epoch, seq, last_seen, last_contact from source where kind = $1 and name = $2` + t.d.forUpdate
 	var r SourceRow
 	var seen, contact int64
 	err := t.row(ctx, find, src.Kind, src.ID).Scan(&r.ID, &r.Epoch, &r.Seq, &seen, &contact)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = t.row(ctx, `insert into source
 			(kind, name, site, epoch, seq, first_contact, last_contact, last_seen, skew_ms, observations, version)
-			values ($1, $2, $3, 0, 0, $4, $4, 0, 0, 0, '') returning id`,
+			values ($1, $2, $3, 0, 0, $4, $4, 0, 0, 0, '') on conflict do nothing returning id`,
 			src.Kind, src.ID, src.Site, millis(now)).Scan(&r.ID)
-		return SourceRow{ID: r.ID, LastContact: now}, wrap("create source", err)
+		return SourceRow{ID: r.ID, LastContact: now}, wrap("create source", made(err))
 	}
 	r.LastSeen, r.LastContact = fromMillis(seen), fromMillis(contact)
 	return r, wrap("find source", err)
@@ -104,20 +105,21 @@ func scanRecord(row interface{ Scan(...any) error }) (Record, error) {
 	return r, err
 }
 
-// FindRecord is the record with that key; ok is false when there is none.
+// FindRecord is the record with that key; ok is false when there is none. Until the
+// transaction ends nobody else changes the record.
 func (t *Tx) FindRecord(ctx context.Context, key RecordKey) (r Record, ok bool, err error) {
 	r, err = scanRecord(t.row(ctx, `select `+recordColumns+` from record
-		where kind = $1 and scope = $2 and native_key = $3 and incarnation = $4`, key.Kind, key.Scope, key.Key, key.Incarnation))
+		where kind = $1 and scope = $2 and native_key = $3 and incarnation = $4`+t.d.forUpdate, key.Kind, key.Scope, key.Key, key.Incarnation))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
 	return r, err == nil, wrap("find record", err)
 }
 
-// LatestRecord is the one of a key's incarnations that was reported on last.
+// LatestRecord is the one of a key's incarnations that was reported on last; as FindRecord.
 func (t *Tx) LatestRecord(ctx context.Context, key RecordKey) (r Record, ok bool, err error) {
 	r, err = scanRecord(t.row(ctx, `select `+recordColumns+` from record
-		where kind = $1 and scope = $2 and native_key = $3 order by last_seen desc, id desc limit 1`, key.Kind, key.Scope, key.Key))
+		where kind = $1 and scope = $2 and native_key = $3 order by last_seen desc, id desc limit 1`+t.d.forUpdate, key.Kind, key.Scope, key.Key))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil
 	}
@@ -128,9 +130,18 @@ func (t *Tx) LatestRecord(ctx context.Context, key RecordKey) (r Record, ok bool
 func (t *Tx) AddRecord(ctx context.Context, r Record) (Record, error) {
 	err := t.row(ctx, `insert into record
 		(asset_id, source_id, kind, scope, native_key, incarnation, site, role, first_seen, last_seen, first_obs, claims_day)
-		values (0, $1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0) returning id`,
+		values (0, $1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0) on conflict do nothing returning id`,
 		r.Source, r.Key.Kind, r.Key.Scope, r.Key.Key, r.Key.Incarnation, r.Site, r.Role, millis(r.FirstSeen), millis(r.LastSeen)).Scan(&r.ID)
-	return r, wrap("add record", err)
+	return r, wrap("add record", made(err))
+}
+
+// made gives the error of an insert that returns its id a meaning: without a row, another
+// transaction has made the same since this one looked.
+func made(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return errCollision
+	}
+	return err
 }
 
 // TouchRecord writes what changes with every report.

@@ -186,7 +186,7 @@ func (t *Tx) fetchScan(ctx context.Context, scanner inventory.Source, now time.T
 	}
 	// A scanner revoked while it waited gets nothing.
 	j, err := scanScanJob(t.row(ctx, `select `+scanColumns+` from scan_job where site = $1 and state = 'queued'
-		and exists (select 1 from identity where id = $2 and revoked_at = 0) order by created_at, id limit 1`, scanner.Site, scanner.ID))
+		and exists (select 1 from identity where id = $2 and revoked_at = 0) order by created_at, id limit 1`+t.d.forUpdate, scanner.Site, scanner.ID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return ScanJob{}, false, nil
 	}

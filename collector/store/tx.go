@@ -15,6 +15,7 @@ type Tx struct {
 	session
 	s    *Store
 	dbtx *sql.Tx
+	locks
 }
 
 // Update runs fn in one transaction that is durable when Update returns nil. An error
@@ -42,6 +43,9 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 	}
 }
+
+// errCollision ends a transaction that met the work of another one.
+var errCollision = errors.New("another transaction made the same")
 
 var errNoAnswer = errors.New("the database did not answer in time")
 
@@ -80,6 +84,7 @@ func (t *Tx) Savepoint(ctx context.Context, fn func() error) (err error) {
 		}
 		if undo {
 			t.s.undone()
+			t.held = nil // the rollback lets go of them
 			// The rollback must happen even when ctx is what ended fn.
 			clean := context.WithoutCancel(ctx)
 			err = errors.Join(err, t.exec(clean, `rollback to one`), t.exec(clean, `release one`))
