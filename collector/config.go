@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/muster-itam/muster/collector/server"
+	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -22,7 +22,7 @@ import (
 type Config struct {
 	DataDir string `yaml:"data_dir"`
 	Listen  string `yaml:"listen"`
-	// Store is sqlite:FILE; empty means muster.db in DataDir.
+	// Store is sqlite:FILE or postgres://...; empty means muster.db in DataDir.
 	Store string `yaml:"store"`
 	// Names are host names and addresses under which sources reach the collector, beside the machine's own.
 	Names []string `yaml:"names"`
@@ -128,11 +128,9 @@ func (c *Config) Validate() error {
 		return bad("listen %q: it must be HOST:PORT", c.Listen)
 	}
 	switch scheme, _, _ := strings.Cut(c.store(), ":"); scheme {
-	case "sqlite":
-	case "postgres", "postgresql":
-		return bad("store: PostgreSQL is not supported yet; sqlite:FILE is")
+	case "sqlite", "postgres", "postgresql":
 	default:
-		return bad("store: it must be sqlite:FILE")
+		return bad("store: it must be sqlite:FILE or postgres://USER@HOST/DATABASE")
 	}
 	if c.MetricsListen != "off" {
 		if err := server.Loopback(c.MetricsListen); err != nil {
@@ -168,10 +166,6 @@ func (c *Config) store() string {
 
 // String is for config check: what will hold, without secrets.
 func (c *Config) String() string {
-	at := c.store()
-	if u, err := url.Parse(at); err == nil && u.User != nil {
-		at = u.Redacted()
-	}
 	return fmt.Sprintf("data_dir %s\nlisten %s\nstore %s\nnames %s\nmetrics_listen %s\nlog_format %s\nlog_level %s\nreport_interval %v\nmax_connections %d\nstop_timeout %v\n",
-		c.DataDir, c.Listen, at, strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout)
+		c.DataDir, c.Listen, store.Redacted(c.store()), strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout)
 }

@@ -31,6 +31,10 @@ func TestConfig(t *testing.T) {
 	if !strings.Contains(c.String(), "sqlite:/srv/muster/muster.db") {
 		t.Errorf("shown as %s", c.String())
 	}
+	c.Store = "postgres://muster:hunter2@db/muster"
+	if shown := c.String(); c.Validate() != nil || !strings.Contains(shown, "@db/muster") || strings.Contains(shown, "hunter2") {
+		t.Errorf("shown as %s", shown)
+	}
 }
 
 func TestConfigMistakes(t *testing.T) {
@@ -41,8 +45,7 @@ func TestConfigMistakes(t *testing.T) {
 		"listen: a\n---\nlisten: b":               "one YAML document",
 		"report_interval: often":                  "often",
 		"listen: here":                            "HOST:PORT",
-		"store: postgres://u:hunter2@h/db":        "not supported yet",
-		"store: mysql:x":                          "sqlite:FILE",
+		"store: mysql://u:hunter2@h/db":           "sqlite:FILE",
 		"metrics_listen: 0.0.0.0:9480":            "loopback",
 		"metrics_listen: example.org:1":           "loopback",
 		"log_format: xml":                         "text and json",

@@ -85,9 +85,15 @@ func start(t *testing.T) *rig {
 
 func startWith(t testing.TB, dir string, ck *clock, mount func(collector.Env) error) *rig {
 	t.Helper()
+	return startOn(t, "", dir, ck, mount)
+}
+
+// startOn starts a collector on a store; "" is a file in dir.
+func startOn(t testing.TB, dsn, dir string, ck *clock, mount func(collector.Env) error) *rig {
+	t.Helper()
 	r := &rig{t: t, clock: ck, dir: dir, log: &lockedBuffer{}}
 	config := collector.DefaultConfig()
-	config.DataDir, config.Listen, config.MetricsListen = dir, "127.0.0.1:0", "off"
+	config.Store, config.DataDir, config.Listen, config.MetricsListen = dsn, dir, "127.0.0.1:0", "off"
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() {

@@ -36,6 +36,20 @@ func signInRoutes(env collector.Env) error {
 	return nil
 }
 
+// openSession trades a token for a session's cookie, by signInRoutes.
+func (r *rig) openSession(token string) (cookie string, status int) {
+	r.t.Helper()
+	got := r.post(r.client(), "/test/in", "application/x-www-form-urlencoded", strings.NewReader("token="+token))
+	cookie, _, _ = strings.Cut(got.header.Get("Set-Cookie"), ";")
+	return cookie, got.status
+}
+
+// listWith asks a person's question with a cookie.
+func (r *rig) listWith(cookie string, more ...string) int {
+	r.t.Helper()
+	return r.post(r.client(), musterv1connect.InventoryServiceListSourcesProcedure, "application/json", strings.NewReader("{}"), append(more, "Cookie", cookie)...).status
+}
+
 // A session opens what its token does, to the same site only, and ends with the token,
 // with signing out and with time.
 func TestSessions(t *testing.T) {
@@ -47,14 +61,7 @@ func TestSessions(t *testing.T) {
 	if err := r.Store.AddAccess(t.Context(), access, "test"); err != nil {
 		t.Fatal(err)
 	}
-	signIn := func(token string) (cookie string, status int) {
-		got := r.post(r.client(), "/test/in", "application/x-www-form-urlencoded", strings.NewReader("token="+token))
-		cookie, _, _ = strings.Cut(got.header.Get("Set-Cookie"), ";")
-		return cookie, got.status
-	}
-	list := func(cookie string, more ...string) int {
-		return r.post(r.client(), musterv1connect.InventoryServiceListSourcesProcedure, "application/json", strings.NewReader("{}"), append(more, "Cookie", cookie)...).status
-	}
+	signIn, list := r.openSession, r.listWith
 	cookie, status := signIn(text.Reveal())
 	if status != http.StatusOK || !strings.HasPrefix(cookie, "__Host-") {
 		t.Fatalf("signed in with %d %q", status, cookie)
