@@ -146,9 +146,15 @@ func (s *station) asks(allowed func(netip.Addr) bool) []netip.Addr {
 			out = append(out, e.addr)
 		}
 	}
+	// One of each family comes first: who does not answer at one IPv4 address hardly does at
+	// the next.
 	slices.SortStableFunc(out, func(a, b netip.Addr) int { return rank(a) - rank(b) })
+	first6 := slices.IndexFunc(out, netip.Addr.Is6)
+	if first6 > 1 {
+		out[1], out[first6] = out[first6], out[1]
+	}
 	return out[:min(len(out), maxAsks)]
 }
 
 // maxAsks is at how many of its addresses a station is asked before it counts as silent.
-const maxAsks = 3
+const maxAsks = 2

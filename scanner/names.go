@@ -25,14 +25,13 @@ const (
 // names looks up the host names of devices' addresses.
 func (r *run) names(ctx context.Context, devices []*Device) {
 	phase := r.begin(PhaseNames, uint64(len(devices)))
-	resolver := &net.Resolver{PreferGo: true}
 	var strikes atomic.Int32
 	work := make(chan *Device)
 	var wg sync.WaitGroup
 	for range min(nameParallel, len(devices)) {
 		wg.Go(func() {
 			for d := range work {
-				nameDevice(ctx, resolver, d, &strikes)
+				nameDevice(ctx, r.cfg.Resolver, d, &strikes)
 				phase.probed.Add(1)
 			}
 		})

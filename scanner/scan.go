@@ -22,6 +22,8 @@ type Config struct {
 	Credentials []snmp.Credential
 	// NoNames leaves out reverse DNS.
 	NoNames bool
+	// Resolver looks names up; nil means the system's name servers.
+	Resolver *net.Resolver
 	// Progress is called from time to time, by one goroutine; nil for never.
 	Progress func(Progress)
 	Log      *slog.Logger     // nil means none
@@ -47,6 +49,9 @@ func New(cfg Config) (*Scanner, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Resolver == nil {
+		cfg.Resolver = &net.Resolver{PreferGo: true}
+	}
 	return &Scanner{cfg: cfg, rules: rules, makers: loadMakers()}, nil
 }
 
@@ -61,7 +66,7 @@ func (s *Scanner) Plan(ctx context.Context, job Job) (*Plan, error) {
 		return nil, err
 	}
 	targets, err := ParseTargets(ctx, job.Targets, func(ctx context.Context, name string) ([]netip.Addr, error) {
-		return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+		return s.cfg.Resolver.LookupNetIP(ctx, "ip", name)
 	})
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -23,6 +25,7 @@ type local struct {
 	allow      []string
 	deny       []string
 	noDNS      bool
+	dns        string
 	verbose    bool
 }
 
@@ -31,6 +34,7 @@ func (l *local) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&l.allow, "allow", nil, "scan nothing but these prefixes, whoever asks; $MUSTER_SCANNER_ALLOW")
 	f.StringSliceVar(&l.deny, "deny", nil, "never scan these prefixes, whoever asks; $MUSTER_SCANNER_DENY")
 	f.BoolVar(&l.noDNS, "no-dns", false, "do not look up host names")
+	f.StringVar(&l.dns, "dns", "", "name server to ask, ADDRESS or ADDRESS:PORT, in place of the system's")
 	f.BoolVar(&l.verbose, "verbose", false, "log what goes on")
 }
 
@@ -38,6 +42,9 @@ func (l *local) flags(f *pflag.FlagSet) {
 func (p *program) config(l *local) (scanner.Config, error) {
 	cfg := scanner.Config{NoNames: l.noDNS, Now: p.now, Log: p.logger(l.verbose)}
 	var err error
+	if cfg.Resolver, err = resolver(l.dns); err != nil {
+		return cfg, err
+	}
 	if cfg.Allow, err = p.addresses("--allow", l.allow, "MUSTER_SCANNER_ALLOW"); err != nil {
 		return cfg, err
 	}
@@ -61,6 +68,24 @@ func (p *program) config(l *local) (scanner.Config, error) {
 	}
 	cfg.Credentials, err = snmp.ParseCredentials(f)
 	return cfg, err
+}
+
+// resolver asks the name server at addr; nil stands for the system's.
+func resolver(addr string) (*net.Resolver, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	server, err := netip.ParseAddrPort(addr)
+	if ip, ipErr := netip.ParseAddr(addr); ipErr == nil {
+		server, err = netip.AddrPortFrom(ip, 53), nil
+	}
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("--dns %s: must be ADDRESS or ADDRESS:PORT", addr)}
+	}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, server.String())
+	}}, nil
 }
 
 func (p *program) addresses(flag string, given []string, env string) (scanner.Set, error) {

@@ -37,7 +37,7 @@ type Sweep struct {
 	Sent func()
 	// Seen is called once for each address that answers.
 	Seen func(Answer)
-	// Timeout is how long one connection is waited for; 0 means 1 s.
+	// Timeout is how long one connection is waited for; 0 means 700 ms.
 	Timeout time.Duration
 	// AtOnce bounds the connections under way; 0 means 512.
 	AtOnce int
@@ -47,7 +47,7 @@ type Sweep struct {
 // at a time.
 func Run(ctx context.Context, s Sweep) error {
 	if s.Timeout == 0 {
-		s.Timeout = time.Second
+		s.Timeout = 700 * time.Millisecond
 	}
 	if s.AtOnce == 0 {
 		s.AtOnce = 512
