@@ -1,0 +1,142 @@
+package query_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-itam/muster/collector/ingest"
+	"github.com/muster-itam/muster/collector/query"
+	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/store/storetest"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// feed submits observations at a time.
+func feed(t *testing.T, st *store.Store, at time.Time, list ...inventory.Observation) {
+	t.Helper()
+	in := ingest.New(ingest.Config{MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler), func() time.Time { return at })
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { in.Run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+	acks, err := in.Submit(t.Context(), list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range acks {
+		if a.Outcome != ingest.Accepted {
+			t.Fatalf("report %d: %+v", i, a)
+		}
+	}
+}
+
+// The same questions have the same answers on every engine.
+func TestQuestions(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, dsn string) {
+		st, err := store.Open(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = st.Close() })
+		var list []inventory.Observation
+		for i := range 12 {
+			o := machine(i)
+			o.SeenAt = now
+			list = append(list, o)
+		}
+		feed(t, st, now, list...)
+		update := machine(4)
+		update.Seq, update.SeenAt = 2, now.Add(time.Hour)
+		update.Sections = update.Sections[4:]
+		update.Sections[0].Body, update.Sections[0].Hash = inventory.SoftwareList{{Source: "deb", Name: "Ünïcode-%_\\x", Version: "1"}}, []byte("new")
+		feed(t, st, now.Add(time.Hour), update)
+
+		q := query.New(st, func() time.Time { return now.Add(2 * time.Hour) })
+		// Ids depend on the order in which reports were taken, so names are compared.
+		for name, c := range map[string]struct {
+			ask  query.AssetQuery
+			want string
+		}{
+			"all":             {query.AssetQuery{}, "srv0 srv1 srv10 srv11 srv2 srv3 srv4 srv5 srv6 srv7 srv8 srv9"},
+			"the first":       {query.AssetQuery{Sort: "-name", Limit: 3}, "srv7 srv8 srv9"},
+			"largest":         {query.AssetQuery{Sort: "-memory", Limit: 2}, "srv6 srv7"},
+			"by name":         {query.AssetQuery{Sort: "name", Filter: "name:srv1*"}, "srv1 srv10 srv11"},
+			"software":        {query.AssetQuery{Filter: `software:"package-7<2.0"`}, "srv0 srv3 srv6 srv9"},
+			"exact software":  {query.AssetQuery{Filter: `software=package-7 not software:package-70 name=srv4`}, ""},
+			"software then":   {query.AssetQuery{Filter: `software=package-7 name=srv4`, AsOf: now.Add(time.Minute)}, "srv4"},
+			"any case":        {query.AssetQuery{Filter: `software:"üNÏCODE-%_\\X"`}, "srv4"},
+			"before it all":   {query.AssetQuery{AsOf: now.Add(-time.Minute)}, ""},
+			"then":            {query.AssetQuery{AsOf: now.Add(time.Minute), Filter: "memory>=64GiB class:server"}, "srv11 srv3 srv4 srv5 srv6 srv7"},
+			"recently":        {query.AssetQuery{Filter: "last_seen<90m"}, "srv4"},
+			"recently by now": {query.AssetQuery{Filter: "last_seen<90m", AsOf: now.Add(time.Minute), Sort: "name", Limit: 1}, "srv0"},
+		} {
+			page, err := q.Assets(t.Context(), c.ask)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			var got []string
+			for _, a := range page.Assets {
+				got = append(got, a.Name)
+			}
+			slices.Sort(got)
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("%s: %q, want %q", name, s, c.want)
+			}
+		}
+		page, err := q.Assets(t.Context(), query.AssetQuery{Filter: "name=srv4"})
+		if err != nil || len(page.Assets) != 1 {
+			t.Fatal(page, err)
+		}
+		srv4 := page.Assets[0].ID.String()
+		pages(t, q)
+		titles, err := q.Software(t.Context(), "package-4", time.Time{}, query.Page{Limit: 100})
+		if err != nil || titles.Total != 33 || len(titles.Titles) != 33 || titles.Next != "" {
+			t.Errorf("software: %d of %d, next %q, %v", len(titles.Titles), titles.Total, titles.Next, err)
+		}
+		changes, _, err := q.Changes(t.Context(), query.ChangeQuery{Asset: srv4, Since: now.Add(time.Minute)})
+		if err != nil || len(changes) != 51 || changes[0].Section != "software" {
+			t.Errorf("%d changes, %v", len(changes), err)
+		}
+		sources, err := q.Sources(t.Context())
+		if err != nil || len(sources) != 12 || sources[4].Name != "SN0000004X" || sources[4].Observations != 2 || sources[4].Records != 1 {
+			t.Errorf("sources: %+v %v", sources, err)
+		}
+		why, err := q.Why(t.Context(), srv4)
+		if err != nil || len(why.Records) != 1 || len(why.Software) != 1 {
+			t.Errorf("why: %+v %v", why.Text, err)
+		}
+	})
+}
+
+// pages goes through listings page by page.
+func pages(t *testing.T, q *query.Inventory) {
+	t.Helper()
+	for _, sort := range []string{"", "-id", "memory", "-name", "address"} {
+		whole, err := q.Assets(t.Context(), query.AssetQuery{Sort: sort})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts []inventory.Asset
+		ask := query.AssetQuery{Sort: sort, Limit: 5}
+		for {
+			page, err := q.Assets(t.Context(), ask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts = append(parts, page.Assets...)
+			if ask.Cursor = page.Next; page.Next == "" || len(parts) > 20 {
+				break
+			}
+		}
+		if diff := cmp.Diff(whole.Assets, parts); diff != "" {
+			t.Errorf("sort %q: pages differ from the whole: %s", sort, diff)
+		}
+	}
+}
