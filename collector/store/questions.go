@@ -68,36 +68,6 @@ func (s *Store) Titles(ctx context.Context, part string, asOf time.Time, p Page)
 	return titles, total, err
 }
 
-// AssetsWithSoftware are the assets on which a title is installed whose name contains
-// part; version, when given, must be equal or begin the version before a separator.
-func (s *Store) AssetsWithSoftware(ctx context.Context, part string, asOf time.Time) (map[inventory.AssetID][]inventory.Software, error) {
-	out := map[inventory.AssetID][]inventory.Software{}
-	err := s.look(ctx, func(v view) error {
-		when, args := `i.to_obs is null`, []any{likePattern(part)}
-		if !asOf.IsZero() {
-			when = `exists (select 1 from observation b left join observation e on e.id = i.to_obs where b.id = i.from_obs
-				and b.seen_at <= $2 and (e.id is null or e.seen_at > $2))`
-			args = append(args, millis(asOf))
-		}
-		rows, err := v.query(ctx, `select distinct r.asset_id, t.source, t.name, t.version from title t join install i on i.title_id = t.id
-			join record r on r.id = i.record_id where lower(t.name) like $1 escape '\' and `+when, args...)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var id inventory.AssetID
-			var sw inventory.Software
-			if err := rows.Scan(&id, &sw.Source, &sw.Name, &sw.Version); err != nil {
-				return err
-			}
-			out[id] = append(out[id], sw)
-		}
-		return rows.Err()
-	})
-	return out, err
-}
-
 // likePattern is a LIKE pattern for "contains part", with \ as the escape.
 func likePattern(part string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(part)) + "%"
