@@ -15,9 +15,16 @@ import (
 // to whoever sends them. A scan that was cut short says nothing of devices that it knows by
 // their address alone: the rest of it would have told what they are.
 func Observations(res *Result) []inventory.Observation {
+	keys := map[string]int{}
+	for _, d := range res.Devices {
+		keys[nativeKey(d)]++
+	}
 	out := make([]inventory.Observation, 0, len(res.Devices))
 	for _, d := range res.Devices {
 		o := observation(d, res.Finished)
+		if keys[o.NativeKey] > 1 { // one hardware address on several links: each is a record of its own
+			o.NativeKey += "@" + d.Address().String()
+		}
 		if res.Complete || !strings.HasPrefix(o.NativeKey, byAddress) {
 			out = append(out, o)
 		}

@@ -95,6 +95,24 @@ func TestObservations(t *testing.T) {
 	}
 }
 
+// One hardware address on two links is two records, not one that changes to and fro.
+func TestObservationsOneMACTwice(t *testing.T) {
+	res := result()
+	twin := *res.Devices[1]
+	twin.Addresses = []netip.Addr{netip.MustParseAddr("10.3.0.11")}
+	res.Devices = append(res.Devices, &twin)
+	keys := map[string]bool{}
+	for _, o := range scanner.Observations(res) {
+		if keys[o.NativeKey] {
+			t.Errorf("%s twice", o.NativeKey)
+		}
+		keys[o.NativeKey] = true
+	}
+	if !keys["mac:"+macC+"@10.3.0.11"] || !keys["mac:"+macC+"@10.1.0.11"] {
+		t.Errorf("keys %v", keys)
+	}
+}
+
 // What a scan that was cut short knows by address only is left out: it may be somebody
 // that the rest of the scan would have named.
 func TestObservationsIncomplete(t *testing.T) {
