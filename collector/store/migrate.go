@@ -52,7 +52,7 @@ func (d *dialect) steps() ([]migration, error) {
 // migrate applies the migrations that the database does not have, each in a transaction
 // of its own. Row 0 of the table is the lock: of several collectors that start at once,
 // one migrates and the others wait.
-func (s *Store) migrate(ctx context.Context, applied func(name string)) error {
+func (s *Store) migrate(ctx context.Context) error {
 	steps, err := s.d.steps()
 	if err != nil {
 		return err
@@ -79,13 +79,14 @@ func (s *Store) migrate(ctx context.Context, applied func(name string)) error {
 			if err := s.d.script(ctx, t.dbtx, m.text); err != nil {
 				return err
 			}
+			s.inMigration(m.name)
 			return t.exec(ctx, `insert into migration values ($1, $2)`, m.version, time.Now().UnixMilli())
 		})
 		if err != nil {
 			return fmt.Errorf("migration %s: %w", m.name, err)
 		}
 		if did {
-			applied(m.name)
+			s.applied(m.name)
 		}
 	}
 	if newest := len(steps); have > newest {

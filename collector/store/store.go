@@ -30,6 +30,9 @@ type Store struct {
 	side   *sql.DB
 	wait   time.Duration
 	titles titleCache
+
+	applied     func(name string) // told of each migration
+	inMigration func(name string) // for tests: before it is committed
 }
 
 // Option changes how Open opens.
@@ -39,16 +42,14 @@ type Option func(*Store)
 // answer, before Update gives up with an error that Unavailable knows; 10 s unless given.
 func Wait(d time.Duration) Option { return func(s *Store) { s.wait = d } }
 
+// Migrated is told of each migration that opening applies.
+func Migrated(fn func(name string)) Option { return func(s *Store) { s.applied = fn } }
+
 // Open opens or creates the inventory at dsn and brings its schema up to date. dsn is
 // sqlite:FILE, or postgres://USER@HOST/DATABASE as libpq has it, with its environment
 // variables and password file.
 func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {
-	return open(ctx, dsn, func(string) {}, options...)
-}
-
-// open is Open that tells of each migration it applied.
-func open(ctx context.Context, dsn string, applied func(name string), options ...Option) (*Store, error) {
-	s := &Store{wait: 10 * time.Second}
+	s := &Store{wait: 10 * time.Second, applied: func(string) {}, inMigration: func(string) {}}
 	for _, o := range options {
 		o(s)
 	}
@@ -62,7 +63,7 @@ func open(ctx context.Context, dsn string, applied func(name string), options ..
 		return nil, inventory.Errorf(inventory.CodeInvalid, "store %q: it must be sqlite:FILE or postgres://...", Redacted(dsn))
 	}
 	if err == nil {
-		err = s.migrate(ctx, applied)
+		err = s.migrate(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", Redacted(dsn), err), s.Close())
