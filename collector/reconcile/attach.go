@@ -47,6 +47,10 @@ func (d *decision) attach() {
 			continue
 		}
 		c := line[len(line)-1].component
+		if a.keptApart(u, c, target) {
+			loose = append(loose, u)
+			continue
+		}
 		target[u] = c
 		d.handOver(u, k, line)
 		d.joins = append(d.joins, Join{Key: k, Tier: tier, Rule: "only one asset has this " + typeWords(k.Type), Records: []int64{u.anchor, c.anchor}})
@@ -57,6 +61,21 @@ func (d *decision) attach() {
 			d.of[n] = c
 		}
 	}
+}
+
+// keptApart says that a person told u from something that goes to the same asset: the
+// elder goes there.
+func (a *attacher) keptApart(u, to *component, target map[*component]*component) bool {
+	for _, n := range u.nodes {
+		for _, p := range a.pinList {
+			if other, ok := p.other(n.ID); ok && !p.Same {
+				if v := a.of[a.nodes[other]]; v != nil && v != u && target[v] == to {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // all are the components by anchor.

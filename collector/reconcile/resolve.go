@@ -90,7 +90,7 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 			}
 		}
 		for _, p := range l.pinList {
-			if other, ok := p.other(n.ID); ok && p.Same && (l.nodes[other] == nil || !l.nodes[other].closed) && !slices.Contains(ids, other) {
+			if other, ok := p.other(n.ID); ok && (l.nodes[other] == nil || !l.nodes[other].closed) && !slices.Contains(ids, other) {
 				ids = append(ids, other)
 			}
 		}

@@ -1,0 +1,47 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+)
+
+// thousand is a company of sixty places.
+func thousand(b *testing.B) *world {
+	w := newWorld(b)
+	for seed := range uint64(60) {
+		for _, s := range drawAt(fmt.Sprint(seed), seed, 15) {
+			w.take(s)
+		}
+	}
+	return w
+}
+
+// A changed record among a thousand machines.
+func BenchmarkResolve(b *testing.B) {
+	w := thousand(b)
+	b.ReportMetric(float64(len(w.records)), "records")
+	i := 0
+	for b.Loop() {
+		w.resolve(int64(1 + i%len(w.records)))
+		i += 37
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	m := machine{agent: "5f0c9f6e-3b55-4d0e-9a58-1f2f0c6d9e01", serial: "5CG1234XYZ", uuid: "095e9ebf-6dd2-4139-a64a-6cb64d4b47e4", machine: "5da840c64282ad99e0130ddfc0b7d852",
+		name: "lt-0001", domain: "corp.example", site: "hq", maker: "HP", macs: []string{"8c:16:45:00:11:22", "34:f3:9a:00:00:01"}, disks: []string{"PHLN96731CB3R"}}
+	s := m.report(0)
+	for b.Loop() {
+		reconcile.Read(s.source, s.at, s.bodies)
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	w := thousand(b)
+	b.ReportMetric(float64(len(w.records)), "records")
+	for b.Loop() {
+		reconcile.Decide(w.records, nil)
+	}
+}
