@@ -83,12 +83,12 @@ func readOS(context.Context) (inventory.Body, error) {
 	return out, nil
 }
 
-func readHardware(context.Context) (inventory.Body, error) {
+func readHardware(ctx context.Context) (inventory.Body, error) {
 	return &inventory.Hardware{
 		SystemVendor: "Apple Inc.", SystemModel: sysctl("hw.model"),
 		CPUModel: sysctl("machdep.cpu.brand_string"), CPUVendor: cpuVendor(sysctl("machdep.cpu.brand_string")),
 		CPUSockets: int(sysctlNumber("hw.packages")), CPUCores: int(sysctlNumber("hw.physicalcpu")),
-		CPUThreads: int(sysctlNumber("hw.logicalcpu")), MemoryBytes: sysctlNumber("hw.memsize"),
+		CPUThreads: int(sysctlNumber("hw.logicalcpu")), MemoryBytes: sysctlNumber("hw.memsize"), SwapBytes: swap(ctx),
 	}, nil
 }
 

@@ -7,8 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
-	"unsafe"
 
+	"github.com/shirou/gopsutil/v3/mem"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 
@@ -97,37 +97,22 @@ func readOS(context.Context) (inventory.Body, error) {
 	return out, nil
 }
 
-func readHardware(context.Context) (inventory.Body, error) {
+func readHardware(ctx context.Context) (inventory.Body, error) {
 	const key = `HARDWARE\DESCRIPTION\System\CentralProcessor\0`
 	f, problem := readFindings()
 	h := &inventory.Hardware{}
 	f.fill(h)
 	cpu := cpuInfo{model: registryText(key, "ProcessorNameString"), vendor: registryText(key, "VendorIdentifier")}
 	setCPU(h, cpu, topology{threads: int(windows.GetActiveProcessorCount(0xffff))}, f.smbios, f.physical()) // in all groups
-	h.MemoryBytes = usableMemory() >> 20 << 20
+	if m, err := mem.VirtualMemoryWithContext(ctx); err == nil {
+		h.MemoryBytes = int64(m.Total) >> 20 << 20
+	}
+	h.SwapBytes = swap(ctx)
 	clean(h)
 	if problem != "" {
 		return h, source.Partial("%s", problem)
 	}
 	return h, nil
-}
-
-// usableMemory asks GlobalMemoryStatusEx, which fills in a MEMORYSTATUSEX.
-func usableMemory() int64 {
-	var status struct {
-		length, load uint32
-		totalPhys    uint64
-		_            [6]uint64 // free memory, page file, address space
-	}
-	status.length = uint32(unsafe.Sizeof(status))
-	proc := windows.NewLazySystemDLL("kernel32.dll").NewProc("GlobalMemoryStatusEx")
-	if proc.Find() != nil {
-		return 0
-	}
-	if ok, _, _ := proc.Call(uintptr(unsafe.Pointer(&status))); ok == 0 {
-		return 0
-	}
-	return int64(status.totalPhys)
 }
 
 func readMemory(context.Context) (inventory.Body, error) {
