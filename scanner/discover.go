@@ -89,13 +89,8 @@ func (r *run) sweepARP(ctx context.Context, l *LinkPlan, sent func()) error {
 	if err != nil {
 		return err
 	}
-	source := netip.Addr{}
-	for a := range l.V4.All() {
-		source, _ = l.Link.address(a)
-		break
-	}
 	err = arp.Run(ctx, sock, arp.Sweep{
-		MAC: l.Link.MAC, Source: source, Targets: l.V4.All, Passes: passes,
+		MAC: l.Link.MAC, Source: l.Source, Targets: l.V4.All, Passes: passes,
 		Wait: r.pace.global.Wait, Sent: sent,
 		Seen: func(s arp.Sighting) {
 			if l.V4.Contains(s.Addr) {
@@ -103,7 +98,15 @@ func (r *run) sweepARP(ctx context.Context, l *LinkPlan, sent func()) error {
 			}
 		},
 	})
+	r.noteDropped(l.Link.Interface.Name, sock)
 	return err
+}
+
+// noteDropped says when answers came faster than they were read.
+func (r *run) noteDropped(name string, sock *ether.Socket) {
+	if n := sock.Dropped(); n > 0 {
+		r.note("%s: %d frames were lost, answers may be missing: a lower --rate helps", name, n)
+	}
 }
 
 func (r *run) sweepNDP(ctx context.Context, l *LinkPlan, sent func()) error {
@@ -111,7 +114,7 @@ func (r *run) sweepNDP(ctx context.Context, l *LinkPlan, sent func()) error {
 	if err != nil {
 		return err
 	}
-	return ndp.Run(ctx, sock, ndp.Sweep{
+	err = ndp.Run(ctx, sock, ndp.Sweep{
 		MAC: l.Link.MAC, Sources: l.Link.sources6(), Targets: l.V6.All(), Passes: passes,
 		Wait: r.pace.global.Wait, Sent: sent,
 		Seen: func(s ndp.Sighting) {
@@ -120,6 +123,8 @@ func (r *run) sweepNDP(ctx context.Context, l *LinkPlan, sent func()) error {
 			}
 		},
 	})
+	r.noteDropped(l.Link.Interface.Name, sock)
+	return err
 }
 
 // onLink tells whether a can really be on the link; anybody may claim anything in a

@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -36,9 +37,10 @@ type Plan struct {
 
 // LinkPlan is the sweep of one link.
 type LinkPlan struct {
-	Link Link
-	V4   Set
-	V6   Set // solicited one by one
+	Link   Link
+	V4     Set        // in one network of the link
+	Source netip.Addr // own address in it
+	V6     Set        // solicited one by one
 	// Multicast asks all IPv6 hosts of the link to speak.
 	Multicast bool
 }
@@ -86,27 +88,48 @@ func (p *Plan) planLinks() Set {
 		on4 := rest.family(32).Intersect(l.covers(32))
 		on6 := rest.family(128).Intersect(l.covers(128))
 		rest = rest.Subtract(on4).Subtract(on6)
-		if len(on4) == 0 && len(on6) == 0 {
-			continue
+		switch {
+		case len(on4) == 0 && len(on6) == 0:
+		case p.host.Raw != nil:
+			p.planWithoutRaw(l, on4, on6)
+		default:
+			p.planLink(l, on4, on6)
 		}
-		if p.host.Raw != nil {
-			// Without raw frames, hosts on a link are asked like routed ones. IPv6 prefixes
-			// cannot be.
-			p.Routed = NewSet(append(p.Routed, on4...)...)
-			if on6.Count() <= maxSolicit {
-				p.Routed = NewSet(append(p.Routed, on6...)...)
-			} else {
-				p.Notes = append(p.Notes, fmt.Sprintf("IPv6 hosts on %s: not searched for, %v", l.Interface.Name, p.host.Raw))
-			}
-			continue
-		}
-		lp := LinkPlan{Link: l, V4: on4, Multicast: len(l.sources6()) > 0}
-		if on6.Count() <= maxSolicit {
-			lp.V6 = on6
-		}
-		p.Links = append(p.Links, lp)
 	}
 	return rest
+}
+
+// planWithoutRaw asks hosts on a link like routed ones. IPv6 prefixes cannot be.
+func (p *Plan) planWithoutRaw(l Link, on4, on6 Set) {
+	p.Routed = NewSet(append(p.Routed, on4...)...)
+	if on6.Count() <= maxSolicit {
+		p.Routed = NewSet(append(p.Routed, on6...)...)
+	} else {
+		p.Notes = append(p.Notes, fmt.Sprintf("IPv6 hosts on %s: not searched for, %v", l.Interface.Name, p.host.Raw))
+	}
+}
+
+// planLink makes one sweep for each own IPv4 network of a link: hosts answer those who ask
+// from their own network.
+func (p *Plan) planLink(l Link, on4, on6 Set) {
+	first := LinkPlan{Link: l, Multicast: len(l.sources6()) > 0}
+	if on6.Count() <= maxSolicit {
+		first.V6 = on6
+	}
+	plans := []LinkPlan{first}
+	for _, own := range l.Prefixes {
+		part := on4.Intersect(PrefixSet(own))
+		if len(part) == 0 {
+			continue
+		}
+		on4 = on4.Subtract(part)
+		if last := &plans[len(plans)-1]; len(last.V4) == 0 {
+			last.V4, last.Source = part, own.Addr()
+		} else {
+			plans = append(plans, LinkPlan{Link: l, V4: part, Source: own.Addr()})
+		}
+	}
+	p.Links = append(p.Links, plans...)
 }
 
 func checkSize(routed Set, links []LinkPlan, large bool) error {
@@ -178,7 +201,7 @@ func (p *Plan) Steps() []Step {
 		if n := l.V4.Count(); n > 0 {
 			add("ARP", name, n, n*passes, p.Rate)
 		}
-		if l.Multicast {
+		if l.Multicast || len(l.V6) > 0 {
 			n := l.V6.Count()
 			add("IPv6 multicast echo and neighbour discovery", name, n,
 				(uint64(len(l.Link.sources6()))*multicastPerSource+n)*passes, p.Rate)

@@ -27,6 +27,13 @@ func host() scanner.Host {
 	}
 }
 
+// twoNets is on two IPv4 networks of one link.
+func twoNets() scanner.Host {
+	h := host()
+	h.Links[0].Prefixes = append(h.Links[0].Prefixes, netip.MustParsePrefix("10.3.0.250/24"))
+	return h
+}
+
 func plan(t *testing.T, h scanner.Host, job scanner.Job, allow, deny scanner.Set) (*scanner.Plan, error) {
 	t.Helper()
 	targets, err := scanner.ParseTargets(t.Context(), job.Targets, lookup)
@@ -63,6 +70,7 @@ func TestPlan(t *testing.T) {
 		want        string
 	}{
 		{"on the link", host(), "10.1.0.0/24", nil, nil, "eth0: 10.1.0.1-10.1.0.254 multicast; routed: "},
+		{"two networks of the link", twoNets(), "10.1.0.1 10.3.0.0/30", nil, nil, "eth0: 10.1.0.1 multicast; eth0: 10.3.0.1-10.3.0.2; routed: "},
 		{"elsewhere", host(), "10.2.0.0/30", nil, nil, "routed: 10.2.0.1-10.2.0.2"},
 		{"both", host(), "10.1.0.254-10.1.1.1", nil, nil, "eth0: 10.1.0.254-10.1.0.255 multicast; routed: 10.1.1.0-10.1.1.1"},
 		{"one IPv6 host on the link", host(), "fd01::7", nil, nil, "eth0:  fd01::7 multicast; routed: "},
@@ -76,6 +84,11 @@ func TestPlan(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
+		}
+		for _, l := range p.Links {
+			if len(l.V4) > 0 && l.V4[0].From.As4()[1] != l.Source.As4()[1] {
+				t.Errorf("%s: %s asked from %s", c.name, l.V4, l.Source)
+			}
 		}
 		if got := describe(p); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)

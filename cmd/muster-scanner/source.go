@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -118,12 +119,19 @@ func (o *outlet) site() string {
 	return o.client.Identity().Site
 }
 
+// lastWords is how long a scan that was stopped may take to be sent.
+const lastWords = time.Second
+
 // submit sends a result. What cannot be sent now waits in the state folder.
 func (p *program) submit(ctx context.Context, o *outlet, res *scanner.Result) error {
 	observations := scanner.Observations(res)
 	addErr := o.box.Add(observations...)
-	// A scan that was stopped is still sent, without waiting for a collector that is away.
-	sent, err := o.box.Flush(context.WithoutCancel(ctx), o.client)
+	if ctx.Err() != nil { // stopped: what was found is still sent, if that is quickly done
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+		defer cancel()
+	}
+	sent, err := o.box.Flush(ctx, o.client)
 	if err != nil {
 		return fmt.Errorf("send to the collector: %w; %d observations wait in the state folder", err, o.box.Pending())
 	}

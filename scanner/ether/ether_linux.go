@@ -19,8 +19,9 @@ const receiveBuffer = 8 << 20
 
 // Socket is an AF_PACKET socket bound to one interface and frame type.
 type Socket struct {
-	conn   *packet.Conn
-	closed atomic.Bool
+	conn    *packet.Conn
+	closed  atomic.Bool
+	dropped atomic.Int64
 }
 
 // Open needs root or CAP_NET_RAW. A filter may be nil; it sees whole frames.
@@ -93,17 +94,16 @@ func (s *Socket) Receive(handle func(frame []byte)) error {
 	}
 }
 
-// Dropped is the number of frames the kernel had no room for since the last call.
-func (s *Socket) Dropped() int {
-	st, err := s.conn.Stats()
-	if err != nil {
-		return 0
-	}
-	return int(st.Drops)
-}
+// Dropped is the number of frames that the kernel had no room for, once the socket is closed.
+func (s *Socket) Dropped() int { return int(s.dropped.Load()) }
 
 // Close ends Receive.
 func (s *Socket) Close() error {
-	s.closed.Store(true)
+	if s.closed.Swap(true) {
+		return nil
+	}
+	if st, err := s.conn.Stats(); err == nil {
+		s.dropped.Store(int64(st.Drops))
+	}
 	return s.conn.Close()
 }

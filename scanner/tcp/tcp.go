@@ -83,9 +83,28 @@ func (s Sweep) try(ctx context.Context, a netip.Addr) {
 	}
 }
 
+// A connection that this host has no room for is tried again for some seconds.
+const (
+	maxRetries = 50
+	retryPause = 100 * time.Millisecond
+)
+
 func connect(ctx context.Context, a netip.Addr, port int, timeout time.Duration) (open, alive bool) {
 	d := net.Dialer{Timeout: timeout, KeepAlive: -1}
 	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(port)))
+	for range maxRetries { // this host's shortage says nothing about the other
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) && !errors.Is(err, syscall.ENOBUFS) {
+			break
+		}
+		t := time.NewTimer(retryPause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return false, false
+		case <-t.C:
+		}
+		conn, err = d.DialContext(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(port)))
+	}
 	if err == nil {
 		// A reset instead of a farewell leaves nothing behind on either side.
 		if t, ok := conn.(*net.TCPConn); ok {
