@@ -35,17 +35,7 @@ func Open(ctx context.Context, c Config, now func() time.Time) (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	if file, ok := strings.CutPrefix(c.store(), "sqlite:"); ok {
-		// SQLite makes its files readable for all unless they exist; its side files follow.
-		f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			return nil, fmt.Errorf("make inventory file: %w", err)
-		}
-		if err := f.Close(); err != nil {
-			return nil, fmt.Errorf("make inventory file: %w", err)
-		}
-	}
-	st, err := store.Open(ctx, c.store())
+	st, err := store.Open(ctx, c.DSN())
 	if err != nil {
 		return nil, err
 	}

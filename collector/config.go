@@ -127,7 +127,7 @@ func (c *Config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return bad("listen %q: it must be HOST:PORT", c.Listen)
 	}
-	switch scheme, _, _ := strings.Cut(c.store(), ":"); scheme {
+	switch scheme, _, _ := strings.Cut(c.DSN(), ":"); scheme {
 	case "sqlite", "postgres", "postgresql":
 	default:
 		return bad("store: it must be sqlite:FILE or postgres://USER@HOST/DATABASE")
@@ -157,7 +157,8 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-func (c *Config) store() string {
+// DSN is the store's data source name.
+func (c *Config) DSN() string {
 	if c.Store == "" {
 		return "sqlite:" + filepath.Join(c.DataDir, "muster.db")
 	}
@@ -167,5 +168,5 @@ func (c *Config) store() string {
 // String is for config check: what will hold, without secrets.
 func (c *Config) String() string {
 	return fmt.Sprintf("data_dir %s\nlisten %s\nstore %s\nnames %s\nmetrics_listen %s\nlog_format %s\nlog_level %s\nreport_interval %v\nmax_connections %d\nstop_timeout %v\n",
-		c.DataDir, c.Listen, store.Redacted(c.store()), strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout)
+		c.DataDir, c.Listen, store.Redacted(c.DSN()), strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout)
 }

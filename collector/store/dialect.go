@@ -28,6 +28,14 @@ type dialect struct {
 	// decide upon has to be locked, and they are tried again when they collide.
 	concurrent bool
 	trouble    func(error) trouble
+	// catalogue lists tables, columns and types, as they were created.
+	catalogue string
+	// load has the expression that makes a column's value of a JSON text, by kind.
+	load map[kind]string
+	// sequences moves a table's automatic keys past the rows that it was given; empty where they move by themselves.
+	sequences string
+	// integrity lets the engine look over its own files; empty where it cannot.
+	integrity string
 }
 
 // trouble is what an engine's error means for the transaction it ended.

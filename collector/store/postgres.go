@@ -40,6 +40,12 @@ var postgresDialect = &dialect{
 	readOnly:   &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
 	concurrent: true,
 	trouble:    postgresTrouble,
+	catalogue: `select t.relname, c.attname, format_type(c.atttypid, null) from pg_class t join pg_attribute c on c.attrelid = t.oid
+		where t.relkind in ('r', 'p') and t.relnamespace = cast(current_schema() as regnamespace) and c.attnum > 0 and not c.attisdropped
+		order by t.oid, c.attnum`,
+	load: map[kind]string{kindText: "%s", kindInt: "cast(%s as bigint)", kindBytes: "decode(%s, 'hex')", kindJSON: "cast(%s as jsonb)"},
+	sequences: `select setval(pg_get_serial_sequence('{{table}}', attname), greatest((select max(id) from {{table}}), 1))
+		from pg_attribute where attrelid = cast('{{table}}' as regclass) and attname = 'id' and attidentity <> ''`,
 }
 
 // openPostgres connects to a server. Transactions run at read committed; what a decision

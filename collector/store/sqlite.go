@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/mattn/go-sqlite3" // needs cgo
@@ -14,7 +15,7 @@ import (
 var sqliteDialect = &dialect{
 	name: "sqlite",
 	sql:  translated(func(q string) string { return parameter.ReplaceAllString(q, "?$1") }),
-	types: strings.NewReplacer("{{id}}", "integer primary key", "{{blob}}", "blob", "{{json}}", "text",
+	types: strings.NewReplacer("{{id}}", "integer primary key", "{{blob}}", "blob", "{{json}}", "json text",
 		"{{without_rowid}}", "without rowid"),
 	list: func(expr string) string { return "group_concat(distinct " + expr + ")" },
 	script: func(ctx context.Context, tx *sql.Tx, text string) error {
@@ -23,11 +24,23 @@ var sqliteDialect = &dialect{
 	},
 	readOnly: &sql.TxOptions{ReadOnly: true},
 	trouble:  sqliteTrouble,
+	catalogue: `select m.name, c.name, c.type from pragma_table_list l join sqlite_master m on m.name = l.name
+		join pragma_table_info(m.name) c where l.type = 'table' and l.schema = 'main' and m.name not like 'sqlite%' order by m.rowid, c.cid`,
+	integrity: `pragma integrity_check(100)`,
+	load:      map[kind]string{kindText: "%s", kindInt: "cast(%s as bigint)", kindBytes: "unhex(%s)", kindJSON: "%s"},
 }
 
 // openSQLite opens a file. Writes go through one connection; readers see the last commit.
 func (s *Store) openSQLite(ctx context.Context, file string) (err error) {
 	s.d = sqliteDialect
+	// SQLite makes its files readable for all unless they exist; its side files follow.
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
 	// WAL alone would make SQLite sync less often and lose acknowledged reports at a power cut.
 	common := fmt.Sprintf("_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=%d&_cache_size=-65536&_stmt_cache_size=100", s.wait.Milliseconds())
 	u := (&url.URL{Path: file}).EscapedPath()
