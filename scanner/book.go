@@ -78,6 +78,24 @@ func (b *book) see(s sighting) {
 	}
 }
 
+// dropOthers forgets the entries of a link that are not wanted themselves and share no
+// hardware address with one that is.
+func (b *book) dropOthers(link string, wanted func(*entry) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	stay := map[ether.MAC]bool{}
+	for _, e := range b.entries {
+		if e.link == link && wanted(e) {
+			stay[e.mac()] = true
+		}
+	}
+	for a, e := range b.entries {
+		if e.link == link && !stay[e.mac()] {
+			delete(b.entries, a)
+		}
+	}
+}
+
 func (b *book) has(a netip.Addr) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/muster-itam/muster/scanner/arp"
@@ -81,6 +82,20 @@ func (r *run) discover(ctx context.Context) {
 	}
 	if r.plan.host.Raw != nil {
 		r.systemARP()
+	}
+	r.dropStrays()
+}
+
+// dropStrays forgets IPv6 hosts that answered the multicast and that nobody asked for:
+// those without a target's address on a link of which only a part is scanned.
+func (r *run) dropStrays() {
+	for i := range r.plan.Links {
+		l := &r.plan.Links[i]
+		if l.Multicast && !l.Whole {
+			r.book.dropOthers(l.Link.Interface.Name, func(e *entry) bool {
+				return r.plan.Allowed.Contains(e.addr) || slices.Contains(e.sources, viaSelf)
+			})
+		}
 	}
 }
 

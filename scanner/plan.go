@@ -31,8 +31,9 @@ type Plan struct {
 	// Notes say what cannot be done here, for the person who asked.
 	Notes []string
 
-	host Host
-	deny Set // exclusions and the scanner's own deny list
+	host  Host
+	asked Set // targets before exclusions
+	deny  Set // exclusions and the scanner's own deny list
 }
 
 // LinkPlan is the sweep of one link.
@@ -41,8 +42,9 @@ type LinkPlan struct {
 	V4     Set        // in one network of the link
 	Source netip.Addr // own address in it
 	V6     Set        // solicited one by one
-	// Multicast asks all IPv6 hosts of the link to speak.
-	Multicast bool
+	// Multicast asks all IPv6 hosts of the link to speak. Unless the Whole link is wanted,
+	// only those count that are targets or have an address that is one.
+	Multicast, Whole bool
 }
 
 // maxSolicit is the size up to which IPv6 targets on a link are solicited one by one.
@@ -63,7 +65,7 @@ func newPlan(t Targets, job Job, host Host, allow, deny Set) (*Plan, error) {
 			return nil, inventory.Errorf(inventory.CodeForbidden, "this scanner may not scan %s", outside)
 		}
 	}
-	p.Allowed = set.Subtract(deny)
+	p.Allowed, p.asked = set.Subtract(deny), set
 	if len(p.Allowed) == 0 {
 		return nil, inventory.Errorf(inventory.CodeForbidden, "nothing is left to scan: every target is excluded")
 	}
@@ -118,6 +120,9 @@ func (p *Plan) planLink(l Link, on4, on6 Set) {
 	}
 	plans := []LinkPlan{first}
 	for _, own := range l.Prefixes {
+		if own.Addr().Is4() && len((Set{trim(own, true)}).Subtract(p.asked)) == 0 {
+			plans[0].Whole = true
+		}
 		part := on4.Intersect(PrefixSet(own))
 		if len(part) == 0 {
 			continue

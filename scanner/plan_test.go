@@ -54,6 +54,9 @@ func describe(p *scanner.Plan) string {
 		if l.Multicast {
 			text += " multicast"
 		}
+		if l.Whole {
+			text += " whole"
+		}
 		text += "; "
 	}
 	return text + "routed: " + p.Routed.String()
@@ -69,14 +72,14 @@ func TestPlan(t *testing.T) {
 		allow, deny scanner.Set
 		want        string
 	}{
-		{"on the link", host(), "10.1.0.0/24", nil, nil, "eth0: 10.1.0.1-10.1.0.254 multicast; routed: "},
+		{"on the link", host(), "10.1.0.0/24", nil, nil, "eth0: 10.1.0.1-10.1.0.254 multicast whole; routed: "},
 		{"two networks of the link", twoNets(), "10.1.0.1 10.3.0.0/30", nil, nil, "eth0: 10.1.0.1 multicast; eth0: 10.3.0.1-10.3.0.2; routed: "},
 		{"elsewhere", host(), "10.2.0.0/30", nil, nil, "routed: 10.2.0.1-10.2.0.2"},
 		{"both", host(), "10.1.0.254-10.1.1.1", nil, nil, "eth0: 10.1.0.254-10.1.0.255 multicast; routed: 10.1.1.0-10.1.1.1"},
 		{"one IPv6 host on the link", host(), "fd01::7", nil, nil, "eth0:  fd01::7 multicast; routed: "},
 		{"IPv6 prefix on the link", host(), "fd01::/64", nil, nil, "eth0:  multicast; routed: "},
 		{"few IPv6 elsewhere", host(), "fd02::/126", nil, nil, "routed: fd02::-fd02::3"},
-		{"denied", host(), "10.1.0.0/24", nil, prefixes("10.1.0.0/25"), "eth0: 10.1.0.128-10.1.0.254 multicast; routed: "},
+		{"denied", host(), "10.1.0.0/24", nil, prefixes("10.1.0.0/25"), "eth0: 10.1.0.128-10.1.0.254 multicast whole; routed: "},
 		{"allowed", host(), "10.1.0.8", prefixes("10.0.0.0/8"), nil, "eth0: 10.1.0.8 multicast; routed: "},
 		{"without rights", noRaw, "10.1.0.0/30 10.2.0.1", nil, nil, "routed: 10.1.0.1-10.1.0.2, 10.2.0.1"},
 	} {

@@ -135,6 +135,26 @@ func TestScanNetwork(t *testing.T) {
 	})
 }
 
+// Asked for a part of a link, a scan does not list its other hosts, whatever they answer to.
+func TestScanPartOfALink(t *testing.T) {
+	testkit.InNetwork(t, lan, func(t *testing.T) {
+		res := scan(t, scanner.Config{}, scanner.Job{Targets: []string{"10.90.1.8-12"}})
+		if d := cmp.Diff([]string{"[10.90.1.10 fd90:1::10] [00:14:22:00:00:10] [arp ndp]"}, others(res)); d != "" {
+			t.Error(d)
+		}
+		res = scan(t, scanner.Config{}, scanner.Job{Targets: []string{"fd90:1::/64"}})
+		want := []string{"[fd90:1::10] [00:14:22:00:00:10] [ndp]", "[fd90:1::60] [b8:27:eb:00:00:60] [ndp]"}
+		if d := cmp.Diff(want, others(res)); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// others is what was found but for this host.
+func others(res *scanner.Result) []string {
+	return slices.DeleteFunc(found(res), func(s string) bool { return strings.Contains(s, "own interface") })
+}
+
 // Without the right to send raw frames, hosts on the link are found by echo, connection and
 // the system's ARP table.
 func TestScanNetworkUnprivileged(t *testing.T) {
