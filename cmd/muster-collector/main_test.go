@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/muster-itam/muster/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -28,6 +30,7 @@ func TestScripts(t *testing.T) {
 			"waitfor":  waitFor,
 			"tokenof":  tokenOf,
 			"filemode": fileMode,
+			"postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], testkit.Postgres(t)) },
 		},
 	})
 }
