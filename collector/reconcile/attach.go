@@ -248,7 +248,7 @@ func addBearer(all []bearer, b bearer) []bearer {
 func (a *attacher) byAddress(u *component) (k Key, target *component) {
 	steps := []func(c *Claim, n *node) bool{
 		func(c *Claim, n *node) bool { return c.Tier == tierAddress && n.Kind != inventory.KindAgent },
-		func(c *Claim, n *node) bool { return c.Tier == tierAddress },
+		func(c *Claim, _ *node) bool { return c.Tier == tierAddress },
 		func(*Claim, *node) bool { return true },
 	}
 	for _, admit := range steps {

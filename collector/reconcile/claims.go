@@ -36,6 +36,7 @@ const (
 const (
 	scopeCloud    = "cloud"    // cards whose locally administered address a provider gave
 	scopeBMC      = "bmc"      // a chassis' serial number as its management controller tells it
+	scopeVirtual  = "virtual"  // a virtual machine's: hypervisors can show it the chassis' own
 	scopeInternet = "internet" // addresses that mean the same everywhere
 )
 
@@ -228,6 +229,10 @@ func (r *reader) serial(value, maker, part string) bool {
 	}
 	if part == inventory.PartBMC || r.role == inventory.RoleBMC {
 		r.claim(inventory.IDSerial, scopeBMC, v, tierSerial)
+		return true
+	}
+	if r.virtual {
+		r.claim(inventory.IDSerial, scopeVirtual, v, tierSerial)
 		return true
 	}
 	r.claim(inventory.IDSerial, "", v, tierSerial)

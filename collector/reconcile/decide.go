@@ -46,11 +46,7 @@ func newGraph(pins []Pin) *graph {
 		many: map[Key]bool{}, verdict: map[Key]*Demotion{}}
 }
 
-func (g *graph) add(r *Record) *node {
-	n := newNode(r)
-	g.nodes[r.ID] = n
-	return n
-}
+func (g *graph) add(r *Record) { g.nodes[r.ID] = newNode(r) }
 
 // judge says whether a value is demoted by its holders alone, which nothing that is
 // learned of other records can change.

@@ -98,6 +98,8 @@ func TestDecide(t *testing.T) {
 			with(other, func(m *machine) { m.serial, m.macs, m.site = e.serial, []string{"00:15:5d:e5:c9:1f"}, "br" }).report(1), with(other, func(m *machine) { m.serial, m.macs, m.site = e.serial, []string{"00:15:5d:e5:c9:1f"}, "br" }).report(2),
 			sweep("hq", "00:15:5d:e5:c9:1f", "10.1.0.5", 1), sweep("br", "00:15:5d:e5:c9:1f", "10.2.0.5", 1)}, "aabbab"},
 		{"nodes of one chassis report its number", []seen{e.report(0), e.report(4), with(other, func(m *machine) { m.serial = e.serial }).report(1), with(other, func(m *machine) { m.serial = e.serial }).report(3)}, "aabb"},
+		{"a virtual machine that shows its host's number", []seen{e.report(0), e.report(4), delivered(e.serial, 0),
+			with(other, func(m *machine) { m.serial, m.maker = e.serial, "QEMU" }).report(1), with(other, func(m *machine) { m.serial, m.maker = e.serial, "QEMU" }).report(3)}, "aaabb"},
 		{"a stack has the numbers of its members", []seen{snmp([]string{"FCW2140L0AA", "FCW2140L0BB"}, "00:1b:54:00:00:01"), delivered("FCW2140L0AA", 0), delivered("FCW2140L0BB", 0)}, "aaa"},
 		{"printers behind one print server", []seen{snmp([]string{"CNZC83FZ27"}, "9c:b6:54:00:00:01"), snmp([]string{"CNC42S7QXZ"}, "9c:b6:54:00:00:01"), sweep("hq", "9c:b6:54:00:00:01", "10.1.0.8", 0)}, "abc"},
 		{"a virtual router belongs to none of its routers, nor to another site's", []seen{

@@ -63,7 +63,7 @@ func (n *node) note(c *Claim) {
 	case inventory.IDSerial:
 		if m, ok := strings.CutPrefix(c.Scope, "maker:"); ok {
 			n.makers = append(n.makers, m)
-		} else if c.Scope == "" {
+		} else if c.Scope == "" || c.Scope == scopeVirtual {
 			n.serials = append(n.serials, c.Value)
 		}
 	case inventory.IDSMBIOS:

@@ -68,7 +68,7 @@ func (r *reader) onlyRouterCards() bool {
 }
 
 // hypervisors are makers and models that only virtual machines show.
-var hypervisors = regexp.MustCompile(`(?i)vmware|virtualbox|innotek|qemu|\bkvm\b|bochs|\bxen\b|hvm domu|virtual machine|parallels|nutanix|ovirt|openstack|rhev|` +
+var hypervisors = regexp.MustCompile(`(?i)vmware|virtualbox|innotek|qemu|\bkvm\b|bochs|\bxen\b|hvm domu|virtual machine|parallels|\bahv\b|ovirt|openstack|rhev|` +
 	`red hat|amazon ec2|google compute|standard pc|bhyve|proxmox|digitalocean|droplet|alibaba cloud|hyper-v`)
 
 func isVirtual(d *inventory.Device) bool {

@@ -96,10 +96,7 @@ var companyForms = []string{"incorporated", "inc", "corporation", "corp", "compa
 
 // Maker folds a maker's name. Empty when it is none.
 func Maker(s string) string {
-	var words []string
-	for _, w := range strings.FieldsFunc(strings.ToLower(s), notAlnum) {
-		words = append(words, w)
-	}
+	words := strings.FieldsFunc(strings.ToLower(s), notAlnum)
 	for len(words) > 1 && isCompanyForm(words[len(words)-1]) {
 		words = words[:len(words)-1]
 	}

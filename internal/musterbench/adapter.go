@@ -174,7 +174,7 @@ func (s sites) observation(l *line, seq int64) (*inventory.Observation, error) {
 		o.NativeKey, b = f.VMID, cloud(f, "azure", f.VMID)
 	case "import":
 		o.Source.Kind, o.Source.ID = inventory.KindImport, "import:"+l.Source
-		o.NativeKey, b = row(l.Source, f)
+		o.NativeKey, b = row(f)
 	default:
 		return nil, fmt.Errorf("observation %s: unknown kind %q", l.ID, l.Kind)
 	}
@@ -311,7 +311,7 @@ func cloud(f *facts, provider, id string) sections {
 }
 
 // row is one row of an import, with the key that such a system has for it.
-func row(source string, f *facts) (string, sections) {
+func row(f *facts) (string, sections) {
 	var b sections
 	b.device = inventory.Device{Vendor: f.Vendor, Model: f.Model, AssetTag: f.AssetTag, User: f.AssignedTo + f.User}
 	b.device.Serial = f.RowSerial + f.Serial

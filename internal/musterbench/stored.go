@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -34,7 +33,7 @@ func openStored(ctx context.Context, dsn string) (*stored, error) {
 	}
 	b := &stored{store: st, stopped: make(chan struct{})}
 	now := func() time.Time { return time.UnixMilli(b.clock.Load()) }
-	b.in = ingest.New(ingest.Config{MaxGroup: batchSize, MaxWait: time.Millisecond}, st, slog.New(slog.NewTextHandler(io.Discard, nil)), now)
+	b.in = ingest.New(ingest.Config{MaxGroup: batchSize, MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler), now)
 	run, stop := context.WithCancel(ctx)
 	b.stop = stop
 	go func() {
