@@ -30,16 +30,17 @@ func (r *run) self() {
 		l := &r.plan.host.Links[i]
 		for _, p := range l.Prefixes {
 			a := p.Addr()
-			if r.plan.Allowed.Contains(a) || a.Is6() && r.swept(l.Interface.Name) && !r.plan.deny.Contains(a) {
+			if r.plan.Allowed.Contains(a) || a.Is6() && r.whole(l.Interface.Name) && !r.plan.deny.Contains(a) {
 				r.book.see(sighting{addr: a, mac: l.MAC, link: l.Interface.Name, source: viaSelf})
 			}
 		}
 	}
 }
 
-func (r *run) swept(name string) bool {
+// whole tells whether all of a link is scanned.
+func (r *run) whole(name string) bool {
 	for i := range r.plan.Links {
-		if r.plan.Links[i].Link.Interface.Name == name {
+		if l := &r.plan.Links[i]; l.Whole && l.Link.Interface.Name == name {
 			return true
 		}
 	}
@@ -145,8 +146,7 @@ func (r *run) sweepNDP(ctx context.Context, l *LinkPlan, sent func()) error {
 // onLink tells whether a can really be on the link; anybody may claim anything in a
 // neighbour solicitation.
 func (r *run) onLink(l *Link, a netip.Addr) bool {
-	_, ok := l.address(a)
-	return ok || a.IsLinkLocalUnicast()
+	return l.on(a) || a.IsLinkLocalUnicast()
 }
 
 func (r *run) sweepICMP(ctx context.Context, targets Set, open func() (*icmp.Socket, error), sent func()) error {
@@ -196,7 +196,7 @@ func (r *run) systemARP() {
 	for _, s := range table {
 		for i := range r.plan.host.Links {
 			l := &r.plan.host.Links[i]
-			if _, ok := l.address(s.Addr); ok && r.plan.Routed.Contains(s.Addr) {
+			if l.on(s.Addr) && r.plan.Routed.Contains(s.Addr) {
 				r.book.see(sighting{addr: s.Addr, mac: s.MAC, link: l.Interface.Name, source: viaARP})
 			}
 		}

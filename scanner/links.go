@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/icmp"
@@ -17,15 +18,9 @@ type Link struct {
 	Prefixes  []netip.Prefix // own addresses with their prefix lengths
 }
 
-// address is the host's own address for asking about a on the link; ok is false when a is
-// not on it.
-func (l *Link) address(a netip.Addr) (own netip.Addr, ok bool) {
-	for _, p := range l.Prefixes {
-		if p.Contains(a) {
-			return p.Addr(), true
-		}
-	}
-	return netip.Addr{}, false
+// on tells whether a is in a network of the link.
+func (l *Link) on(a netip.Addr) bool {
+	return slices.ContainsFunc(l.Prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // covers is the addresses of one family that are on the link.

@@ -58,7 +58,7 @@ func (r *run) learn(stations []*station) []*station {
 
 func (r *run) onSweptLink(a netip.Addr) bool {
 	for i := range r.plan.Links {
-		if _, ok := r.plan.Links[i].Link.address(a); ok {
+		if r.plan.Links[i].Link.on(a) {
 			return true
 		}
 	}

@@ -259,7 +259,7 @@ func (r *run) allowed(a netip.Addr) bool {
 		return false
 	}
 	for i := range r.plan.Links {
-		if _, ok := r.plan.Links[i].Link.address(a); ok {
+		if r.plan.Links[i].Link.on(a) {
 			return true
 		}
 	}
