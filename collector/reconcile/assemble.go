@@ -69,6 +69,7 @@ var attributes = []struct {
 	{"model", usualOrder, model, meaninglessText},
 	{"name", nameOrder, device(func(d *inventory.Device) string { return d.Name }), meaninglessText},
 	{"os", usualOrder, system(func(o *inventory.OS) string { return cmp.Or(o.Name, o.Family) }), meaninglessText},
+	{"os_family", usualOrder, system(func(o *inventory.OS) string { return o.Family }), meaninglessText},
 	{"os_version", usualOrder, system(func(o *inventory.OS) string { return o.Version }), meaninglessText},
 	{"serial", usualOrder, serialOf, func(s string) bool { _, ok := Serial(s); return !ok }},
 	{"site", usualOrder, func(r *RecordFacts) string { return r.Source.Site }, nil},

@@ -54,7 +54,7 @@ func TestAssemble(t *testing.T) {
 		{"sums and fallbacks", []reconcile.RecordFacts{
 			record(1, inventory.KindAgent, daysAgo(0), &inventory.Hardware{SystemVendor: "HP", SystemModel: "Book", CPUModel: "Core", MemoryBytes: 15, ChassisType: "Notebook"}, &inventory.Device{},
 				inventory.MemoryModules{{Bytes: 8}, {Bytes: 8}}, inventory.Disks{{Bytes: 100}, {Bytes: 7, Removable: true}}, &inventory.OS{Family: "linux", Name: "Debian GNU/Linux", Version: "12"}),
-		}, map[string]string{"vendor": "HP", "model": "Book", "cpu": "Core", "memory_bytes": "16", "disk_bytes": "100", "os": "Debian GNU/Linux", "os_version": "12", "class": "laptop"}},
+		}, map[string]string{"vendor": "HP", "model": "Book", "cpu": "Core", "memory_bytes": "16", "disk_bytes": "100", "os": "Debian GNU/Linux", "os_family": "linux", "os_version": "12", "class": "laptop"}},
 		{"a controller shows as one", []reconcile.RecordFacts{
 			record(1, inventory.KindScanner, daysAgo(0), &inventory.Device{Description: "Dell iDRAC9"}),
 		}, map[string]string{"class": "management controller", "description": "Dell iDRAC9"}},
