@@ -44,11 +44,11 @@ func (t *Tx) PutClaims(ctx context.Context, record int64, fresh []reconcile.Clai
 	if err != nil {
 		return false, err
 	}
-	_, changed := reconcile.Accumulate(had[record], fresh)
+	all, changed := reconcile.Accumulate(had[record], fresh)
 	if len(changed) == 0 {
 		return false, nil
 	}
-	t.wantLocks(changed)
+	t.wantLocks(all) // deciding leads to all of them
 	write := make([]claimRow, len(changed))
 	for i, c := range changed {
 		write[i] = claimRow{c.Type, c.Value, c.Scope, c.Tier, millis(c.First) / dayMillis, millis(c.Last) / dayMillis}

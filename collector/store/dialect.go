@@ -77,7 +77,7 @@ type runner interface {
 }
 
 func (s session) query(ctx context.Context, query string, args ...any) (rowScanner, error) {
-	rows, err := s.tx.QueryContext(ctx, s.d.sql(query), args...)
+	rows, err := s.tx.QueryContext(ctx, s.d.sql(query), args...) //nolint:rowserrcheck // whoever reads the rows checks
 	if err != nil {
 		return nil, fmt.Errorf("%.60s: %w", query, err)
 	}

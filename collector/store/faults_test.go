@@ -234,7 +234,7 @@ func newLine(t *testing.T, dsn string) *line {
 	t.Helper()
 	name, dir, _ := strings.Cut(dsn, "?host=")
 	own := t.TempDir()
-	l, err := net.Listen("unix", filepath.Join(own, ".s.PGSQL.5432")) //nolint:noctx // ends with the test
+	l, err := net.Listen("unix", filepath.Join(own, ".s.PGSQL.5432"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func newLine(t *testing.T, dsn string) *line {
 			if err != nil {
 				return
 			}
-			server, err := net.Dial("unix", filepath.Join(dir, ".s.PGSQL.5432")) //nolint:noctx // ends with the test
+			server, err := net.Dial("unix", filepath.Join(dir, ".s.PGSQL.5432"))
 			if err != nil {
 				t.Error(err)
 				return

@@ -11,8 +11,8 @@ import (
 )
 
 // Where transactions run side by side, one that takes reports locks, in this order:
-// its sources, sorted; their records; the claim values that it decides upon, the changed
-// ones sorted and at once, then those that deciding leads to; the assets that it writes,
+// its sources, sorted; their records; the claim values that it decides upon, those of the
+// changed records sorted and at once, then those that deciding leads to; the assets that it writes,
 // sorted. Two decisions that could have an effect on each other meet at a value, because
 // a record is only reached through a value that it carries; the later one sees what the
 // earlier one committed. What is left to meet crosswise is found by the server and tried
@@ -33,15 +33,59 @@ func (t *Tx) wantLocks(claims []reconcile.Claim) {
 	}
 }
 
-// LockClaims waits for all other transactions that decide about a claim which this one
-// changed. It comes after the last PutClaims and before the first decision.
+// LockClaims waits for all other transactions that decide about a claim of the records
+// which this one changed. It comes after the last PutClaims and before the first decision.
 func (t *Tx) LockClaims(ctx context.Context) error {
 	if len(t.want) == 0 {
 		return nil
 	}
-	err := t.lockValues(ctx, t.want, crowded)
+	more, err := t.carriedWith(ctx, t.want)
+	if err == nil {
+		err = t.lockValues(ctx, append(t.want, more...), crowded)
+	}
 	t.want = nil
 	return err
+}
+
+// carriedWith are the values that records carry which carry one of keys: nearly all that
+// a decision may come to. Locked with the others, in one order, they cannot be met crosswise.
+func (t *Tx) carriedWith(ctx context.Context, keys []reconcile.Key) ([]reconcile.Key, error) {
+	text, err := json.Marshal(keyRows(keys))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := t.query(ctx, `select distinct o.type, o.value, o.scope from json_each($1) j
+		join claim c on c.type = j.value->>'y' and c.value = j.value->>'v' and c.scope = j.value->>'s'
+		join claim o on o.record_id = c.record_id where `+few, string(text), crowded)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []reconcile.Key
+	for rows.Next() {
+		var k reconcile.Key
+		if err := rows.Scan(&k.Type, &k.Value, &k.Scope); err != nil {
+			return nil, err
+		}
+		out = append(out, k)
+	}
+	return out, rows.Err()
+}
+
+// few is the condition that fewer than $2 records carry a value j.
+const few = `(select count(*) from (select 1 from claim n where n.type = j.value->>'y' and n.value = j.value->>'v'
+	and n.scope = j.value->>'s' limit $2) x) < $2`
+
+// keyRows are keys, each once, in the order in which all transactions lock them.
+func keyRows(keys []reconcile.Key) []keyRow {
+	list := make([]keyRow, len(keys))
+	for i, k := range keys {
+		list[i] = keyRow{Type: k.Type, Value: k.Value, Scope: k.Scope}
+	}
+	slices.SortFunc(list, func(a, b keyRow) int {
+		return cmp.Or(strings.Compare(string(a.Type), string(b.Type)), strings.Compare(a.Value, b.Value), strings.Compare(a.Scope, b.Scope))
+	})
+	return slices.Compact(list)
 }
 
 // crowded is more records than a value can join, however many of them are new.
@@ -56,25 +100,18 @@ func (t *Tx) lockValues(ctx context.Context, keys []reconcile.Key, limit int) er
 	if t.held == nil {
 		t.held = map[reconcile.Key]bool{}
 	}
-	var list []keyRow
-	for _, k := range keys {
-		if !t.held[k] {
-			t.held[k] = true
-			list = append(list, keyRow{Type: k.Type, Value: k.Value, Scope: k.Scope})
-		}
-	}
-	if len(list) == 0 {
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k reconcile.Key) bool { return t.held[k] })
+	if len(keys) == 0 {
 		return nil
 	}
-	slices.SortFunc(list, func(a, b keyRow) int {
-		return cmp.Or(strings.Compare(string(a.Type), string(b.Type)), strings.Compare(a.Value, b.Value), strings.Compare(a.Scope, b.Scope))
-	})
+	for _, k := range keys {
+		t.held[k] = true
+	}
+	list := keyRows(keys)
 	text, err := json.Marshal(list)
 	if err != nil {
 		return err
 	}
-	const few = `(select count(*) from (select 1 from claim c where c.type = j.value->>'y' and c.value = j.value->>'v'
-		and c.scope = j.value->>'s' limit $2) n) < $2`
 	// A row that is being inserted makes the other who inserts it wait.
 	n, err := t.changed(ctx, `insert into claim_lock (type, value, scope)
 		select j.value->>'y', j.value->>'v', j.value->>'s' from json_each($1) j where `+few+` on conflict do nothing`, string(text), limit)

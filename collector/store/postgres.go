@@ -63,13 +63,19 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 		config.RuntimeParams["application_name"] = "muster-collector"
 	}
 	write := fmt.Sprintf(`set lock_timeout = %d; set idle_in_transaction_session_timeout = %d;
-		select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`,
-		s.wait.Milliseconds(), 6*s.wait.Milliseconds())
+		select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'; `,
+		s.wait.Milliseconds(), 6*s.wait.Milliseconds()) + byKey
 	s.write = pool(config, writeConns, write)
 	s.side = pool(config, sideConns, write)
 	s.read = pool(config, readConns, `set default_transaction_read_only = on`)
 	return s.checkServer(ctx)
 }
+
+// byKey lets the few statements of ingest go by their keys from the first row on. Left to
+// itself the planner reads the whole of a table that was small when it last looked, and
+// plans each statement anew to find that out. Servers without these settings do without.
+const byKey = `select set_config(name, case name when 'plan_cache_mode' then 'force_generic_plan' else 'off' end, false)
+	from pg_settings where name in ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'plan_cache_mode')`
 
 // pool is a pool of connections that are set up by a script: not by start-up parameters,
 // which connection poolers refuse.
