@@ -3,7 +3,6 @@ package ingest_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -56,7 +55,7 @@ func benchRig(b *testing.B) (*ingest.Ingester, string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	in := ingest.New(ingest.Config{}, st, slog.New(slog.NewTextHandler(io.Discard, nil)), func() time.Time {
+	in := ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler), func() time.Time {
 		return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	})
 	ctx, stop := context.WithCancel(context.Background())

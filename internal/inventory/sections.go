@@ -315,7 +315,7 @@ type Neighbour struct {
 	MAC        string `json:"mac,omitempty"`
 }
 
-// The lists that are sections.
+// Lists that are sections of their own.
 type (
 	MemoryModules []MemoryModule
 	Interfaces    []Interface

@@ -36,7 +36,7 @@ func main() {
 	flag.Parse()
 	if err := run(ctx, *data, *store, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "musterbench:", err)
-		os.Exit(1) //nolint:forbidigo // this is a main
+		os.Exit(1)
 	}
 }
 

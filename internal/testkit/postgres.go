@@ -52,7 +52,9 @@ func NewServer(t testing.TB) *Server {
 	}
 	t.Cleanup(func() {
 		_ = s.input.Close()
-		<-s.ended
+		if err := <-s.ended; err != nil {
+			t.Logf("PostgreSQL ended: %v", err)
+		}
 	})
 	return s
 }
