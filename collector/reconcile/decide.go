@@ -17,6 +17,8 @@ func Decide(records []Record, pins []Pin) Result {
 	for i := range records {
 		g.add(&records[i])
 	}
+	g.pinList = slices.DeleteFunc(g.pinList, func(p Pin) bool { return g.nodes[p.A] == nil || g.nodes[p.B] == nil })
+	g.mates()
 	for _, n := range g.nodes {
 		n.closed, n.weakDone = true, true
 		for _, c := range n.Claims {
@@ -42,11 +44,15 @@ type graph struct {
 }
 
 func newGraph(pins []Pin) *graph {
-	return &graph{pins: indexPins(pins), pinList: pins, nodes: map[int64]*node{}, holders: map[Key][]*node{},
+	return &graph{pins: indexPins(pins), pinList: slices.Clone(pins), nodes: map[int64]*node{}, holders: map[Key][]*node{},
 		many: map[Key]bool{}, verdict: map[Key]*Demotion{}}
 }
 
-func (g *graph) add(r *Record) { g.nodes[r.ID] = newNode(r) }
+func (g *graph) add(r *Record) {
+	n := newNode(r)
+	g.nodes[r.ID] = n
+	g.learn(r.Pins)
+}
 
 // judge says whether a value is demoted by its holders alone, which nothing that is
 // learned of other records can change.
@@ -127,6 +133,9 @@ func (d *decision) joinByValues() {
 		slices.SortFunc(v.holders, func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
 		if dem := d.judge(v.Key, v.tier); dem != nil {
 			d.demotions[v.Key] = dem
+			if toldApart(dem) {
+				d.joinParts(v)
+			}
 			continue
 		}
 		if dem := d.apart(v); dem != nil {

@@ -47,6 +47,7 @@ type Record struct {
 	ID     int64
 	Kind   inventory.SourceKind
 	Claims []Claim
+	Pins   []Pin // those that name it, beside the ones that are given for all records
 }
 
 // Pin is a person's word on two records; it stands above all evidence.

@@ -58,6 +58,9 @@ func (l *neighbourhood) close(ctx context.Context, ids []int64, seed bool) error
 				l.seeds[n] = l.seeds[n] || seed
 			}
 		}
+		if seed {
+			l.seedMates(frontier)
+		}
 		seed = false
 		if err := l.holdersOf(ctx, frontier, func(c *Claim) bool { return c.Tier <= tierPart }); err != nil {
 			return err
@@ -82,7 +85,14 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 			if c.Tier > tierPart || len(l.holders[c.Key]) < 2 {
 				continue
 			}
-			joins := l.judge(c.Key, c.Tier) == nil || l.freshlyDemoted(n, c)
+			for _, part := range l.mayJoin(c.Key, c.Tier) {
+				if slices.Contains(part, n) {
+					for _, h := range part {
+						add(h)
+					}
+				}
+			}
+			joins := l.freshlyDemoted(n, c)
 			for _, h := range l.holders[c.Key] {
 				if joins || c.Type == inventory.IDMAC && n.bareSighting() && h.bareSighting() {
 					add(h)
@@ -96,16 +106,6 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 		}
 	}
 	return ids
-}
-
-func (p Pin) other(id int64) (int64, bool) {
-	switch id {
-	case p.A:
-		return p.B, true
-	case p.B:
-		return p.A, true
-	}
-	return 0, false
 }
 
 // freshlyDemoted says that a value may have joined its holders until a seed changed.
@@ -150,7 +150,7 @@ func (l *neighbourhood) records(ctx context.Context, ids []int64) error {
 			return inventory.Errorf(inventory.CodeNotFound, "record %d does not exist", id)
 		}
 	}
-	return nil
+	return l.records(ctx, l.mates())
 }
 
 // holdersOf loads who holds the wanted values of nodes, with their records.
