@@ -14,7 +14,11 @@ import (
 // It follows the values that join; one that two of its holders demote for sure is not
 // followed, so the neighbourhood stays small however many machines share a dock.
 func Resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
-	l := &neighbourhood{graph: newGraph(pins), load: load, seeds: map[*node]bool{}, known: map[Key]bool{}}
+	return Rules{}.Resolve(ctx, load, seeds, pins)
+}
+
+func (r Rules) resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
+	l := &neighbourhood{graph: newGraph(r, pins), load: load, seeds: map[*node]bool{}, known: map[Key]bool{}}
 	if err := l.close(ctx, seeds, true); err != nil {
 		return Result{}, err
 	}
@@ -167,7 +171,7 @@ func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(
 	if len(keys) == 0 {
 		return nil
 	}
-	limit := maxHolders + len(l.seeds) + 1
+	limit := l.rules.holders() + len(l.seeds) + 1
 	held, err := l.load.Holders(ctx, keys, limit)
 	if err != nil {
 		return fmt.Errorf("load holders of %d values: %w", len(keys), err)
@@ -190,7 +194,7 @@ func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(
 		for _, id := range held[k] {
 			l.holders[k] = append(l.holders[k], l.nodes[id])
 		}
-		l.many[k] = len(held[k]) > maxHolders
+		l.many[k] = len(held[k]) > l.rules.holders()
 	}
 	return nil
 }

@@ -67,7 +67,11 @@ func (s *Store) Recheck(ctx context.Context) (res reconcile.Result, wrong []int6
 		if err != nil {
 			return err
 		}
-		res = reconcile.Decide(records, nil)
+		rules, err := v.rules(ctx)
+		if err != nil {
+			return err
+		}
+		res = rules.Decide(records, nil)
 		for id, asset := range res.Assets {
 			if have[id] != asset {
 				wrong = append(wrong, id)
