@@ -254,3 +254,24 @@ func (s *Store) Pins(ctx context.Context, all bool) (out []Pin, err error) {
 	})
 	return out, err
 }
+
+// PinsOf are the pins in force that name any of some records.
+func (s *Store) PinsOf(ctx context.Context, records []int64) (out []Pin, err error) {
+	err = s.look(ctx, func(v view) error {
+		rows, err := v.query(ctx, `select `+pinColumns+` from pin where id in
+			(select pin_id from pin_pair where record_id in (select cast(value as bigint) from json_each($1))) order by id`, idList(records))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			p, err := scanPin(rows)
+			if err != nil {
+				return err
+			}
+			out = append(out, p)
+		}
+		return rows.Err()
+	})
+	return out, err
+}

@@ -407,33 +407,3 @@ func (v view) nameLinks(ctx context.Context, links []AssetLink) error {
 	}
 	return rows.Err()
 }
-
-// Why decides an asset's records anew and returns the decision with its reasons.
-func (s *Store) Why(ctx context.Context, id inventory.AssetID) (reconcile.Result, []reconcile.Record, error) {
-	var res reconcile.Result
-	var recs []reconcile.Record
-	err := s.look(ctx, func(v view) error {
-		now, err := v.resolve(ctx, id)
-		if err != nil {
-			return err
-		}
-		members, err := membersOf(ctx, v, []int64{now})
-		if err != nil {
-			return err
-		}
-		var seeds []int64
-		for _, r := range members[now] {
-			seeds = append(seeds, r.ID)
-		}
-		if recs, err = v.Records(ctx, seeds); err != nil {
-			return err
-		}
-		rules, err := v.rules(ctx)
-		if err != nil {
-			return err
-		}
-		res, err = rules.Resolve(ctx, v, seeds, nil)
-		return err
-	})
-	return res, recs, err
-}
