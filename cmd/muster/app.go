@@ -110,7 +110,8 @@ func (a *app) commands() *cobra.Command {
 	f.StringVar(&a.tokenFile, "token-file", "", "file with the token, instead of MUSTER_TOKEN")
 	f.StringVarP(&a.format, "output", "o", "table", "table, json or csv")
 	f.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for each answer")
-	return group(root, a.assets(), a.asset(), a.why(), a.software(), a.changes(), a.sources(), a.source(), a.scan())
+	return group(root, a.assets(), a.asset(), a.why(), a.software(), a.changes(), a.sources(), a.source(), a.scan(),
+		a.pin(), a.unpin(), a.pins(), a.undo(), a.review(), a.rehearse(), a.rules())
 }
 
 // group is a command that only has others below it.

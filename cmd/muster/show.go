@@ -194,12 +194,18 @@ func incomplete(r *musterv1.Record) string {
 
 func (a *app) why() *cobra.Command {
 	return &cobra.Command{
-		Use: "why ID", Short: "Explain why records are one asset",
-		Args: args(1, 1, "one asset id such as a17"),
+		Use: "why ID [OTHER]", Short: "Explain why records are one asset, or why two are not",
+		Long: `Explain why records are one asset: what joins them, and what was not believed. With a
+second id: what joins the two, or what they share and what keeps them apart.`,
+		Args: args(1, 2, "one asset id such as a17, or two"),
 		RunE: func(c *cobra.Command, args []string) error {
+			other := ""
+			if len(args) > 1 {
+				other = args[1]
+			}
 			var res *musterv1.WhyResponse
 			err := a.call(c.Context(), func(ctx context.Context, client musterv1connect.InventoryServiceClient) (err error) {
-				res, err = client.Why(ctx, &musterv1.WhyRequest{Id: args[0]})
+				res, err = client.Why(ctx, &musterv1.WhyRequest{Id: args[0], Other: other})
 				return err
 			})
 			if err != nil {
@@ -213,9 +219,20 @@ func (a *app) why() *cobra.Command {
 			case output.FormatTable:
 			}
 			var b strings.Builder
-			_, _ = fmt.Fprintf(&b, "%s\n", output.Clean(words("Asset", res.GetAsset().GetId(), res.GetAsset().GetName())))
+			for _, x := range []*musterv1.Asset{res.GetAsset(), res.GetOther()} {
+				if x != nil {
+					_, _ = fmt.Fprintf(&b, "%s\n", output.Clean(words("Asset", x.GetId(), x.GetName())))
+				}
+			}
 			for _, line := range res.GetText() {
 				b.WriteString(output.Clean(line) + "\n")
+			}
+			for _, p := range res.GetPins() {
+				b.WriteString(output.Clean(fmt.Sprintf("%s said in %s that %s: %s.", p.GetWho(), p.GetId(), saying(p), p.GetWhy())) + "\n")
+			}
+			if other != "" {
+				_, err := io.WriteString(a.out, b.String())
+				return err
 			}
 			if _, err := io.WriteString(a.out, b.String()); err != nil {
 				return err

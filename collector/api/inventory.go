@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -24,6 +25,8 @@ type Inventory struct {
 	forget func()
 	log    *slog.Logger
 	now    func() time.Time
+	// rehearsing is held by the one rehearsal that may run: it looks at everything.
+	rehearsing sync.Mutex
 }
 
 // NewInventory makes the service. forget is called after a source was revoked, so that
@@ -88,7 +91,7 @@ func (s *Inventory) GetAsset(ctx context.Context, req *musterv1.GetAssetRequest)
 
 // Why explains how an asset came to be one.
 func (s *Inventory) Why(ctx context.Context, req *musterv1.WhyRequest) (*musterv1.WhyResponse, error) {
-	e, err := s.query.Why(ctx, req.GetId())
+	e, err := s.query.Why(ctx, req.GetId(), req.GetOther())
 	if err != nil {
 		return nil, s.personError(ctx, "explain asset", err)
 	}

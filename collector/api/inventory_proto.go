@@ -90,6 +90,7 @@ func explanationToProto(e *query.Explanation) *musterv1.WhyResponse {
 	for _, j := range e.Joins {
 		res.Joins = append(res.Joins, joinToProto(j))
 	}
+	compareToProto(res, e)
 	for _, d := range e.Demotions {
 		p := &musterv1.Demotion{Type: string(d.Key.Type), Value: d.Key.Value, Scope: d.Key.Scope, Tier: int32(d.Tier), Reason: d.Reason, //nolint:gosec // tiers are 0 to 8
 			Witnesses: []string{query.RecordID(d.A), query.RecordID(d.B)}}

@@ -41,22 +41,11 @@ func (a *applier) decide(ctx context.Context) error {
 	if len(a.seeds) == 0 {
 		return nil
 	}
-	if err := a.tx.LockClaims(ctx); err != nil {
-		return err
-	}
-	pins, err := a.tx.Pins(ctx)
+	decided, err := a.tx.Decide(ctx, a.seeds, "")
 	if err != nil {
 		return err
 	}
-	res, err := reconcile.Resolve(ctx, a.tx, slices.Sorted(maps.Keys(a.seeds)), pins)
-	if err != nil {
-		return err
-	}
-	moved, err := a.tx.Regroup(ctx, a.seeds, res.Assets)
-	if err != nil {
-		return err
-	}
-	for _, id := range moved {
+	for _, id := range decided.Touched {
 		a.dirty[id] = true
 	}
 	clear(a.seeds)

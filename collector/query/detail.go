@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -117,53 +116,6 @@ func toldEmpty(r *store.RecordDetail, asOf time.Time, name inventory.SectionName
 
 // RecordID is how people see a record's id.
 func RecordID(id int64) string { return "r" + strconv.FormatInt(id, 10) }
-
-// Explanation says why records are one asset.
-type Explanation struct {
-	Detail
-	Joins     []reconcile.Join
-	Demotions []reconcile.Demotion
-	// Text is the same in words, a line each.
-	Text []string
-	// Assets leads from records, also others' that demotions name, to their assets.
-	Assets map[int64]inventory.AssetID
-}
-
-// Why explains how an asset came to be one.
-func (q *Inventory) Why(ctx context.Context, id string) (Explanation, error) {
-	d, err := q.Asset(ctx, id, time.Time{})
-	if err != nil {
-		return Explanation{}, err
-	}
-	res, _, err := q.store.Why(ctx, d.ID)
-	if err != nil {
-		return Explanation{}, fmt.Errorf("explain asset %s: %w", d.ID, err)
-	}
-	own := map[int64]*store.RecordDetail{}
-	for i := range d.Records {
-		own[d.Records[i].ID] = &d.Records[i]
-	}
-	e := Explanation{Detail: d, Assets: map[int64]inventory.AssetID{}}
-	for _, j := range res.Joins {
-		if slices.ContainsFunc(j.Records, func(r int64) bool { return own[r] != nil }) {
-			e.Joins = append(e.Joins, j)
-		}
-	}
-	for record, asset := range res.Assets {
-		e.Assets[record] = inventory.AssetID(asset)
-	}
-	e.Demotions = res.Demotions
-	e.Text = reconcile.Explain(res, int64(d.ID), func(record int64) string {
-		if r := own[record]; r != nil {
-			return RecordName(r)
-		}
-		if asset := e.Assets[record]; asset != 0 {
-			return RecordID(record) + " of asset " + asset.String()
-		}
-		return RecordID(record)
-	})
-	return e, nil
-}
 
 // RecordName names a record for people.
 func RecordName(r *store.RecordDetail) string {

@@ -108,7 +108,7 @@ func TestQuestions(t *testing.T) {
 		if err != nil || len(sources) != 12 || sources[4].Name != "SN0000004X" || sources[4].Observations != 2 || sources[4].Records != 1 {
 			t.Errorf("sources: %+v %v", sources, err)
 		}
-		why, err := q.Why(t.Context(), srv4)
+		why, err := q.Why(t.Context(), srv4, "")
 		if err != nil || len(why.Records) != 1 || len(why.Software) != 1 {
 			t.Errorf("why: %+v %v", why.Text, err)
 		}

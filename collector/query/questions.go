@@ -92,3 +92,12 @@ func (q *Inventory) Changes(ctx context.Context, ask ChangeQuery) (changes []sto
 func (q *Inventory) Sources(ctx context.Context) ([]store.SourceState, error) {
 	return q.store.Sources(ctx)
 }
+
+// Reviews are what somebody should look at, oldest first; all, also what is done.
+func (q *Inventory) Reviews(ctx context.Context, all bool, p Page) (list []store.Review, next string, err error) {
+	page, err := p.check()
+	if err != nil {
+		return nil, "", err
+	}
+	return q.store.Reviews(ctx, all, page)
+}

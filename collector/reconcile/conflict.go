@@ -38,7 +38,7 @@ func (j judge) conflict(a, b *node) string {
 	case j.pins.same(a.ID, b.ID):
 		return ""
 	case j.pins.different(a.ID, b.ID):
-		return "a person said that they are different"
+		return reasonPin
 	case len(a.roles) > 0 && len(b.roles) > 0 && !overlap(a.roles, b.roles):
 		return fmt.Sprintf("one is a %s, the other a %s", roleWords(a.roles[0]), roleWords(b.roles[0]))
 	}
@@ -186,25 +186,4 @@ func (c classes) meet(a, b []string) bool {
 		}
 	}
 	return false
-}
-
-// pinned looks pins up by pair, smaller id first.
-type pinned map[[2]int64]bool
-
-func indexPins(pins []Pin) pinned {
-	p := make(pinned, len(pins))
-	for _, x := range pins {
-		p[[2]int64{min(x.A, x.B), max(x.A, x.B)}] = x.Same
-	}
-	return p
-}
-
-func (p pinned) same(a, b int64) bool {
-	same, ok := p[[2]int64{min(a, b), max(a, b)}]
-	return ok && same
-}
-
-func (p pinned) different(a, b int64) bool {
-	same, ok := p[[2]int64{min(a, b), max(a, b)}]
-	return ok && !same
 }

@@ -8,31 +8,36 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// maxHolders is how many records may carry a value that means one thing.
+// maxHolders is how many records may carry a value that means one thing, where the rules say no other number.
 const maxHolders = 64
 
 // Decide is the decision over records that are everything there is.
-func Decide(records []Record, pins []Pin) Result {
-	g := newGraph(pins)
+func Decide(records []Record, pins []Pin) Result { return Rules{}.Decide(records, pins) }
+
+func (r Rules) decide(records []Record, pins []Pin) *decision {
+	g := newGraph(r, pins)
 	for i := range records {
 		g.add(&records[i])
 	}
+	g.pinList = slices.DeleteFunc(g.pinList, func(p Pin) bool { return g.nodes[p.A] == nil || g.nodes[p.B] == nil })
+	g.mates()
 	for _, n := range g.nodes {
 		n.closed, n.weakDone = true, true
 		for _, c := range n.Claims {
 			if c.Tier != tierRole {
 				g.holders[c.Key] = append(g.holders[c.Key], n)
-				g.many[c.Key] = len(g.holders[c.Key]) > maxHolders
+				g.many[c.Key] = len(g.holders[c.Key]) > g.rules.holders()
 			}
 		}
 	}
 	d := g.joined()
 	d.attach()
-	return d.result()
+	return d
 }
 
 // graph is the records known while deciding and who holds which value.
 type graph struct {
+	rules   Rules
 	pins    pinned
 	pinList []Pin
 	nodes   map[int64]*node
@@ -41,12 +46,16 @@ type graph struct {
 	verdict map[Key]*Demotion // of the values judged so far; nil for one that may join
 }
 
-func newGraph(pins []Pin) *graph {
-	return &graph{pins: indexPins(pins), pinList: pins, nodes: map[int64]*node{}, holders: map[Key][]*node{},
+func newGraph(r Rules, pins []Pin) *graph {
+	return &graph{rules: r, pins: indexPins(pins), pinList: slices.Clone(pins), nodes: map[int64]*node{}, holders: map[Key][]*node{},
 		many: map[Key]bool{}, verdict: map[Key]*Demotion{}}
 }
 
-func (g *graph) add(r *Record) { g.nodes[r.ID] = newNode(r) }
+func (g *graph) add(r *Record) {
+	n := newNode(g.rules.admit(r))
+	g.nodes[r.ID] = n
+	g.learn(r.Pins)
+}
 
 // judge says whether a value is demoted by its holders alone, which nothing that is
 // learned of other records can change.
@@ -60,6 +69,9 @@ func (g *graph) judge(k Key, tier int) *Demotion {
 }
 
 func (g *graph) judgeAmong(k Key, tier int, holders []*node, many bool) *Demotion {
+	if g.rules.distrusts(k) {
+		return &Demotion{Key: k, Tier: tier, Reason: "the rules say that it cannot be trusted"}
+	}
 	if many {
 		return &Demotion{Key: k, Tier: tier, Reason: "more records carry it than one thing has"}
 	}
@@ -127,6 +139,9 @@ func (d *decision) joinByValues() {
 		slices.SortFunc(v.holders, func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
 		if dem := d.judge(v.Key, v.tier); dem != nil {
 			d.demotions[v.Key] = dem
+			if toldApart(dem) {
+				d.joinParts(v)
+			}
 			continue
 		}
 		if dem := d.apart(v); dem != nil {
@@ -272,13 +287,14 @@ func (d *decision) unite(a, b *node) {
 }
 
 func (d *decision) result() Result {
-	res := Result{Assets: make(map[int64]int64, len(d.of)), Joins: d.joins, Handovers: d.handovers}
+	res := Result{Assets: make(map[int64]int64, len(d.of)), Joins: d.joins, Handovers: d.handovers, NearMisses: d.nearMisses()}
 	for n, c := range d.of {
 		if n.closed {
 			res.Assets[n.ID] = c.anchor
 		}
 	}
 	for _, dem := range d.demotions {
+		dem.Told = toldApart(dem)
 		res.Demotions = append(res.Demotions, *dem)
 	}
 	slices.SortFunc(res.Demotions, func(a, b Demotion) int {

@@ -96,7 +96,9 @@ func doubt(d Demotion, mine func(int64) bool, name func(int64) string) string {
 	return fmt.Sprintf("The %s joins nothing: %s and %s both have it and cannot be one asset (%s).", describe(d.Key), name(d.A), name(d.B), d.Reason)
 }
 
-// describe is a value with what it is and where it counts.
+// Describe is a value with what it is and where it counts.
+func Describe(k Key) string { return describe(k) }
+
 func describe(k Key) string {
 	text := typeWords(k.Type)
 	if k.Value != "" {

@@ -134,3 +134,18 @@ func boardSwap(a, b *node) bool {
 	}
 	return shared(a.disks, b.disks) > 0 || len(a.disks) == 0 && len(b.disks) == 0
 }
+
+// Identified says that the record has an identity of its own: it is an agent's word, or
+// carries a value of hardware or of a provider. What has none comes and goes with a name
+// or an address.
+func (r *Record) Identified() bool {
+	if r.Kind == inventory.KindAgent {
+		return true
+	}
+	for i := range r.Claims {
+		if anchors(&r.Claims[i]) {
+			return true
+		}
+	}
+	return false
+}

@@ -47,6 +47,7 @@ type Record struct {
 	ID     int64
 	Kind   inventory.SourceKind
 	Claims []Claim
+	Pins   []Pin // those that name it, beside the ones that are given for all records
 }
 
 // Pin is a person's word on two records; it stands above all evidence.
@@ -70,6 +71,8 @@ type Result struct {
 	Joins     []Join
 	Demotions []Demotion
 	Handovers []Handover
+	// NearMisses are assets that lack little to be one.
+	NearMisses []NearMiss
 }
 
 // Join is a claim value that holds records together.
@@ -87,6 +90,7 @@ type Demotion struct {
 	Tier   int
 	Reason string
 	A, B   int64
+	Told   bool // a person told them apart
 }
 
 // Handover says that a record went with its value from one asset to the next: a

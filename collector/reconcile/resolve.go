@@ -14,7 +14,11 @@ import (
 // It follows the values that join; one that two of its holders demote for sure is not
 // followed, so the neighbourhood stays small however many machines share a dock.
 func Resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
-	l := &neighbourhood{graph: newGraph(pins), load: load, seeds: map[*node]bool{}, known: map[Key]bool{}}
+	return Rules{}.Resolve(ctx, load, seeds, pins)
+}
+
+func (r Rules) resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
+	l := &neighbourhood{graph: newGraph(r, pins), load: load, seeds: map[*node]bool{}, known: map[Key]bool{}}
 	if err := l.close(ctx, seeds, true); err != nil {
 		return Result{}, err
 	}
@@ -58,6 +62,9 @@ func (l *neighbourhood) close(ctx context.Context, ids []int64, seed bool) error
 				l.seeds[n] = l.seeds[n] || seed
 			}
 		}
+		if seed {
+			l.seedMates(frontier)
+		}
 		seed = false
 		if err := l.holdersOf(ctx, frontier, func(c *Claim) bool { return c.Tier <= tierPart }); err != nil {
 			return err
@@ -82,7 +89,14 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 			if c.Tier > tierPart || len(l.holders[c.Key]) < 2 {
 				continue
 			}
-			joins := l.judge(c.Key, c.Tier) == nil || l.freshlyDemoted(n, c)
+			for _, part := range l.mayJoin(c.Key, c.Tier) {
+				if slices.Contains(part, n) {
+					for _, h := range part {
+						add(h)
+					}
+				}
+			}
+			joins := l.freshlyDemoted(n, c)
 			for _, h := range l.holders[c.Key] {
 				if joins || c.Type == inventory.IDMAC && n.bareSighting() && h.bareSighting() {
 					add(h)
@@ -96,16 +110,6 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 		}
 	}
 	return ids
-}
-
-func (p Pin) other(id int64) (int64, bool) {
-	switch id {
-	case p.A:
-		return p.B, true
-	case p.B:
-		return p.A, true
-	}
-	return 0, false
 }
 
 // freshlyDemoted says that a value may have joined its holders until a seed changed.
@@ -150,7 +154,7 @@ func (l *neighbourhood) records(ctx context.Context, ids []int64) error {
 			return inventory.Errorf(inventory.CodeNotFound, "record %d does not exist", id)
 		}
 	}
-	return nil
+	return l.records(ctx, l.mates())
 }
 
 // holdersOf loads who holds the wanted values of nodes, with their records.
@@ -167,7 +171,7 @@ func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(
 	if len(keys) == 0 {
 		return nil
 	}
-	limit := maxHolders + len(l.seeds) + 1
+	limit := l.rules.holders() + len(l.seeds) + 1
 	held, err := l.load.Holders(ctx, keys, limit)
 	if err != nil {
 		return fmt.Errorf("load holders of %d values: %w", len(keys), err)
@@ -190,7 +194,7 @@ func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(
 		for _, id := range held[k] {
 			l.holders[k] = append(l.holders[k], l.nodes[id])
 		}
-		l.many[k] = len(held[k]) > maxHolders
+		l.many[k] = len(held[k]) > l.rules.holders()
 	}
 	return nil
 }

@@ -87,6 +87,14 @@ func Policies() map[string]Policy {
 		musterv1connect.InventoryServiceCreateScanProcedure:   people(admin),
 		musterv1connect.InventoryServiceListScansProcedure:    people(reader),
 		musterv1connect.InventoryServiceCancelScanProcedure:   people(admin),
+		musterv1connect.InventoryServiceAddPinProcedure:       people(admin),
+		musterv1connect.InventoryServiceRemovePinProcedure:    people(admin),
+		musterv1connect.InventoryServiceListPinsProcedure:     people(reader),
+		musterv1connect.InventoryServiceUndoProcedure:         people(admin),
+		musterv1connect.InventoryServiceRehearseProcedure:     people(admin),
+		musterv1connect.InventoryServiceGetRulesProcedure:     people(reader),
+		musterv1connect.InventoryServiceListReviewsProcedure:  people(reader),
+		musterv1connect.InventoryServiceFinishReviewProcedure: people(admin),
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,7 +130,7 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.query(ctx, `select id, kind from record where id in (select cast(value as bigint) from json_each($1)) order by id`, idList(ids))
+	rows, err := q.query(ctx, `select id, kind, `+pinsOfRecord+` from record where id in (select cast(value as bigint) from json_each($1)) order by id`, idList(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +138,11 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	var out []reconcile.Record
 	for rows.Next() {
 		var r reconcile.Record
-		if err := rows.Scan(&r.ID, &r.Kind); err != nil {
+		var pins sql.NullString
+		if err := rows.Scan(&r.ID, &r.Kind, &pins); err != nil {
 			return nil, err
 		}
-		r.Claims = claims[r.ID]
+		r.Claims, r.Pins = claims[r.ID], readPins(r.ID, pins.String)
 		out = append(out, r)
 	}
 	return out, rows.Err()
@@ -192,14 +191,10 @@ func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (m
 	return out, rows.Err()
 }
 
-// Pins are people's decisions.
-func (t *Tx) Pins(context.Context) ([]reconcile.Pin, error) { return nil, nil }
-
-// Regroup moves records to the assets decided for them. cause has the records that
+// regroup moves records to the assets decided for them. cause has the records that
 // changed with the observations that changed them: a move is dated by the one of the
-// asset that the record comes to or leaves. It returns the assets that gained or lost a
-// record.
-func (t *Tx) Regroup(ctx context.Context, cause, want map[int64]int64) ([]int64, error) {
+// asset that the record comes to or leaves.
+func (t *Tx) regroup(ctx context.Context, cause, want map[int64]int64) ([]moveOf, error) {
 	all := make([]int64, 0, len(want))
 	for id := range want {
 		all = append(all, id)
@@ -209,7 +204,6 @@ func (t *Tx) Regroup(ctx context.Context, cause, want map[int64]int64) ([]int64,
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	touched := map[int64]bool{}
 	var moves []moveOf
 	newest := int64(0)
 	byAsset := map[int64]int64{} // the newest cause of what becomes or was of an asset
@@ -233,20 +227,18 @@ func (t *Tx) Regroup(ctx context.Context, cause, want map[int64]int64) ([]int64,
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	for _, m := range moves { // by id, for transactions side by side
-		if err := t.move(ctx, m.record, m.to, cmp.Or(cause[m.record], byAsset[m.to], byAsset[m.from], newest)); err != nil {
+	for i := range moves { // by id, for transactions side by side
+		m := &moves[i]
+		m.obs = cmp.Or(cause[m.record], byAsset[m.to], byAsset[m.from], newest)
+		if err := t.move(ctx, m.record, m.to, m.obs); err != nil {
 			return nil, err
 		}
-		touched[m.to] = true
-		if m.from != 0 {
-			touched[m.from] = true
-		}
 	}
-	return slices.Collect(maps.Keys(touched)), nil
+	return moves, nil
 }
 
 // moveOf is a record that goes from one asset to another, from 0 when it is new.
-type moveOf struct{ record, from, to int64 }
+type moveOf struct{ record, from, to, obs int64 }
 
 func (t *Tx) move(ctx context.Context, record, asset, obs int64) error {
 	if err := t.exec(ctx, `update record set asset_id = $2 where id = $1`, record, asset); err != nil {

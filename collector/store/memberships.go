@@ -45,29 +45,15 @@ func (s *Store) Memberships(ctx context.Context, fn func(Membership) error) erro
 // stored one: there are none unless something is amiss.
 func (s *Store) Recheck(ctx context.Context) (res reconcile.Result, wrong []int64, err error) {
 	err = s.look(ctx, func(v view) error {
-		have := map[int64]int64{}
-		rows, err := v.query(ctx, `select id, asset_id from record`)
+		have, records, err := v.allRecords(ctx)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = rows.Close() }()
-		var ids []int64
-		for rows.Next() {
-			var id, asset int64
-			if err := rows.Scan(&id, &asset); err != nil {
-				return err
-			}
-			have[id] = asset
-			ids = append(ids, id)
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		records, err := v.Records(ctx, ids)
+		rules, err := v.rules(ctx)
 		if err != nil {
 			return err
 		}
-		res = reconcile.Decide(records, nil)
+		res = rules.Decide(records, nil)
 		for id, asset := range res.Assets {
 			if have[id] != asset {
 				wrong = append(wrong, id)

@@ -14,7 +14,10 @@ import (
 )
 
 // view is one consistent read of the inventory.
-type view struct{ session }
+type view struct {
+	session
+	s *Store
+}
 
 // Records and Holders make a view a reconcile.Loader, for explaining.
 func (v view) Records(ctx context.Context, ids []int64) ([]reconcile.Record, error) {
@@ -31,7 +34,7 @@ func (s *Store) look(ctx context.Context, fn func(view) error) error {
 		return fmt.Errorf("begin read: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	return fn(view{session{tx, s.d}})
+	return fn(view{session{tx, s.d}, s})
 }
 
 // Assets calls fn for every asset in the order of ids, as they are now or as they were
@@ -403,30 +406,4 @@ func (v view) nameLinks(ctx context.Context, links []AssetLink) error {
 		links[i].AssetName = names[links[i].Asset]
 	}
 	return rows.Err()
-}
-
-// Why decides an asset's records anew and returns the decision with its reasons.
-func (s *Store) Why(ctx context.Context, id inventory.AssetID) (reconcile.Result, []reconcile.Record, error) {
-	var res reconcile.Result
-	var recs []reconcile.Record
-	err := s.look(ctx, func(v view) error {
-		now, err := v.resolve(ctx, id)
-		if err != nil {
-			return err
-		}
-		members, err := membersOf(ctx, v, []int64{now})
-		if err != nil {
-			return err
-		}
-		var seeds []int64
-		for _, r := range members[now] {
-			seeds = append(seeds, r.ID)
-		}
-		if recs, err = v.Records(ctx, seeds); err != nil {
-			return err
-		}
-		res, err = reconcile.Resolve(ctx, v, seeds, nil)
-		return err
-	})
-	return res, recs, err
 }

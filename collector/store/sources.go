@@ -20,7 +20,7 @@ func (s *Store) Sources(ctx context.Context) ([]SourceState, error) {
 				(select count(*) from record r where r.source_id = s.id), coalesce(s.skew_ms, 0), coalesce(i.hostname, ''),
 				coalesce(i.enrolled_at, 0), coalesce(i.revoked_at, 0),
 				coalesce((select max(c.not_after) from certificate c where c.identity_id = i.id and c.ended_at = 0), 0)
-			from (select kind, name from source union select kind, id from identity) k
+			from (select kind, name from source where kind <> 'collector' union select kind, id from identity) k
 			left join source s on s.kind = k.kind and s.name = k.name
 			left join identity i on i.kind = k.kind and i.id = k.name
 			order by k.kind, k.name`)

@@ -30,6 +30,7 @@ type Store struct {
 	side   *sql.DB
 	wait   time.Duration
 	titles titleCache
+	rules  ruleCache
 
 	applied     func(name string) // told of each migration
 	inMigration func(name string) // for tests: before it is committed

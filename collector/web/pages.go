@@ -120,7 +120,7 @@ func (s *Site) asset(r *http.Request) (content, error) {
 	id := r.PathValue("id")
 	p := &assetPage{AsOf: at, Filter: r.FormValue("software")}
 	if at.IsZero() {
-		p.Explanation, err = s.query.Why(r.Context(), id)
+		p.Explanation, err = s.query.Why(r.Context(), id, "")
 	} else {
 		p.Detail, err = s.query.Asset(r.Context(), id, at)
 	}

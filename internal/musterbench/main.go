@@ -33,8 +33,9 @@ func main() {
 	data := flag.String("data", "", "folder with observations.jsonl (or .gz) and sites.json")
 	store := flag.String("store", "memory", "memory, or sqlite:FILE of a new store")
 	out := flag.String("out", "", "file to write: observation, final asset, asset on arrival")
+	said := flag.String("overrides", "", "file with decisions of persons, each to be entered as a pin once both observations have arrived")
 	flag.Parse()
-	if err := run(ctx, *data, *store, *out); err != nil {
+	if err := run(ctx, *data, *store, *out, *said); err != nil {
 		fmt.Fprintln(os.Stderr, "musterbench:", err)
 		os.Exit(1)
 	}
@@ -46,6 +47,8 @@ type bench interface {
 	// answers tells where each observation's record is, a decision over everything and
 	// how many records that one puts elsewhere.
 	answers(ctx context.Context, each func(answer) error) (reconcile.Result, int, error)
+	// pin enters what a person says of two observations that were reported.
+	pin(ctx context.Context, a, b string, same bool) error
 	close() error
 }
 
@@ -57,9 +60,13 @@ type answer struct {
 	final, live int64
 }
 
-func run(ctx context.Context, data, dsn, out string) (err error) {
+func run(ctx context.Context, data, dsn, out, said string) (err error) {
 	if data == "" || out == "" {
 		return errors.New("-data and -out are needed")
+	}
+	over, err := readOverrides(said)
+	if err != nil {
+		return err
 	}
 	s, err := readSites(filepath.Join(data, "sites.json"))
 	if err != nil {
@@ -82,10 +89,16 @@ func run(ctx context.Context, data, dsn, out string) (err error) {
 		if err := b.report(ctx, l, o); err != nil {
 			return fmt.Errorf("observation %s: %w", l.ID, err)
 		}
+		if err := over.arrived(ctx, b, l.ID); err != nil {
+			return err
+		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
+	}
+	if said != "" {
+		fmt.Fprintf(os.Stderr, "%d of %d overrides entered, %d refused\n", over.entered, over.all, over.refused)
 	}
 	wrong, err := write(ctx, b, out)
 	fmt.Fprintf(os.Stderr, "%d observations in %.1f s; a rebuild puts %d records elsewhere\n", n, time.Since(began).Seconds(), wrong)

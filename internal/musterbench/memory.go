@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -14,6 +15,7 @@ type memory struct {
 	holders map[reconcile.Key][]int64
 	assets  map[int64]int64
 	arrived []answer
+	pins    []reconcile.Pin
 }
 
 func newMemory() *memory {
@@ -80,14 +82,39 @@ func (m *memory) take(ctx context.Context, o *inventory.Observation) (int64, err
 	if ok && len(changed) == 0 {
 		return id, nil
 	}
-	res, err := reconcile.Resolve(ctx, m, []int64{id}, nil)
+	return id, m.resolve(ctx, []int64{id})
+}
+
+func (m *memory) resolve(ctx context.Context, seeds []int64) error {
+	res, err := reconcile.Resolve(ctx, m, seeds, m.pins)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for rec, asset := range res.Assets {
 		m.assets[rec] = asset
 	}
-	return id, nil
+	return nil
+}
+
+func (m *memory) pin(ctx context.Context, a, b string, same bool) error {
+	var ra, rb int64
+	for _, x := range m.arrived {
+		if x.id == a {
+			ra = x.record
+		}
+		if x.id == b {
+			rb = x.record
+		}
+	}
+	m.pins = append(m.pins, reconcile.Pin{A: ra, B: rb, Same: same})
+	var seeds []int64
+	for rec, asset := range m.assets {
+		if asset == m.assets[ra] || asset == m.assets[rb] {
+			seeds = append(seeds, rec)
+		}
+	}
+	slices.Sort(seeds)
+	return m.resolve(ctx, seeds)
 }
 
 func (m *memory) answers(_ context.Context, each func(answer) error) (reconcile.Result, int, error) {
@@ -97,7 +124,7 @@ func (m *memory) answers(_ context.Context, each func(answer) error) (reconcile.
 			return reconcile.Result{}, 0, err
 		}
 	}
-	res, wrong := reconcile.Decide(m.records, nil), 0
+	res, wrong := reconcile.Decide(m.records, m.pins), 0
 	for id, asset := range res.Assets {
 		if m.assets[id] != asset {
 			wrong++

@@ -72,6 +72,26 @@ func (b *stored) flush(ctx context.Context) error {
 	return nil
 }
 
+// pin enters a pin as a person would: on the records that the two observations are in.
+func (b *stored) pin(ctx context.Context, x, y string, same bool) error {
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	record := map[string]int64{}
+	err := b.store.Memberships(ctx, func(m store.Membership) error {
+		if id := b.ids[m.Seq-1]; id == x || id == y {
+			record[id] = m.Record
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, _, err = b.store.AddPin(ctx, store.Ref{Record: true, ID: record[x]}, store.Ref{Record: true, ID: record[y]},
+		store.Pin{Same: same, Why: "overrides", Who: "musterbench"}, time.UnixMilli(b.clock.Load()))
+	return err
+}
+
 func (b *stored) answers(ctx context.Context, each func(answer) error) (reconcile.Result, int, error) {
 	if err := b.flush(ctx); err != nil {
 		return reconcile.Result{}, 0, err

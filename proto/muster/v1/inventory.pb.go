@@ -234,7 +234,9 @@ type ListAssetsRequest struct {
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// id (when empty), name, class, vendor, model, serial, os, address, site, user, memory,
 	// disk, first_seen or last_seen, with a hyphen before it for the other way round.
-	Sort          string `protobuf:"bytes,5,opt,name=sort,proto3" json:"sort,omitempty"`
+	Sort string `protobuf:"bytes,5,opt,name=sort,proto3" json:"sort,omitempty"`
+	// What was known then; absent for what is known now. Alone it is also the time asked about.
+	KnownOn       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=known_on,json=knownOn,proto3" json:"known_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,6 +306,13 @@ func (x *ListAssetsRequest) GetSort() string {
 	return ""
 }
 
+func (x *ListAssetsRequest) GetKnownOn() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownOn
+	}
+	return nil
+}
+
 type ListAssetsResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Assets []*Asset               `protobuf:"bytes,1,rep,name=assets,proto3" json:"assets,omitempty"`
@@ -367,9 +376,11 @@ func (x *ListAssetsResponse) GetTotal() int64 {
 }
 
 type GetAssetRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	AsOf          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	AsOf  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// As in ListAssetsRequest.
+	KnownOn       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=known_on,json=knownOn,proto3" json:"known_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +425,13 @@ func (x *GetAssetRequest) GetId() string {
 func (x *GetAssetRequest) GetAsOf() *timestamppb.Timestamp {
 	if x != nil {
 		return x.AsOf
+	}
+	return nil
+}
+
+func (x *GetAssetRequest) GetKnownOn() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownOn
 	}
 	return nil
 }
@@ -1035,8 +1053,10 @@ func (x *GetAssetResponse) GetFrom() map[string]string {
 }
 
 type WhyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// A second asset: what joins the two, or what separates them.
+	Other         string `protobuf:"bytes,2,opt,name=other,proto3" json:"other,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1074,6 +1094,13 @@ func (*WhyRequest) Descriptor() ([]byte, []int) {
 func (x *WhyRequest) GetId() string {
 	if x != nil {
 		return x.Id
+	}
+	return ""
+}
+
+func (x *WhyRequest) GetOther() string {
+	if x != nil {
+		return x.Other
 	}
 	return ""
 }
@@ -1272,7 +1299,13 @@ type WhyResponse struct {
 	Joins     []*Join                `protobuf:"bytes,3,rep,name=joins,proto3" json:"joins,omitempty"`
 	Demotions []*Demotion            `protobuf:"bytes,4,rep,name=demotions,proto3" json:"demotions,omitempty"`
 	// The same for a person to read, one line each.
-	Text          []string `protobuf:"bytes,5,rep,name=text,proto3" json:"text,omitempty"`
+	Text []string `protobuf:"bytes,5,rep,name=text,proto3" json:"text,omitempty"`
+	// The second asset, when it is another one.
+	Other  *Asset         `protobuf:"bytes,6,opt,name=other,proto3" json:"other,omitempty"`
+	Shared []*SharedValue `protobuf:"bytes,7,rep,name=shared,proto3" json:"shared,omitempty"`
+	Vetoes []*Veto        `protobuf:"bytes,8,rep,name=vetoes,proto3" json:"vetoes,omitempty"`
+	// People's words about its records.
+	Pins          []*Pin `protobuf:"bytes,9,rep,name=pins,proto3" json:"pins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1342,20 +1375,189 @@ func (x *WhyResponse) GetText() []string {
 	return nil
 }
 
+func (x *WhyResponse) GetOther() *Asset {
+	if x != nil {
+		return x.Other
+	}
+	return nil
+}
+
+func (x *WhyResponse) GetShared() []*SharedValue {
+	if x != nil {
+		return x.Shared
+	}
+	return nil
+}
+
+func (x *WhyResponse) GetVetoes() []*Veto {
+	if x != nil {
+		return x.Vetoes
+	}
+	return nil
+}
+
+func (x *WhyResponse) GetPins() []*Pin {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+// SharedValue is an identifier that records of two assets carry.
+type SharedValue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Value string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Scope string                 `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
+	Tier  int32                  `protobuf:"varint,4,opt,name=tier,proto3" json:"tier,omitempty"`
+	// Why it joins nothing; empty when nothing is against the value itself.
+	Reason        string   `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Records       []string `protobuf:"bytes,6,rep,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SharedValue) Reset() {
+	*x = SharedValue{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SharedValue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SharedValue) ProtoMessage() {}
+
+func (x *SharedValue) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SharedValue.ProtoReflect.Descriptor instead.
+func (*SharedValue) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SharedValue) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SharedValue) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *SharedValue) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *SharedValue) GetTier() int32 {
+	if x != nil {
+		return x.Tier
+	}
+	return 0
+}
+
+func (x *SharedValue) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SharedValue) GetRecords() []string {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+// Veto is a reason why two records cannot be one thing.
+type Veto struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Records       []string               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Veto) Reset() {
+	*x = Veto{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Veto) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Veto) ProtoMessage() {}
+
+func (x *Veto) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Veto.ProtoReflect.Descriptor instead.
+func (*Veto) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Veto) GetRecords() []string {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *Veto) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type ListSoftwareRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Part of the name, any case; empty for all.
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Limit         int32                  `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
-	Cursor        string                 `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	AsOf          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Limit  int32                  `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Cursor string                 `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	AsOf   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// As in ListAssetsRequest.
+	KnownOn       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=known_on,json=knownOn,proto3" json:"known_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListSoftwareRequest) Reset() {
 	*x = ListSoftwareRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[14]
+	mi := &file_muster_v1_inventory_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1569,7 @@ func (x *ListSoftwareRequest) String() string {
 func (*ListSoftwareRequest) ProtoMessage() {}
 
 func (x *ListSoftwareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[14]
+	mi := &file_muster_v1_inventory_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1582,7 @@ func (x *ListSoftwareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSoftwareRequest.ProtoReflect.Descriptor instead.
 func (*ListSoftwareRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{14}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListSoftwareRequest) GetName() string {
@@ -1411,6 +1613,13 @@ func (x *ListSoftwareRequest) GetAsOf() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListSoftwareRequest) GetKnownOn() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownOn
+	}
+	return nil
+}
+
 type SoftwareTitle struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1427,7 +1636,7 @@ type SoftwareTitle struct {
 
 func (x *SoftwareTitle) Reset() {
 	*x = SoftwareTitle{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[15]
+	mi := &file_muster_v1_inventory_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1648,7 @@ func (x *SoftwareTitle) String() string {
 func (*SoftwareTitle) ProtoMessage() {}
 
 func (x *SoftwareTitle) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[15]
+	mi := &file_muster_v1_inventory_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1661,7 @@ func (x *SoftwareTitle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SoftwareTitle.ProtoReflect.Descriptor instead.
 func (*SoftwareTitle) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{15}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SoftwareTitle) GetName() string {
@@ -1515,7 +1724,7 @@ type ListSoftwareResponse struct {
 
 func (x *ListSoftwareResponse) Reset() {
 	*x = ListSoftwareResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[16]
+	mi := &file_muster_v1_inventory_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1527,7 +1736,7 @@ func (x *ListSoftwareResponse) String() string {
 func (*ListSoftwareResponse) ProtoMessage() {}
 
 func (x *ListSoftwareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[16]
+	mi := &file_muster_v1_inventory_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1540,7 +1749,7 @@ func (x *ListSoftwareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSoftwareResponse.ProtoReflect.Descriptor instead.
 func (*ListSoftwareResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{16}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListSoftwareResponse) GetTitles() []*SoftwareTitle {
@@ -1567,18 +1776,20 @@ func (x *ListSoftwareResponse) GetTotal() int64 {
 type ListChangesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One asset; empty for the estate.
-	Asset         string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
-	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
-	Until         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
-	Limit         int32                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
-	Cursor        string                 `protobuf:"bytes,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Asset  string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	Since  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	Until  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	Limit  int32                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Cursor string                 `protobuf:"bytes,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// What was known then; absent for what is known now.
+	KnownOn       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=known_on,json=knownOn,proto3" json:"known_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListChangesRequest) Reset() {
 	*x = ListChangesRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[17]
+	mi := &file_muster_v1_inventory_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1801,7 @@ func (x *ListChangesRequest) String() string {
 func (*ListChangesRequest) ProtoMessage() {}
 
 func (x *ListChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[17]
+	mi := &file_muster_v1_inventory_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1814,7 @@ func (x *ListChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListChangesRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{17}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListChangesRequest) GetAsset() string {
@@ -1641,13 +1852,21 @@ func (x *ListChangesRequest) GetCursor() string {
 	return ""
 }
 
+func (x *ListChangesRequest) GetKnownOn() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownOn
+	}
+	return nil
+}
+
 type Change struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	At        *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
 	Asset     string                 `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
 	AssetName string                 `protobuf:"bytes,3,opt,name=asset_name,json=assetName,proto3" json:"asset_name,omitempty"`
 	Section   string                 `protobuf:"bytes,4,opt,name=section,proto3" json:"section,omitempty"`
-	// added, removed, changed; appeared for a source's first report on the thing.
+	// added, removed, changed; appeared for a source's first report on the thing; merged,
+	// split and moved, in the section identity, for records that went from asset to asset.
 	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
 	Item string `protobuf:"bytes,6,opt,name=item,proto3" json:"item,omitempty"`
 	// JSON values; for software, versions.
@@ -1662,7 +1881,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[18]
+	mi := &file_muster_v1_inventory_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +1893,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[18]
+	mi := &file_muster_v1_inventory_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +1906,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{18}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Change) GetAt() *timestamppb.Timestamp {
@@ -1771,7 +1990,7 @@ type ListChangesResponse struct {
 
 func (x *ListChangesResponse) Reset() {
 	*x = ListChangesResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[19]
+	mi := &file_muster_v1_inventory_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1783,7 +2002,7 @@ func (x *ListChangesResponse) String() string {
 func (*ListChangesResponse) ProtoMessage() {}
 
 func (x *ListChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[19]
+	mi := &file_muster_v1_inventory_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +2015,7 @@ func (x *ListChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListChangesResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{19}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListChangesResponse) GetChanges() []*Change {
@@ -1821,7 +2040,7 @@ type ListSourcesRequest struct {
 
 func (x *ListSourcesRequest) Reset() {
 	*x = ListSourcesRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[20]
+	mi := &file_muster_v1_inventory_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1833,7 +2052,7 @@ func (x *ListSourcesRequest) String() string {
 func (*ListSourcesRequest) ProtoMessage() {}
 
 func (x *ListSourcesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[20]
+	mi := &file_muster_v1_inventory_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1846,7 +2065,7 @@ func (x *ListSourcesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSourcesRequest.ProtoReflect.Descriptor instead.
 func (*ListSourcesRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{20}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{22}
 }
 
 type SourceState struct {
@@ -1871,7 +2090,7 @@ type SourceState struct {
 
 func (x *SourceState) Reset() {
 	*x = SourceState{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[21]
+	mi := &file_muster_v1_inventory_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +2102,7 @@ func (x *SourceState) String() string {
 func (*SourceState) ProtoMessage() {}
 
 func (x *SourceState) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[21]
+	mi := &file_muster_v1_inventory_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +2115,7 @@ func (x *SourceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceState.ProtoReflect.Descriptor instead.
 func (*SourceState) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{21}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SourceState) GetId() string {
@@ -1999,7 +2218,7 @@ type ListSourcesResponse struct {
 
 func (x *ListSourcesResponse) Reset() {
 	*x = ListSourcesResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[22]
+	mi := &file_muster_v1_inventory_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2011,7 +2230,7 @@ func (x *ListSourcesResponse) String() string {
 func (*ListSourcesResponse) ProtoMessage() {}
 
 func (x *ListSourcesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[22]
+	mi := &file_muster_v1_inventory_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2024,7 +2243,7 @@ func (x *ListSourcesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSourcesResponse.ProtoReflect.Descriptor instead.
 func (*ListSourcesResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{22}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListSourcesResponse) GetSources() []*SourceState {
@@ -2044,7 +2263,7 @@ type RevokeSourceRequest struct {
 
 func (x *RevokeSourceRequest) Reset() {
 	*x = RevokeSourceRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[23]
+	mi := &file_muster_v1_inventory_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2275,7 @@ func (x *RevokeSourceRequest) String() string {
 func (*RevokeSourceRequest) ProtoMessage() {}
 
 func (x *RevokeSourceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[23]
+	mi := &file_muster_v1_inventory_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2288,7 @@ func (x *RevokeSourceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSourceRequest.ProtoReflect.Descriptor instead.
 func (*RevokeSourceRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{23}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RevokeSourceRequest) GetId() string {
@@ -2094,7 +2313,7 @@ type RevokeSourceResponse struct {
 
 func (x *RevokeSourceResponse) Reset() {
 	*x = RevokeSourceResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[24]
+	mi := &file_muster_v1_inventory_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2325,7 @@ func (x *RevokeSourceResponse) String() string {
 func (*RevokeSourceResponse) ProtoMessage() {}
 
 func (x *RevokeSourceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[24]
+	mi := &file_muster_v1_inventory_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2338,7 @@ func (x *RevokeSourceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeSourceResponse.ProtoReflect.Descriptor instead.
 func (*RevokeSourceResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{24}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{26}
 }
 
 type CreateScanRequest struct {
@@ -2134,7 +2353,7 @@ type CreateScanRequest struct {
 
 func (x *CreateScanRequest) Reset() {
 	*x = CreateScanRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[25]
+	mi := &file_muster_v1_inventory_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2146,7 +2365,7 @@ func (x *CreateScanRequest) String() string {
 func (*CreateScanRequest) ProtoMessage() {}
 
 func (x *CreateScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[25]
+	mi := &file_muster_v1_inventory_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2159,7 +2378,7 @@ func (x *CreateScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateScanRequest.ProtoReflect.Descriptor instead.
 func (*CreateScanRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{25}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CreateScanRequest) GetTargets() []string {
@@ -2199,7 +2418,7 @@ type CreateScanResponse struct {
 
 func (x *CreateScanResponse) Reset() {
 	*x = CreateScanResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[26]
+	mi := &file_muster_v1_inventory_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2211,7 +2430,7 @@ func (x *CreateScanResponse) String() string {
 func (*CreateScanResponse) ProtoMessage() {}
 
 func (x *CreateScanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[26]
+	mi := &file_muster_v1_inventory_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2224,7 +2443,7 @@ func (x *CreateScanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateScanResponse.ProtoReflect.Descriptor instead.
 func (*CreateScanResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{26}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CreateScanResponse) GetJob() *ScanJob {
@@ -2242,7 +2461,7 @@ type ListScansRequest struct {
 
 func (x *ListScansRequest) Reset() {
 	*x = ListScansRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[27]
+	mi := &file_muster_v1_inventory_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2473,7 @@ func (x *ListScansRequest) String() string {
 func (*ListScansRequest) ProtoMessage() {}
 
 func (x *ListScansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[27]
+	mi := &file_muster_v1_inventory_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2486,7 @@ func (x *ListScansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScansRequest.ProtoReflect.Descriptor instead.
 func (*ListScansRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{27}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{29}
 }
 
 type ListScansResponse struct {
@@ -2279,7 +2498,7 @@ type ListScansResponse struct {
 
 func (x *ListScansResponse) Reset() {
 	*x = ListScansResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[28]
+	mi := &file_muster_v1_inventory_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2291,7 +2510,7 @@ func (x *ListScansResponse) String() string {
 func (*ListScansResponse) ProtoMessage() {}
 
 func (x *ListScansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[28]
+	mi := &file_muster_v1_inventory_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2304,7 +2523,7 @@ func (x *ListScansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScansResponse.ProtoReflect.Descriptor instead.
 func (*ListScansResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{28}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListScansResponse) GetJobs() []*ScanJob {
@@ -2323,7 +2542,7 @@ type CancelScanRequest struct {
 
 func (x *CancelScanRequest) Reset() {
 	*x = CancelScanRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[29]
+	mi := &file_muster_v1_inventory_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2335,7 +2554,7 @@ func (x *CancelScanRequest) String() string {
 func (*CancelScanRequest) ProtoMessage() {}
 
 func (x *CancelScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[29]
+	mi := &file_muster_v1_inventory_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2348,7 +2567,7 @@ func (x *CancelScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelScanRequest.ProtoReflect.Descriptor instead.
 func (*CancelScanRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{29}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CancelScanRequest) GetId() string {
@@ -2366,7 +2585,7 @@ type CancelScanResponse struct {
 
 func (x *CancelScanResponse) Reset() {
 	*x = CancelScanResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[30]
+	mi := &file_muster_v1_inventory_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2597,7 @@ func (x *CancelScanResponse) String() string {
 func (*CancelScanResponse) ProtoMessage() {}
 
 func (x *CancelScanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[30]
+	mi := &file_muster_v1_inventory_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2391,7 +2610,1332 @@ func (x *CancelScanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelScanResponse.ProtoReflect.Descriptor instead.
 func (*CancelScanResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{30}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{32}
+}
+
+// Pin is what a person said about two things; it stands above all evidence.
+type Pin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// same or different
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// An asset like a12, or a record like r57.
+	A   string                 `protobuf:"bytes,3,opt,name=a,proto3" json:"a,omitempty"`
+	B   string                 `protobuf:"bytes,4,opt,name=b,proto3" json:"b,omitempty"`
+	Why string                 `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	Who string                 `protobuf:"bytes,6,opt,name=who,proto3" json:"who,omitempty"`
+	At  *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=at,proto3" json:"at,omitempty"`
+	// The merge or split that it takes back.
+	Event string `protobuf:"bytes,8,opt,name=event,proto3" json:"event,omitempty"`
+	// Absent while it holds.
+	EndedAt       *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	EndedBy       string                 `protobuf:"bytes,10,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
+	EndedWhy      string                 `protobuf:"bytes,11,opt,name=ended_why,json=endedWhy,proto3" json:"ended_why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pin) Reset() {
+	*x = Pin{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pin) ProtoMessage() {}
+
+func (x *Pin) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pin.ProtoReflect.Descriptor instead.
+func (*Pin) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Pin) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Pin) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Pin) GetA() string {
+	if x != nil {
+		return x.A
+	}
+	return ""
+}
+
+func (x *Pin) GetB() string {
+	if x != nil {
+		return x.B
+	}
+	return ""
+}
+
+func (x *Pin) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Pin) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *Pin) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Pin) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Pin) GetEndedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndedAt
+	}
+	return nil
+}
+
+func (x *Pin) GetEndedBy() string {
+	if x != nil {
+		return x.EndedBy
+	}
+	return ""
+}
+
+func (x *Pin) GetEndedWhy() string {
+	if x != nil {
+		return x.EndedWhy
+	}
+	return ""
+}
+
+// Event is a merge or a split of assets.
+type Event struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// merged: from is no more; split: to is new, or back; moved: records went from one to the other.
+	Kind          string   `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	From          string   `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	To            string   `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
+	Records       []string `protobuf:"bytes,6,rep,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Event) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Event) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Event) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Event) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Event) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Event) GetRecords() []string {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+type AddPinRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	A     string                 `protobuf:"bytes,1,opt,name=a,proto3" json:"a,omitempty"`
+	B     string                 `protobuf:"bytes,2,opt,name=b,proto3" json:"b,omitempty"`
+	// same or different
+	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Why           string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddPinRequest) Reset() {
+	*x = AddPinRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddPinRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddPinRequest) ProtoMessage() {}
+
+func (x *AddPinRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddPinRequest.ProtoReflect.Descriptor instead.
+func (*AddPinRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *AddPinRequest) GetA() string {
+	if x != nil {
+		return x.A
+	}
+	return ""
+}
+
+func (x *AddPinRequest) GetB() string {
+	if x != nil {
+		return x.B
+	}
+	return ""
+}
+
+func (x *AddPinRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *AddPinRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+type AddPinResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Pin   *Pin                   `protobuf:"bytes,1,opt,name=pin,proto3" json:"pin,omitempty"`
+	// What it changed at once.
+	Events        []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddPinResponse) Reset() {
+	*x = AddPinResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddPinResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddPinResponse) ProtoMessage() {}
+
+func (x *AddPinResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddPinResponse.ProtoReflect.Descriptor instead.
+func (*AddPinResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *AddPinResponse) GetPin() *Pin {
+	if x != nil {
+		return x.Pin
+	}
+	return nil
+}
+
+func (x *AddPinResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+type RemovePinRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Why           string                 `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemovePinRequest) Reset() {
+	*x = RemovePinRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemovePinRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemovePinRequest) ProtoMessage() {}
+
+func (x *RemovePinRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemovePinRequest.ProtoReflect.Descriptor instead.
+func (*RemovePinRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *RemovePinRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RemovePinRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+type RemovePinResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Events        []*Event               `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemovePinResponse) Reset() {
+	*x = RemovePinResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemovePinResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemovePinResponse) ProtoMessage() {}
+
+func (x *RemovePinResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemovePinResponse.ProtoReflect.Descriptor instead.
+func (*RemovePinResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *RemovePinResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+type ListPinsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Also those that ended.
+	All           bool `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPinsRequest) Reset() {
+	*x = ListPinsRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPinsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPinsRequest) ProtoMessage() {}
+
+func (x *ListPinsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPinsRequest.ProtoReflect.Descriptor instead.
+func (*ListPinsRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ListPinsRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+type ListPinsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Pins          []*Pin `protobuf:"bytes,1,rep,name=pins,proto3" json:"pins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPinsResponse) Reset() {
+	*x = ListPinsResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPinsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPinsResponse) ProtoMessage() {}
+
+func (x *ListPinsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPinsResponse.ProtoReflect.Descriptor instead.
+func (*ListPinsResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ListPinsResponse) GetPins() []*Pin {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+type UndoRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of a merge or split: e17.
+	Event         string `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	Why           string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoRequest) Reset() {
+	*x = UndoRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoRequest) ProtoMessage() {}
+
+func (x *UndoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoRequest.ProtoReflect.Descriptor instead.
+func (*UndoRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *UndoRequest) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *UndoRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+type UndoResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What holds from now on; none when a pin was ended instead.
+	Pins          []*Pin   `protobuf:"bytes,1,rep,name=pins,proto3" json:"pins,omitempty"`
+	Events        []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoResponse) Reset() {
+	*x = UndoResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoResponse) ProtoMessage() {}
+
+func (x *UndoResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoResponse.ProtoReflect.Descriptor instead.
+func (*UndoResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *UndoResponse) GetPins() []*Pin {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+func (x *UndoResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+type RehearseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// YAML, as docs/review.md has it; they replace the rules in force.
+	Rules  string `protobuf:"bytes,1,opt,name=rules,proto3" json:"rules,omitempty"`
+	Commit bool   `protobuf:"varint,2,opt,name=commit,proto3" json:"commit,omitempty"`
+	// For the record; needed to commit.
+	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RehearseRequest) Reset() {
+	*x = RehearseRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RehearseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RehearseRequest) ProtoMessage() {}
+
+func (x *RehearseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RehearseRequest.ProtoReflect.Descriptor instead.
+func (*RehearseRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *RehearseRequest) GetRules() string {
+	if x != nil {
+		return x.Rules
+	}
+	return ""
+}
+
+func (x *RehearseRequest) GetCommit() bool {
+	if x != nil {
+		return x.Commit
+	}
+	return false
+}
+
+func (x *RehearseRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// AssetRef is an asset with what it is called.
+type AssetRef struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AssetRef) Reset() {
+	*x = AssetRef{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AssetRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AssetRef) ProtoMessage() {}
+
+func (x *AssetRef) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AssetRef.ProtoReflect.Descriptor instead.
+func (*AssetRef) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *AssetRef) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AssetRef) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type Regrouping struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// merge or split
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The asset that others come into, or that falls apart.
+	Asset         *AssetRef   `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
+	Others        []*AssetRef `protobuf:"bytes,3,rep,name=others,proto3" json:"others,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Regrouping) Reset() {
+	*x = Regrouping{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Regrouping) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Regrouping) ProtoMessage() {}
+
+func (x *Regrouping) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Regrouping.ProtoReflect.Descriptor instead.
+func (*Regrouping) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *Regrouping) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Regrouping) GetAsset() *AssetRef {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *Regrouping) GetOthers() []*AssetRef {
+	if x != nil {
+		return x.Others
+	}
+	return nil
+}
+
+type RehearseResponse struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Records      int64                  `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
+	AssetsBefore int64                  `protobuf:"varint,2,opt,name=assets_before,json=assetsBefore,proto3" json:"assets_before,omitempty"`
+	AssetsAfter  int64                  `protobuf:"varint,3,opt,name=assets_after,json=assetsAfter,proto3" json:"assets_after,omitempty"`
+	Merges       int64                  `protobuf:"varint,4,opt,name=merges,proto3" json:"merges,omitempty"`
+	Splits       int64                  `protobuf:"varint,5,opt,name=splits,proto3" json:"splits,omitempty"`
+	// Records that would be in another asset, also those that only follow a name or an address.
+	Moved int64 `protobuf:"varint,6,opt,name=moved,proto3" json:"moved,omitempty"`
+	// The first 1,000.
+	List          []*Regrouping `protobuf:"bytes,7,rep,name=list,proto3" json:"list,omitempty"`
+	Committed     bool          `protobuf:"varint,8,opt,name=committed,proto3" json:"committed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RehearseResponse) Reset() {
+	*x = RehearseResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RehearseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RehearseResponse) ProtoMessage() {}
+
+func (x *RehearseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RehearseResponse.ProtoReflect.Descriptor instead.
+func (*RehearseResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *RehearseResponse) GetRecords() int64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *RehearseResponse) GetAssetsBefore() int64 {
+	if x != nil {
+		return x.AssetsBefore
+	}
+	return 0
+}
+
+func (x *RehearseResponse) GetAssetsAfter() int64 {
+	if x != nil {
+		return x.AssetsAfter
+	}
+	return 0
+}
+
+func (x *RehearseResponse) GetMerges() int64 {
+	if x != nil {
+		return x.Merges
+	}
+	return 0
+}
+
+func (x *RehearseResponse) GetSplits() int64 {
+	if x != nil {
+		return x.Splits
+	}
+	return 0
+}
+
+func (x *RehearseResponse) GetMoved() int64 {
+	if x != nil {
+		return x.Moved
+	}
+	return 0
+}
+
+func (x *RehearseResponse) GetList() []*Regrouping {
+	if x != nil {
+		return x.List
+	}
+	return nil
+}
+
+func (x *RehearseResponse) GetCommitted() bool {
+	if x != nil {
+		return x.Committed
+	}
+	return false
+}
+
+type GetRulesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRulesRequest) Reset() {
+	*x = GetRulesRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRulesRequest) ProtoMessage() {}
+
+func (x *GetRulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRulesRequest.ProtoReflect.Descriptor instead.
+func (*GetRulesRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{47}
+}
+
+type GetRulesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// YAML; empty when there are none.
+	Rules         string                 `protobuf:"bytes,1,opt,name=rules,proto3" json:"rules,omitempty"`
+	Why           string                 `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	Who           string                 `protobuf:"bytes,3,opt,name=who,proto3" json:"who,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRulesResponse) Reset() {
+	*x = GetRulesResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRulesResponse) ProtoMessage() {}
+
+func (x *GetRulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRulesResponse.ProtoReflect.Descriptor instead.
+func (*GetRulesResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *GetRulesResponse) GetRules() string {
+	if x != nil {
+		return x.Rules
+	}
+	return ""
+}
+
+func (x *GetRulesResponse) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *GetRulesResponse) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *GetRulesResponse) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+type ListReviewsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Also what is done.
+	All           bool   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
+	Limit         int32  `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Cursor        string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReviewsRequest) Reset() {
+	*x = ListReviewsRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReviewsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReviewsRequest) ProtoMessage() {}
+
+func (x *ListReviewsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReviewsRequest.ProtoReflect.Descriptor instead.
+func (*ListReviewsRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ListReviewsRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *ListReviewsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListReviewsRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+type Review struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// demoted, clone, near_miss, pin
+	Kind    string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Detail  string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	Records []string               `protobuf:"bytes,4,rep,name=records,proto3" json:"records,omitempty"`
+	Assets  []string               `protobuf:"bytes,5,rep,name=assets,proto3" json:"assets,omitempty"`
+	At      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	// Absent while it is open.
+	DoneAt        *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=done_at,json=doneAt,proto3" json:"done_at,omitempty"`
+	DoneBy        string                 `protobuf:"bytes,8,opt,name=done_by,json=doneBy,proto3" json:"done_by,omitempty"`
+	DoneWhy       string                 `protobuf:"bytes,9,opt,name=done_why,json=doneWhy,proto3" json:"done_why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Review) Reset() {
+	*x = Review{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Review) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Review) ProtoMessage() {}
+
+func (x *Review) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Review.ProtoReflect.Descriptor instead.
+func (*Review) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *Review) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Review) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Review) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Review) GetRecords() []string {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *Review) GetAssets() []string {
+	if x != nil {
+		return x.Assets
+	}
+	return nil
+}
+
+func (x *Review) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Review) GetDoneAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DoneAt
+	}
+	return nil
+}
+
+func (x *Review) GetDoneBy() string {
+	if x != nil {
+		return x.DoneBy
+	}
+	return ""
+}
+
+func (x *Review) GetDoneWhy() string {
+	if x != nil {
+		return x.DoneWhy
+	}
+	return ""
+}
+
+type ListReviewsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Oldest first.
+	Reviews       []*Review `protobuf:"bytes,1,rep,name=reviews,proto3" json:"reviews,omitempty"`
+	NextCursor    string    `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3" json:"next_cursor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReviewsResponse) Reset() {
+	*x = ListReviewsResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReviewsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReviewsResponse) ProtoMessage() {}
+
+func (x *ListReviewsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReviewsResponse.ProtoReflect.Descriptor instead.
+func (*ListReviewsResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *ListReviewsResponse) GetReviews() []*Review {
+	if x != nil {
+		return x.Reviews
+	}
+	return nil
+}
+
+func (x *ListReviewsResponse) GetNextCursor() string {
+	if x != nil {
+		return x.NextCursor
+	}
+	return ""
+}
+
+type FinishReviewRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Why           string                 `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinishReviewRequest) Reset() {
+	*x = FinishReviewRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinishReviewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinishReviewRequest) ProtoMessage() {}
+
+func (x *FinishReviewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinishReviewRequest.ProtoReflect.Descriptor instead.
+func (*FinishReviewRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *FinishReviewRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *FinishReviewRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+type FinishReviewResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FinishReviewResponse) Reset() {
+	*x = FinishReviewResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FinishReviewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FinishReviewResponse) ProtoMessage() {}
+
+func (x *FinishReviewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FinishReviewResponse.ProtoReflect.Descriptor instead.
+func (*FinishReviewResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{53}
 }
 
 var File_muster_v1_inventory_proto protoreflect.FileDescriptor
@@ -2424,21 +3968,23 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\n" +
 	"machine_id\x18\x13 \x01(\tR\tmachineId\x12\x1d\n" +
 	"\n" +
-	"disk_bytes\x18\x14 \x01(\x03R\tdiskBytes\"\x9e\x01\n" +
+	"disk_bytes\x18\x14 \x01(\x03R\tdiskBytes\"\xd5\x01\n" +
 	"\x11ListAssetsRequest\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
 	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12/\n" +
 	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x12\n" +
-	"\x04sort\x18\x05 \x01(\tR\x04sort\"u\n" +
+	"\x04sort\x18\x05 \x01(\tR\x04sort\x125\n" +
+	"\bknown_on\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"u\n" +
 	"\x12ListAssetsResponse\x12(\n" +
 	"\x06assets\x18\x01 \x03(\v2\x10.muster.v1.AssetR\x06assets\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
 	"nextCursor\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x03R\x05total\"R\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"\x89\x01\n" +
 	"\x0fGetAssetRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
-	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xad\x02\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
+	"\bknown_on\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\xad\x02\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vsource_kind\x18\x02 \x01(\tR\n" +
@@ -2508,10 +4054,11 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04from\x18\x11 \x03(\v2%.muster.v1.GetAssetResponse.FromEntryR\x04from\x1a7\n" +
 	"\tFromEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x1c\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
 	"\n" +
 	"WhyRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\xba\x01\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05other\x18\x02 \x01(\tR\x05other\"\xba\x01\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x14\n" +
@@ -2527,18 +4074,33 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04tier\x18\x04 \x01(\x05R\x04tier\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1c\n" +
 	"\twitnesses\x18\x06 \x03(\tR\twitnesses\x12\x16\n" +
-	"\x06assets\x18\a \x03(\tR\x06assets\"\xd0\x01\n" +
+	"\x06assets\x18\a \x03(\tR\x06assets\"\xf5\x02\n" +
 	"\vWhyResponse\x12&\n" +
 	"\x05asset\x18\x01 \x01(\v2\x10.muster.v1.AssetR\x05asset\x12+\n" +
 	"\arecords\x18\x02 \x03(\v2\x11.muster.v1.RecordR\arecords\x12%\n" +
 	"\x05joins\x18\x03 \x03(\v2\x0f.muster.v1.JoinR\x05joins\x121\n" +
 	"\tdemotions\x18\x04 \x03(\v2\x13.muster.v1.DemotionR\tdemotions\x12\x12\n" +
-	"\x04text\x18\x05 \x03(\tR\x04text\"\x88\x01\n" +
+	"\x04text\x18\x05 \x03(\tR\x04text\x12&\n" +
+	"\x05other\x18\x06 \x01(\v2\x10.muster.v1.AssetR\x05other\x12.\n" +
+	"\x06shared\x18\a \x03(\v2\x16.muster.v1.SharedValueR\x06shared\x12'\n" +
+	"\x06vetoes\x18\b \x03(\v2\x0f.muster.v1.VetoR\x06vetoes\x12\"\n" +
+	"\x04pins\x18\t \x03(\v2\x0e.muster.v1.PinR\x04pins\"\x93\x01\n" +
+	"\vSharedValue\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x14\n" +
+	"\x05scope\x18\x03 \x01(\tR\x05scope\x12\x12\n" +
+	"\x04tier\x18\x04 \x01(\x05R\x04tier\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x18\n" +
+	"\arecords\x18\x06 \x03(\tR\arecords\"8\n" +
+	"\x04Veto\x12\x18\n" +
+	"\arecords\x18\x01 \x03(\tR\arecords\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xbf\x01\n" +
 	"\x13ListSoftwareRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
 	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12/\n" +
-	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xbb\x01\n" +
+	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
+	"\bknown_on\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\xbb\x01\n" +
 	"\rSoftwareTitle\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
@@ -2551,13 +4113,14 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x06titles\x18\x01 \x03(\v2\x18.muster.v1.SoftwareTitleR\x06titles\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
 	"nextCursor\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x03R\x05total\"\xbc\x01\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"\xf3\x01\n" +
 	"\x12ListChangesRequest\x12\x14\n" +
 	"\x05asset\x18\x01 \x01(\tR\x05asset\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\x05R\x05limit\x12\x16\n" +
-	"\x06cursor\x18\x05 \x01(\tR\x06cursor\"\x85\x02\n" +
+	"\x06cursor\x18\x05 \x01(\tR\x06cursor\x125\n" +
+	"\bknown_on\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\x85\x02\n" +
 	"\x06Change\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
 	"\x05asset\x18\x02 \x01(\tR\x05asset\x12\x1d\n" +
@@ -2611,7 +4174,100 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04jobs\x18\x01 \x03(\v2\x12.muster.v1.ScanJobR\x04jobs\"#\n" +
 	"\x11CancelScanRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
-	"\x12CancelScanResponse2\xf4\x05\n" +
+	"\x12CancelScanResponse\"\x9a\x02\n" +
+	"\x03Pin\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\f\n" +
+	"\x01a\x18\x03 \x01(\tR\x01a\x12\f\n" +
+	"\x01b\x18\x04 \x01(\tR\x01b\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\x12\x10\n" +
+	"\x03who\x18\x06 \x01(\tR\x03who\x12*\n" +
+	"\x02at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05event\x18\b \x01(\tR\x05event\x125\n" +
+	"\bended_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12\x19\n" +
+	"\bended_by\x18\n" +
+	" \x01(\tR\aendedBy\x12\x1b\n" +
+	"\tended_why\x18\v \x01(\tR\bendedWhy\"\x95\x01\n" +
+	"\x05Event\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04from\x18\x04 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x05 \x01(\tR\x02to\x12\x18\n" +
+	"\arecords\x18\x06 \x03(\tR\arecords\"Q\n" +
+	"\rAddPinRequest\x12\f\n" +
+	"\x01a\x18\x01 \x01(\tR\x01a\x12\f\n" +
+	"\x01b\x18\x02 \x01(\tR\x01b\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\"\\\n" +
+	"\x0eAddPinResponse\x12 \n" +
+	"\x03pin\x18\x01 \x01(\v2\x0e.muster.v1.PinR\x03pin\x12(\n" +
+	"\x06events\x18\x02 \x03(\v2\x10.muster.v1.EventR\x06events\"4\n" +
+	"\x10RemovePinRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\"=\n" +
+	"\x11RemovePinResponse\x12(\n" +
+	"\x06events\x18\x01 \x03(\v2\x10.muster.v1.EventR\x06events\"#\n" +
+	"\x0fListPinsRequest\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\bR\x03all\"6\n" +
+	"\x10ListPinsResponse\x12\"\n" +
+	"\x04pins\x18\x01 \x03(\v2\x0e.muster.v1.PinR\x04pins\"5\n" +
+	"\vUndoRequest\x12\x14\n" +
+	"\x05event\x18\x01 \x01(\tR\x05event\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\"\\\n" +
+	"\fUndoResponse\x12\"\n" +
+	"\x04pins\x18\x01 \x03(\v2\x0e.muster.v1.PinR\x04pins\x12(\n" +
+	"\x06events\x18\x02 \x03(\v2\x10.muster.v1.EventR\x06events\"Q\n" +
+	"\x0fRehearseRequest\x12\x14\n" +
+	"\x05rules\x18\x01 \x01(\tR\x05rules\x12\x16\n" +
+	"\x06commit\x18\x02 \x01(\bR\x06commit\x12\x10\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why\".\n" +
+	"\bAssetRef\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"x\n" +
+	"\n" +
+	"Regrouping\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12)\n" +
+	"\x05asset\x18\x02 \x01(\v2\x13.muster.v1.AssetRefR\x05asset\x12+\n" +
+	"\x06others\x18\x03 \x03(\v2\x13.muster.v1.AssetRefR\x06others\"\x83\x02\n" +
+	"\x10RehearseResponse\x12\x18\n" +
+	"\arecords\x18\x01 \x01(\x03R\arecords\x12#\n" +
+	"\rassets_before\x18\x02 \x01(\x03R\fassetsBefore\x12!\n" +
+	"\fassets_after\x18\x03 \x01(\x03R\vassetsAfter\x12\x16\n" +
+	"\x06merges\x18\x04 \x01(\x03R\x06merges\x12\x16\n" +
+	"\x06splits\x18\x05 \x01(\x03R\x06splits\x12\x14\n" +
+	"\x05moved\x18\x06 \x01(\x03R\x05moved\x12)\n" +
+	"\x04list\x18\a \x03(\v2\x15.muster.v1.RegroupingR\x04list\x12\x1c\n" +
+	"\tcommitted\x18\b \x01(\bR\tcommitted\"\x11\n" +
+	"\x0fGetRulesRequest\"x\n" +
+	"\x10GetRulesResponse\x12\x14\n" +
+	"\x05rules\x18\x01 \x01(\tR\x05rules\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x12\x10\n" +
+	"\x03who\x18\x03 \x01(\tR\x03who\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"T\n" +
+	"\x12ListReviewsRequest\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\bR\x03all\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
+	"\x06cursor\x18\x03 \x01(\tR\x06cursor\"\x8b\x02\n" +
+	"\x06Review\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x18\n" +
+	"\arecords\x18\x04 \x03(\tR\arecords\x12\x16\n" +
+	"\x06assets\x18\x05 \x03(\tR\x06assets\x12*\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x123\n" +
+	"\adone_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06doneAt\x12\x17\n" +
+	"\adone_by\x18\b \x01(\tR\x06doneBy\x12\x19\n" +
+	"\bdone_why\x18\t \x01(\tR\adoneWhy\"c\n" +
+	"\x13ListReviewsResponse\x12+\n" +
+	"\areviews\x18\x01 \x03(\v2\x11.muster.v1.ReviewR\areviews\x12\x1f\n" +
+	"\vnext_cursor\x18\x02 \x01(\tR\n" +
+	"nextCursor\"7\n" +
+	"\x13FinishReviewRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\"\x16\n" +
+	"\x14FinishReviewResponse2\xa2\n" +
+	"\n" +
 	"\x10InventoryService\x12I\n" +
 	"\n" +
 	"ListAssets\x12\x1c.muster.v1.ListAssetsRequest\x1a\x1d.muster.v1.ListAssetsResponse\x12C\n" +
@@ -2625,7 +4281,15 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"CreateScan\x12\x1c.muster.v1.CreateScanRequest\x1a\x1d.muster.v1.CreateScanResponse\x12F\n" +
 	"\tListScans\x12\x1b.muster.v1.ListScansRequest\x1a\x1c.muster.v1.ListScansResponse\x12I\n" +
 	"\n" +
-	"CancelScan\x12\x1c.muster.v1.CancelScanRequest\x1a\x1d.muster.v1.CancelScanResponseB8Z6github.com/muster-itam/muster/proto/muster/v1;musterv1b\x06proto3"
+	"CancelScan\x12\x1c.muster.v1.CancelScanRequest\x1a\x1d.muster.v1.CancelScanResponse\x12=\n" +
+	"\x06AddPin\x12\x18.muster.v1.AddPinRequest\x1a\x19.muster.v1.AddPinResponse\x12F\n" +
+	"\tRemovePin\x12\x1b.muster.v1.RemovePinRequest\x1a\x1c.muster.v1.RemovePinResponse\x12C\n" +
+	"\bListPins\x12\x1a.muster.v1.ListPinsRequest\x1a\x1b.muster.v1.ListPinsResponse\x127\n" +
+	"\x04Undo\x12\x16.muster.v1.UndoRequest\x1a\x17.muster.v1.UndoResponse\x12C\n" +
+	"\bRehearse\x12\x1a.muster.v1.RehearseRequest\x1a\x1b.muster.v1.RehearseResponse\x12C\n" +
+	"\bGetRules\x12\x1a.muster.v1.GetRulesRequest\x1a\x1b.muster.v1.GetRulesResponse\x12L\n" +
+	"\vListReviews\x12\x1d.muster.v1.ListReviewsRequest\x1a\x1e.muster.v1.ListReviewsResponse\x12O\n" +
+	"\fFinishReview\x12\x1e.muster.v1.FinishReviewRequest\x1a\x1f.muster.v1.FinishReviewResponseB8Z6github.com/muster-itam/muster/proto/muster/v1;musterv1b\x06proto3"
 
 var (
 	file_muster_v1_inventory_proto_rawDescOnce sync.Once
@@ -2639,7 +4303,7 @@ func file_muster_v1_inventory_proto_rawDescGZIP() []byte {
 	return file_muster_v1_inventory_proto_rawDescData
 }
 
-var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_muster_v1_inventory_proto_goTypes = []any{
 	(*Asset)(nil),                 // 0: muster.v1.Asset
 	(*ListAssetsRequest)(nil),     // 1: muster.v1.ListAssetsRequest
@@ -2655,111 +4319,174 @@ var file_muster_v1_inventory_proto_goTypes = []any{
 	(*Join)(nil),                  // 11: muster.v1.Join
 	(*Demotion)(nil),              // 12: muster.v1.Demotion
 	(*WhyResponse)(nil),           // 13: muster.v1.WhyResponse
-	(*ListSoftwareRequest)(nil),   // 14: muster.v1.ListSoftwareRequest
-	(*SoftwareTitle)(nil),         // 15: muster.v1.SoftwareTitle
-	(*ListSoftwareResponse)(nil),  // 16: muster.v1.ListSoftwareResponse
-	(*ListChangesRequest)(nil),    // 17: muster.v1.ListChangesRequest
-	(*Change)(nil),                // 18: muster.v1.Change
-	(*ListChangesResponse)(nil),   // 19: muster.v1.ListChangesResponse
-	(*ListSourcesRequest)(nil),    // 20: muster.v1.ListSourcesRequest
-	(*SourceState)(nil),           // 21: muster.v1.SourceState
-	(*ListSourcesResponse)(nil),   // 22: muster.v1.ListSourcesResponse
-	(*RevokeSourceRequest)(nil),   // 23: muster.v1.RevokeSourceRequest
-	(*RevokeSourceResponse)(nil),  // 24: muster.v1.RevokeSourceResponse
-	(*CreateScanRequest)(nil),     // 25: muster.v1.CreateScanRequest
-	(*CreateScanResponse)(nil),    // 26: muster.v1.CreateScanResponse
-	(*ListScansRequest)(nil),      // 27: muster.v1.ListScansRequest
-	(*ListScansResponse)(nil),     // 28: muster.v1.ListScansResponse
-	(*CancelScanRequest)(nil),     // 29: muster.v1.CancelScanRequest
-	(*CancelScanResponse)(nil),    // 30: muster.v1.CancelScanResponse
-	nil,                           // 31: muster.v1.GetAssetResponse.FromEntry
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(Status)(0),                   // 33: muster.v1.Status
-	(*Hardware)(nil),              // 34: muster.v1.Hardware
-	(*OS)(nil),                    // 35: muster.v1.OS
-	(*Interface)(nil),             // 36: muster.v1.Interface
-	(*Disk)(nil),                  // 37: muster.v1.Disk
-	(*MemoryModule)(nil),          // 38: muster.v1.MemoryModule
-	(*Filesystem)(nil),            // 39: muster.v1.Filesystem
-	(*PCIDevice)(nil),             // 40: muster.v1.PCIDevice
-	(*User)(nil),                  // 41: muster.v1.User
-	(*Port)(nil),                  // 42: muster.v1.Port
-	(*Component)(nil),             // 43: muster.v1.Component
-	(*durationpb.Duration)(nil),   // 44: google.protobuf.Duration
-	(*ScanJob)(nil),               // 45: muster.v1.ScanJob
+	(*SharedValue)(nil),           // 14: muster.v1.SharedValue
+	(*Veto)(nil),                  // 15: muster.v1.Veto
+	(*ListSoftwareRequest)(nil),   // 16: muster.v1.ListSoftwareRequest
+	(*SoftwareTitle)(nil),         // 17: muster.v1.SoftwareTitle
+	(*ListSoftwareResponse)(nil),  // 18: muster.v1.ListSoftwareResponse
+	(*ListChangesRequest)(nil),    // 19: muster.v1.ListChangesRequest
+	(*Change)(nil),                // 20: muster.v1.Change
+	(*ListChangesResponse)(nil),   // 21: muster.v1.ListChangesResponse
+	(*ListSourcesRequest)(nil),    // 22: muster.v1.ListSourcesRequest
+	(*SourceState)(nil),           // 23: muster.v1.SourceState
+	(*ListSourcesResponse)(nil),   // 24: muster.v1.ListSourcesResponse
+	(*RevokeSourceRequest)(nil),   // 25: muster.v1.RevokeSourceRequest
+	(*RevokeSourceResponse)(nil),  // 26: muster.v1.RevokeSourceResponse
+	(*CreateScanRequest)(nil),     // 27: muster.v1.CreateScanRequest
+	(*CreateScanResponse)(nil),    // 28: muster.v1.CreateScanResponse
+	(*ListScansRequest)(nil),      // 29: muster.v1.ListScansRequest
+	(*ListScansResponse)(nil),     // 30: muster.v1.ListScansResponse
+	(*CancelScanRequest)(nil),     // 31: muster.v1.CancelScanRequest
+	(*CancelScanResponse)(nil),    // 32: muster.v1.CancelScanResponse
+	(*Pin)(nil),                   // 33: muster.v1.Pin
+	(*Event)(nil),                 // 34: muster.v1.Event
+	(*AddPinRequest)(nil),         // 35: muster.v1.AddPinRequest
+	(*AddPinResponse)(nil),        // 36: muster.v1.AddPinResponse
+	(*RemovePinRequest)(nil),      // 37: muster.v1.RemovePinRequest
+	(*RemovePinResponse)(nil),     // 38: muster.v1.RemovePinResponse
+	(*ListPinsRequest)(nil),       // 39: muster.v1.ListPinsRequest
+	(*ListPinsResponse)(nil),      // 40: muster.v1.ListPinsResponse
+	(*UndoRequest)(nil),           // 41: muster.v1.UndoRequest
+	(*UndoResponse)(nil),          // 42: muster.v1.UndoResponse
+	(*RehearseRequest)(nil),       // 43: muster.v1.RehearseRequest
+	(*AssetRef)(nil),              // 44: muster.v1.AssetRef
+	(*Regrouping)(nil),            // 45: muster.v1.Regrouping
+	(*RehearseResponse)(nil),      // 46: muster.v1.RehearseResponse
+	(*GetRulesRequest)(nil),       // 47: muster.v1.GetRulesRequest
+	(*GetRulesResponse)(nil),      // 48: muster.v1.GetRulesResponse
+	(*ListReviewsRequest)(nil),    // 49: muster.v1.ListReviewsRequest
+	(*Review)(nil),                // 50: muster.v1.Review
+	(*ListReviewsResponse)(nil),   // 51: muster.v1.ListReviewsResponse
+	(*FinishReviewRequest)(nil),   // 52: muster.v1.FinishReviewRequest
+	(*FinishReviewResponse)(nil),  // 53: muster.v1.FinishReviewResponse
+	nil,                           // 54: muster.v1.GetAssetResponse.FromEntry
+	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
+	(Status)(0),                   // 56: muster.v1.Status
+	(*Hardware)(nil),              // 57: muster.v1.Hardware
+	(*OS)(nil),                    // 58: muster.v1.OS
+	(*Interface)(nil),             // 59: muster.v1.Interface
+	(*Disk)(nil),                  // 60: muster.v1.Disk
+	(*MemoryModule)(nil),          // 61: muster.v1.MemoryModule
+	(*Filesystem)(nil),            // 62: muster.v1.Filesystem
+	(*PCIDevice)(nil),             // 63: muster.v1.PCIDevice
+	(*User)(nil),                  // 64: muster.v1.User
+	(*Port)(nil),                  // 65: muster.v1.Port
+	(*Component)(nil),             // 66: muster.v1.Component
+	(*durationpb.Duration)(nil),   // 67: google.protobuf.Duration
+	(*ScanJob)(nil),               // 68: muster.v1.ScanJob
 }
 var file_muster_v1_inventory_proto_depIdxs = []int32{
-	32, // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
-	32, // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
-	32, // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
-	0,  // 3: muster.v1.ListAssetsResponse.assets:type_name -> muster.v1.Asset
-	32, // 4: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
-	32, // 5: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
-	32, // 6: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
-	5,  // 7: muster.v1.Record.sections:type_name -> muster.v1.SectionState
-	33, // 8: muster.v1.SectionState.status:type_name -> muster.v1.Status
-	32, // 9: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
-	32, // 10: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
-	6,  // 11: muster.v1.Attribute.losers:type_name -> muster.v1.Attribute
-	0,  // 12: muster.v1.GetAssetResponse.asset:type_name -> muster.v1.Asset
-	6,  // 13: muster.v1.GetAssetResponse.attributes:type_name -> muster.v1.Attribute
-	4,  // 14: muster.v1.GetAssetResponse.records:type_name -> muster.v1.Record
-	34, // 15: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
-	35, // 16: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
-	36, // 17: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
-	37, // 18: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
-	38, // 19: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
-	39, // 20: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
-	40, // 21: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
-	8,  // 22: muster.v1.GetAssetResponse.software:type_name -> muster.v1.InstalledSoftware
-	41, // 23: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
-	42, // 24: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
-	43, // 25: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
-	7,  // 26: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
-	31, // 27: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
-	32, // 28: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
-	0,  // 29: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
-	4,  // 30: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
-	11, // 31: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
-	12, // 32: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
-	32, // 33: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
-	15, // 34: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
-	32, // 35: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
-	32, // 36: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
-	32, // 37: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
-	18, // 38: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
-	32, // 39: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
-	32, // 40: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
-	32, // 41: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
-	44, // 42: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
-	21, // 43: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
-	45, // 44: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
-	45, // 45: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
-	1,  // 46: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
-	3,  // 47: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
-	10, // 48: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
-	14, // 49: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
-	17, // 50: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
-	20, // 51: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
-	23, // 52: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
-	25, // 53: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
-	27, // 54: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
-	29, // 55: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
-	2,  // 56: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
-	9,  // 57: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
-	13, // 58: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
-	16, // 59: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
-	19, // 60: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
-	22, // 61: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
-	24, // 62: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
-	26, // 63: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
-	28, // 64: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
-	30, // 65: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
-	56, // [56:66] is the sub-list for method output_type
-	46, // [46:56] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	55, // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
+	55, // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
+	55, // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
+	55, // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
+	0,  // 4: muster.v1.ListAssetsResponse.assets:type_name -> muster.v1.Asset
+	55, // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
+	55, // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
+	55, // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
+	55, // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
+	5,  // 9: muster.v1.Record.sections:type_name -> muster.v1.SectionState
+	56, // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
+	55, // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
+	55, // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
+	6,  // 13: muster.v1.Attribute.losers:type_name -> muster.v1.Attribute
+	0,  // 14: muster.v1.GetAssetResponse.asset:type_name -> muster.v1.Asset
+	6,  // 15: muster.v1.GetAssetResponse.attributes:type_name -> muster.v1.Attribute
+	4,  // 16: muster.v1.GetAssetResponse.records:type_name -> muster.v1.Record
+	57, // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
+	58, // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
+	59, // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
+	60, // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
+	61, // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
+	62, // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
+	63, // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
+	8,  // 24: muster.v1.GetAssetResponse.software:type_name -> muster.v1.InstalledSoftware
+	64, // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
+	65, // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
+	66, // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
+	7,  // 28: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
+	54, // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
+	55, // 30: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
+	0,  // 31: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
+	4,  // 32: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
+	11, // 33: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
+	12, // 34: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
+	0,  // 35: muster.v1.WhyResponse.other:type_name -> muster.v1.Asset
+	14, // 36: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
+	15, // 37: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
+	33, // 38: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
+	55, // 39: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
+	55, // 40: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
+	17, // 41: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
+	55, // 42: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
+	55, // 43: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
+	55, // 44: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
+	55, // 45: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
+	20, // 46: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
+	55, // 47: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
+	55, // 48: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
+	55, // 49: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
+	67, // 50: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
+	23, // 51: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
+	68, // 52: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
+	68, // 53: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
+	55, // 54: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
+	55, // 55: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
+	55, // 56: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
+	33, // 57: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
+	34, // 58: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
+	34, // 59: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
+	33, // 60: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
+	33, // 61: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
+	34, // 62: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
+	44, // 63: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
+	44, // 64: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
+	45, // 65: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
+	55, // 66: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
+	55, // 67: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
+	55, // 68: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
+	50, // 69: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
+	1,  // 70: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
+	3,  // 71: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
+	10, // 72: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
+	16, // 73: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
+	19, // 74: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
+	22, // 75: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
+	25, // 76: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
+	27, // 77: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
+	29, // 78: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
+	31, // 79: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
+	35, // 80: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
+	37, // 81: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
+	39, // 82: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
+	41, // 83: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
+	43, // 84: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
+	47, // 85: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
+	49, // 86: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
+	52, // 87: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
+	2,  // 88: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
+	9,  // 89: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
+	13, // 90: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
+	18, // 91: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
+	21, // 92: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
+	24, // 93: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
+	26, // 94: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
+	28, // 95: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
+	30, // 96: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
+	32, // 97: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
+	36, // 98: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
+	38, // 99: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
+	40, // 100: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
+	42, // 101: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
+	46, // 102: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
+	48, // 103: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
+	51, // 104: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
+	53, // 105: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
+	88, // [88:106] is the sub-list for method output_type
+	70, // [70:88] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_inventory_proto_init() }
@@ -2775,7 +4502,7 @@ func file_muster_v1_inventory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_muster_v1_inventory_proto_rawDesc), len(file_muster_v1_inventory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

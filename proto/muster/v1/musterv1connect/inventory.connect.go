@@ -53,6 +53,24 @@ const (
 	// InventoryServiceCancelScanProcedure is the procedure name of the InventoryService's CancelScan
 	// RPC.
 	InventoryServiceCancelScanProcedure = "/muster.v1.InventoryService/CancelScan"
+	// InventoryServiceAddPinProcedure is the procedure name of the InventoryService's AddPin RPC.
+	InventoryServiceAddPinProcedure = "/muster.v1.InventoryService/AddPin"
+	// InventoryServiceRemovePinProcedure is the procedure name of the InventoryService's RemovePin RPC.
+	InventoryServiceRemovePinProcedure = "/muster.v1.InventoryService/RemovePin"
+	// InventoryServiceListPinsProcedure is the procedure name of the InventoryService's ListPins RPC.
+	InventoryServiceListPinsProcedure = "/muster.v1.InventoryService/ListPins"
+	// InventoryServiceUndoProcedure is the procedure name of the InventoryService's Undo RPC.
+	InventoryServiceUndoProcedure = "/muster.v1.InventoryService/Undo"
+	// InventoryServiceRehearseProcedure is the procedure name of the InventoryService's Rehearse RPC.
+	InventoryServiceRehearseProcedure = "/muster.v1.InventoryService/Rehearse"
+	// InventoryServiceGetRulesProcedure is the procedure name of the InventoryService's GetRules RPC.
+	InventoryServiceGetRulesProcedure = "/muster.v1.InventoryService/GetRules"
+	// InventoryServiceListReviewsProcedure is the procedure name of the InventoryService's ListReviews
+	// RPC.
+	InventoryServiceListReviewsProcedure = "/muster.v1.InventoryService/ListReviews"
+	// InventoryServiceFinishReviewProcedure is the procedure name of the InventoryService's
+	// FinishReview RPC.
+	InventoryServiceFinishReviewProcedure = "/muster.v1.InventoryService/FinishReview"
 )
 
 var (
@@ -126,6 +144,62 @@ var (
 			Procedure:  InventoryServiceCancelScanProcedure,
 		}
 	})
+	inventoryServiceAddPinSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("AddPin"),
+			Procedure:  InventoryServiceAddPinProcedure,
+		}
+	})
+	inventoryServiceRemovePinSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("RemovePin"),
+			Procedure:  InventoryServiceRemovePinProcedure,
+		}
+	})
+	inventoryServiceListPinsSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ListPins"),
+			Procedure:  InventoryServiceListPinsProcedure,
+		}
+	})
+	inventoryServiceUndoSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("Undo"),
+			Procedure:  InventoryServiceUndoProcedure,
+		}
+	})
+	inventoryServiceRehearseSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("Rehearse"),
+			Procedure:  InventoryServiceRehearseProcedure,
+		}
+	})
+	inventoryServiceGetRulesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("GetRules"),
+			Procedure:  InventoryServiceGetRulesProcedure,
+		}
+	})
+	inventoryServiceListReviewsSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ListReviews"),
+			Procedure:  InventoryServiceListReviewsProcedure,
+		}
+	})
+	inventoryServiceFinishReviewSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("FinishReview"),
+			Procedure:  InventoryServiceFinishReviewProcedure,
+		}
+	})
 )
 
 // InventoryServiceClient is a client for the muster.v1.InventoryService service.
@@ -142,6 +216,20 @@ type InventoryServiceClient interface {
 	CreateScan(context.Context, *v1.CreateScanRequest) (*v1.CreateScanResponse, error)
 	ListScans(context.Context, *v1.ListScansRequest) (*v1.ListScansResponse, error)
 	CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error)
+	// AddPin enters that two things are one, or two, whatever the evidence says.
+	AddPin(context.Context, *v1.AddPinRequest) (*v1.AddPinResponse, error)
+	// RemovePin ends a pin: evidence decides again.
+	RemovePin(context.Context, *v1.RemovePinRequest) (*v1.RemovePinResponse, error)
+	ListPins(context.Context, *v1.ListPinsRequest) (*v1.ListPinsResponse, error)
+	// Undo takes a merge or a split back.
+	Undo(context.Context, *v1.UndoRequest) (*v1.UndoResponse, error)
+	// Rehearse shows what rules would merge or split, and puts them in force only when asked to.
+	Rehearse(context.Context, *v1.RehearseRequest) (*v1.RehearseResponse, error)
+	// GetRules is the rules in force.
+	GetRules(context.Context, *v1.GetRulesRequest) (*v1.GetRulesResponse, error)
+	// ListReviews lists what somebody should look at.
+	ListReviews(context.Context, *v1.ListReviewsRequest) (*v1.ListReviewsResponse, error)
+	FinishReview(context.Context, *v1.FinishReviewRequest) (*v1.FinishReviewResponse, error)
 }
 
 // NewInventoryServiceClient constructs a client for the muster.v1.InventoryService service.
@@ -164,6 +252,20 @@ type InventoryServiceHandler interface {
 	CreateScan(context.Context, *v1.CreateScanRequest) (*v1.CreateScanResponse, error)
 	ListScans(context.Context, *v1.ListScansRequest) (*v1.ListScansResponse, error)
 	CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error)
+	// AddPin enters that two things are one, or two, whatever the evidence says.
+	AddPin(context.Context, *v1.AddPinRequest) (*v1.AddPinResponse, error)
+	// RemovePin ends a pin: evidence decides again.
+	RemovePin(context.Context, *v1.RemovePinRequest) (*v1.RemovePinResponse, error)
+	ListPins(context.Context, *v1.ListPinsRequest) (*v1.ListPinsResponse, error)
+	// Undo takes a merge or a split back.
+	Undo(context.Context, *v1.UndoRequest) (*v1.UndoResponse, error)
+	// Rehearse shows what rules would merge or split, and puts them in force only when asked to.
+	Rehearse(context.Context, *v1.RehearseRequest) (*v1.RehearseResponse, error)
+	// GetRules is the rules in force.
+	GetRules(context.Context, *v1.GetRulesRequest) (*v1.GetRulesResponse, error)
+	// ListReviews lists what somebody should look at.
+	ListReviews(context.Context, *v1.ListReviewsRequest) (*v1.ListReviewsResponse, error)
+	FinishReview(context.Context, *v1.FinishReviewRequest) (*v1.FinishReviewResponse, error)
 }
 
 // RegisterInventoryServiceHandler registers svc as the muster.v1.InventoryService implementation on
@@ -181,6 +283,14 @@ func RegisterInventoryServiceHandler(server *connect.Server, svc InventoryServic
 		connect.Method{Spec: inventoryServiceCreateScanSpec(), Handler: adapter.createScan},
 		connect.Method{Spec: inventoryServiceListScansSpec(), Handler: adapter.listScans},
 		connect.Method{Spec: inventoryServiceCancelScanSpec(), Handler: adapter.cancelScan},
+		connect.Method{Spec: inventoryServiceAddPinSpec(), Handler: adapter.addPin},
+		connect.Method{Spec: inventoryServiceRemovePinSpec(), Handler: adapter.removePin},
+		connect.Method{Spec: inventoryServiceListPinsSpec(), Handler: adapter.listPins},
+		connect.Method{Spec: inventoryServiceUndoSpec(), Handler: adapter.undo},
+		connect.Method{Spec: inventoryServiceRehearseSpec(), Handler: adapter.rehearse},
+		connect.Method{Spec: inventoryServiceGetRulesSpec(), Handler: adapter.getRules},
+		connect.Method{Spec: inventoryServiceListReviewsSpec(), Handler: adapter.listReviews},
+		connect.Method{Spec: inventoryServiceFinishReviewSpec(), Handler: adapter.finishReview},
 	)
 }
 
@@ -225,6 +335,38 @@ func (UnimplementedInventoryServiceHandler) ListScans(context.Context, *v1.ListS
 
 func (UnimplementedInventoryServiceHandler) CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.CancelScan is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) AddPin(context.Context, *v1.AddPinRequest) (*v1.AddPinResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.AddPin is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) RemovePin(context.Context, *v1.RemovePinRequest) (*v1.RemovePinResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.RemovePin is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) ListPins(context.Context, *v1.ListPinsRequest) (*v1.ListPinsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ListPins is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) Undo(context.Context, *v1.UndoRequest) (*v1.UndoResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.Undo is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) Rehearse(context.Context, *v1.RehearseRequest) (*v1.RehearseResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.Rehearse is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) GetRules(context.Context, *v1.GetRulesRequest) (*v1.GetRulesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.GetRules is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) ListReviews(context.Context, *v1.ListReviewsRequest) (*v1.ListReviewsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ListReviews is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) FinishReview(context.Context, *v1.FinishReviewRequest) (*v1.FinishReviewResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.FinishReview is not implemented")
 }
 
 type inventoryServiceClient struct {
@@ -306,6 +448,70 @@ func (c *inventoryServiceClient) ListScans(ctx context.Context, req *v1.ListScan
 func (c *inventoryServiceClient) CancelScan(ctx context.Context, req *v1.CancelScanRequest) (*v1.CancelScanResponse, error) {
 	var res v1.CancelScanResponse
 	if err := c.client.CallUnary(ctx, inventoryServiceCancelScanSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) AddPin(ctx context.Context, req *v1.AddPinRequest) (*v1.AddPinResponse, error) {
+	var res v1.AddPinResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceAddPinSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) RemovePin(ctx context.Context, req *v1.RemovePinRequest) (*v1.RemovePinResponse, error) {
+	var res v1.RemovePinResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceRemovePinSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) ListPins(ctx context.Context, req *v1.ListPinsRequest) (*v1.ListPinsResponse, error) {
+	var res v1.ListPinsResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceListPinsSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) Undo(ctx context.Context, req *v1.UndoRequest) (*v1.UndoResponse, error) {
+	var res v1.UndoResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceUndoSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) Rehearse(ctx context.Context, req *v1.RehearseRequest) (*v1.RehearseResponse, error) {
+	var res v1.RehearseResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceRehearseSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) GetRules(ctx context.Context, req *v1.GetRulesRequest) (*v1.GetRulesResponse, error) {
+	var res v1.GetRulesResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceGetRulesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) ListReviews(ctx context.Context, req *v1.ListReviewsRequest) (*v1.ListReviewsResponse, error) {
+	var res v1.ListReviewsResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceListReviewsSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) FinishReview(ctx context.Context, req *v1.FinishReviewRequest) (*v1.FinishReviewResponse, error) {
+	var res v1.FinishReviewResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceFinishReviewSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -427,6 +633,102 @@ func (h inventoryServiceHandler) cancelScan(ctx context.Context, _ connect.Spec,
 		return err
 	}
 	res, err := h.svc.CancelScan(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) addPin(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.AddPinRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.AddPin(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) removePin(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.RemovePinRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.RemovePin(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) listPins(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListPinsRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListPins(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) undo(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.UndoRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Undo(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) rehearse(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.RehearseRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Rehearse(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) getRules(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.GetRulesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.GetRules(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) listReviews(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListReviewsRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListReviews(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) finishReview(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.FinishReviewRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.FinishReview(ctx, &req)
 	if err != nil {
 		return err
 	}
