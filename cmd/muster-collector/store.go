@@ -180,7 +180,7 @@ func copyFile(to, from string) (err error) {
 
 // sound fails when something is wrong with a store.
 func sound(ctx context.Context, st *store.Store, what string, told func(store.TableSum)) error {
-	problems, err := st.Verify(ctx, told)
+	problems, err := st.Inspect(ctx, told)
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", what, err)
 	}

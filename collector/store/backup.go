@@ -61,7 +61,7 @@ func (s *Store) backupTo(ctx context.Context, part string, progress func(TableSu
 
 // check reads everything once.
 func (s *Store) check(ctx context.Context, progress func(TableSum)) error {
-	problems, err := s.Verify(ctx, progress)
+	problems, err := s.Inspect(ctx, progress)
 	if err == nil && len(problems) > 0 {
 		err = inventory.Errorf(inventory.CodeConflict, "%s", problems[0])
 	}
@@ -95,9 +95,9 @@ var references = []struct{ table, column, target string }{
 	{"asset", "id", "record"}, {"link", "record_id", "record"},
 }
 
-// Verify reads the whole store and returns what is wrong with it, in words: nothing
+// Inspect reads the whole store and returns what is wrong with it, in words: nothing
 // unless a disk or a program went wrong. progress is called after each table.
-func (s *Store) Verify(ctx context.Context, progress func(TableSum)) (problems []string, err error) {
+func (s *Store) Inspect(ctx context.Context, progress func(TableSum)) (problems []string, err error) {
 	err = s.look(ctx, func(v view) error {
 		if v.d.integrity != "" {
 			if problems, err = v.words(ctx, v.d.integrity); err != nil {

@@ -96,7 +96,7 @@ func TestCopy(t *testing.T) {
 			if len(told) < 18 {
 				t.Errorf("told of %q", told)
 			}
-			if problems, err := step.to.Verify(t.Context(), quiet); err != nil || len(problems) > 0 {
+			if problems, err := step.to.Inspect(t.Context(), quiet); err != nil || len(problems) > 0 {
 				t.Errorf("verify: %v, %v", problems, err)
 			}
 			if err := store.Copy(t.Context(), step.from, step.to, quiet); inventory.CodeOf(err) != inventory.CodeConflict {
@@ -121,7 +121,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 		furnish(t, st)
 		before := sums(t, st)
 		execute(t, raw(t, dsn), `delete from title where name = 'bash'`)
-		problems, err := st.Verify(t.Context(), quiet)
+		problems, err := st.Inspect(t.Context(), quiet)
 		if err != nil || len(problems) != 1 || !strings.Contains(problems[0], "install") {
 			t.Errorf("verify: %v, %v", problems, err)
 		}
