@@ -4,12 +4,19 @@ set -euo pipefail
 declare -A package=([gcc]=gcc [make]=make [git]=git [ip]=iproute2 [python3]=python3 [jq]=jq [curl]=curl [chromium]=chromium)
 missing=()
 for c in "${!package[@]}"; do command -v "$c" >/dev/null || missing+=("${package[$c]}"); done
+# The tests start a PostgreSQL server of their own; only its programs are needed.
+command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 command -v go >/dev/null || { echo "Go is missing: install the version that go.mod names, from go.dev or your distribution"; exit 1; }
 ((${#missing[@]})) || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "installing: ${missing[*]}"
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
+  if [[ " ${missing[*]} " == *" postgresql "* ]]; then # no cluster and no service of the system's
+    install postgresql-common
+    sed -i -E 's/^#?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+  fi
+  install "${missing[@]}"
 else
   echo "missing: ${missing[*]}"
   echo "get them with: sudo apt-get install ${missing[*]}"
