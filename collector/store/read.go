@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -375,12 +376,22 @@ func (v view) links(ctx context.Context, records []RecordDetail) ([]AssetLink, e
 		if err := rows.Scan(&l.Type, &l.LocalPort, &l.Via, &l.RemotePort, &l.RemoteName, &l.Asset); err != nil {
 			return nil, err
 		}
+		if n := len(out); n > 0 && sameLink(out[n-1], l) { // both ends tell of it
+			out[n-1].RemoteName = cmp.Or(out[n-1].RemoteName, l.RemoteName)
+			continue
+		}
 		out = append(out, l)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
 	return out, v.nameLinks(ctx, out)
+}
+
+// sameLink reports whether two lines tell of one link, whatever name the far end goes by.
+func sameLink(a, b AssetLink) bool {
+	a.RemoteName, b.RemoteName = "", ""
+	return a == b
 }
 
 func (v view) nameLinks(ctx context.Context, links []AssetLink) error {
