@@ -126,3 +126,50 @@ func TestF26TwoCollectorsOneState(t *testing.T) {
 		t.Errorf("%d titles, %v; want bash and three tools", len(titles), err)
 	}
 }
+
+// Two collectors that report on one asset at once write its line one after the other: the
+// later one has seen what the earlier one wrote.
+func TestF26LinesAreCurrent(t *testing.T) {
+	const machines, rounds = 20, 8
+	dsn := testkit.Postgres(t)
+	a, b := newRig(t, dsn), newRig(t, dsn)
+	device := func(i int, tag, hash string) inventory.Section {
+		serial := fmt.Sprintf("PF3X%04d", i)
+		return section(&inventory.Device{Name: fmt.Sprintf("lap%d", i), Vendor: "LENOVO", Serial: serial, AssetTag: tag,
+			Identifiers: []inventory.Identifier{{Type: inventory.IDSerial, Value: serial, Scope: "LENOVO", Part: inventory.PartSystem}}}, hash)
+	}
+	for round := range rounds {
+		books, agents := make([]inventory.Observation, machines), make([]inventory.Observation, machines)
+		for i := range machines {
+			key, hash := fmt.Sprint(i), fmt.Sprint(round)
+			books[i] = inventory.Observation{Source: inventory.Source{Kind: inventory.KindImport, ID: "books" + key}, NativeKey: key, Epoch: 1,
+				Seq: int64(round + 1), SeenAt: a.clock, Sections: []inventory.Section{device(i, "T"+hash, hash)}}
+			agents[i] = inventory.Observation{Source: inventory.Source{Kind: inventory.KindAgent, ID: "agent" + key, Site: "hq"}, Epoch: 1,
+				Seq: int64(round + 1), SeenAt: a.clock, Sections: []inventory.Section{device(i, "", "d"), section(&inventory.OS{Name: "Debian", Version: hash}, hash)}}
+		}
+		var both sync.WaitGroup
+		for r, list := range map[*rig][]inventory.Observation{a: books, b: agents} {
+			both.Go(func() {
+				if _, err := r.Submit(t.Context(), list); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		lines := a.assets(t, time.Time{})
+		if len(lines) != machines {
+			t.Errorf("round %d: %d assets, want %d", round, len(lines), machines)
+		}
+		for _, line := range lines {
+			tag := ""
+			for _, attr := range line.Attributes {
+				if attr.Name == "asset_tag" {
+					tag = attr.Value
+				}
+			}
+			if line.OSVersion != fmt.Sprint(round) || tag != fmt.Sprint("T", round) {
+				t.Errorf("round %d: the line of asset %s says version %q and tag %q", round, line.ID, line.OSVersion, tag)
+			}
+		}
+	}
+}

@@ -22,9 +22,6 @@ type TableSum struct {
 	Sum   [sha256.Size]byte // of the rows' hashes, as one large number
 }
 
-// String is the check sum in short.
-func (s TableSum) String() string { return fmt.Sprintf("%s %d %x", s.Table, s.Rows, s.Sum[:8]) }
-
 // kind is what matters of a column's type.
 type kind string
 
