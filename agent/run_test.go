@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,14 +18,14 @@ import (
 type scripted struct {
 	id       string
 	next     time.Duration
-	down     bool
+	down     atomic.Bool
 	reports  []time.Time
 	renewals int
 	until    time.Time
 }
 
 func (s *scripted) Report(_ context.Context, r wire.Report) (wire.Receipt, error) {
-	if s.down {
+	if s.down.Load() {
 		return wire.Receipt{}, inventory.Errorf(inventory.CodeUnavailable, "no route")
 	}
 	receipt := wire.Receipt{NextReport: s.next}
@@ -119,9 +120,10 @@ func TestRunSpreadsAgents(t *testing.T) {
 
 func TestRunWithoutCollector(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{id: "4b1d", down: true, until: time.Now().Add(30 * 24 * time.Hour)}
+		s := &scripted{id: "4b1d", until: time.Now().Add(30 * 24 * time.Hour)}
+		s.down.Store(true)
 		start := time.Now()
-		dir := runFor(t, s, Config{}, 12*time.Hour, func() { s.down = false })
+		dir := runFor(t, s, Config{}, 12*time.Hour, func() { s.down.Store(false) })
 		// Every hourly look of the first half waited and arrived, and so did the later ones.
 		if n := len(s.reports); n < 11 || n > 14 {
 			t.Errorf("%d reports, want one an hour", n)
