@@ -29,7 +29,7 @@ func (r *rig) pin(a, b, kind string) (*musterv1.AddPinResponse, error) {
 // verify fails the test unless the stored decision is the one a rebuild makes.
 func (r *rig) verify() {
 	r.t.Helper()
-	v, err := r.Store.Verify(r.t.Context())
+	v, err := r.Store.VerifyDecision(r.t.Context())
 	if err != nil || !v.Good() {
 		r.t.Fatalf("verify: %+v, %v", v, err)
 	}

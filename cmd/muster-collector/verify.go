@@ -32,9 +32,9 @@ func (p *program) reconcile() *cobra.Command {
 func (p *program) verify(ctx context.Context, b *collector.Base, repair bool) (err error) {
 	var v store.Verification
 	if repair {
-		v, err = b.Store.Repair(ctx, actor(), p.now())
+		v, err = b.Store.RepairDecision(ctx, actor(), p.now())
 	} else {
-		v, err = b.Store.Verify(ctx)
+		v, err = b.Store.VerifyDecision(ctx)
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (p *program) verify(ctx context.Context, b *collector.Base, repair bool) (e
 	case !repair:
 		return fmt.Errorf("the inventory is not what its records say: run it again with --repair")
 	}
-	if v, err = b.Store.Verify(ctx); err != nil {
+	if v, err = b.Store.VerifyDecision(ctx); err != nil {
 		return err
 	}
 	if !v.Good() {

@@ -82,7 +82,7 @@ func decide(t *testing.T, r *rig, rnd *rand.Rand, step int) {
 
 func verify(t *testing.T, r *rig, seed uint64, step int) {
 	t.Helper()
-	v, err := r.store.Verify(t.Context())
+	v, err := r.store.VerifyDecision(t.Context())
 	if err != nil || !v.Good() {
 		t.Fatalf("seed %d, step %d: %+v, %v", seed, step, v, err)
 	}

@@ -30,9 +30,9 @@ type Misplaced struct {
 	Stored, Want inventory.AssetID
 }
 
-// Verify decides anew over all records and compares. It reads one state of everything
+// VerifyDecision decides anew over all records and compares. It reads one state of everything
 // and keeps nobody from writing.
-func (s *Store) Verify(ctx context.Context) (out Verification, err error) {
+func (s *Store) VerifyDecision(ctx context.Context) (out Verification, err error) {
 	err = s.look(ctx, func(v view) error {
 		have, records, err := v.allRecords(ctx)
 		if err != nil {
@@ -108,10 +108,10 @@ func (v view) allRecords(ctx context.Context) (have map[int64]int64, records []r
 // repairStep bounds what one transaction of a repair decides.
 const repairStep = 200
 
-// Repair puts right what Verify found. What deciding about the records by themselves does
+// RepairDecision puts right what VerifyDecision found. What deciding about the records by themselves does
 // not bring about is written as the rebuild has it.
-func (s *Store) Repair(ctx context.Context, who string, now time.Time) (Verification, error) {
-	bad, err := s.Verify(ctx)
+func (s *Store) RepairDecision(ctx context.Context, who string, now time.Time) (Verification, error) {
+	bad, err := s.VerifyDecision(ctx)
 	if err != nil || bad.Good() {
 		return bad, err
 	}
@@ -124,7 +124,7 @@ func (s *Store) Repair(ctx context.Context, who string, now time.Time) (Verifica
 			return bad, err
 		}
 	}
-	left, err := s.Verify(ctx)
+	left, err := s.VerifyDecision(ctx)
 	if err != nil {
 		return bad, err
 	}
