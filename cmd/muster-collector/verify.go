@@ -32,7 +32,7 @@ func (p *program) reconcile() *cobra.Command {
 func (p *program) verify(ctx context.Context, b *collector.Base, repair bool) (err error) {
 	var v store.Verification
 	if repair {
-		v, err = b.Store.Repair(ctx, actor(), p.now())
+		v, err = b.Store.RepairDecision(ctx, actor(), p.now())
 	} else {
 		v, err = b.Store.VerifyDecision(ctx)
 	}

@@ -219,3 +219,22 @@ func (a *app) timeFlag(name, text string) (*timestamppb.Timestamp, error) {
 	}
 	return timestamppb.New(t), nil
 }
+
+// times are the flags that say from when to look.
+type times struct{ asOf, knownOn string }
+
+func (t *times) flags(c *cobra.Command, asOf string) {
+	c.Flags().StringVar(&t.asOf, "as-of", "", asOf)
+	c.Flags().StringVar(&t.knownOn, "known-on", "", "what was known at this TIME; alone, what was held to be true then")
+}
+
+// when is a time to look from; now when it is zero.
+type when struct{ asOf, knownOn *timestamppb.Timestamp }
+
+func (a *app) when(t *times) (w when, err error) {
+	if w.asOf, err = a.timeFlag("as-of", t.asOf); err != nil {
+		return w, err
+	}
+	w.knownOn, err = a.timeFlag("known-on", t.knownOn)
+	return w, err
+}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/muster-itam/muster/internal/output"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
@@ -14,7 +13,8 @@ import (
 )
 
 func (a *app) assets() *cobra.Command {
-	var asOf, sort string
+	var sort string
+	var t times
 	var limit int
 	c := &cobra.Command{
 		Use: "assets [FILTER]", Short: "List the assets that match a filter",
@@ -28,7 +28,7 @@ func (a *app) assets() *cobra.Command {
 
 The filter language is described in docs/filter.md.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			at, err := a.timeFlag("as-of", asOf)
+			at, err := a.when(&t)
 			if err != nil {
 				return err
 			}
@@ -39,7 +39,7 @@ The filter language is described in docs/filter.md.`,
 			}
 			empty := "no assets match"
 			switch {
-			case filter == "" && at != nil:
+			case filter == "" && at != when{}:
 				empty = "no assets were known then"
 			case filter == "":
 				empty = "no assets yet: enrol the first agent with muster-agent enroll"
@@ -53,17 +53,17 @@ The filter language is described in docs/filter.md.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&asOf, "as-of", "", "the state that was true at this TIME")
+	t.flags(c, "the state that was true at this TIME")
 	c.Flags().IntVar(&limit, "limit", 0, "at most so many; 0 for all")
 	c.Flags().StringVar(&sort, "sort", "", "id, name, class, vendor, model, serial, os, address, site, user, memory, disk, first_seen, last_seen; -name for the other way round")
 	return c
 }
 
-func (a *app) findAssets(ctx context.Context, filter, sort string, at *timestamppb.Timestamp, limit int) (found []*musterv1.Asset, total int64, err error) {
+func (a *app) findAssets(ctx context.Context, filter, sort string, at when, limit int) (found []*musterv1.Asset, total int64, err error) {
 	found, err = pages(limit, func(n int32, cursor string) ([]*musterv1.Asset, string, error) {
 		var res *musterv1.ListAssetsResponse
 		err := a.call(ctx, func(ctx context.Context, client musterv1connect.InventoryServiceClient) (err error) {
-			res, err = client.ListAssets(ctx, &musterv1.ListAssetsRequest{Filter: filter, Limit: n, Cursor: cursor, AsOf: at, Sort: sort})
+			res, err = client.ListAssets(ctx, &musterv1.ListAssetsRequest{Filter: filter, Limit: n, Cursor: cursor, AsOf: at.asOf, KnownOn: at.knownOn, Sort: sort})
 			return err
 		})
 		total = res.GetTotal()
@@ -108,14 +108,14 @@ func (a *app) assetColumns() []column[*musterv1.Asset] {
 }
 
 func (a *app) software() *cobra.Command {
-	var asOf string
+	var t times
 	var limit int
 	c := &cobra.Command{
 		Use: "software [NAME]", Short: "List installed software, by name and version",
 		Long: "List the titles that are installed somewhere with the number of assets that have them.\nNAME is a part of the title's name. To see the assets: muster assets 'software:\"NAME<VERSION\"'",
 		Args: args(0, 1, "at most one part of a name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			at, err := a.timeFlag("as-of", asOf)
+			at, err := a.when(&t)
 			if err != nil {
 				return err
 			}
@@ -123,7 +123,7 @@ func (a *app) software() *cobra.Command {
 			titles, err := pages(limit, func(n int32, cursor string) ([]*musterv1.SoftwareTitle, string, error) {
 				var res *musterv1.ListSoftwareResponse
 				err := a.call(c.Context(), func(ctx context.Context, client musterv1connect.InventoryServiceClient) (err error) {
-					res, err = client.ListSoftware(ctx, &musterv1.ListSoftwareRequest{Name: name, Limit: n, Cursor: cursor, AsOf: at})
+					res, err = client.ListSoftware(ctx, &musterv1.ListSoftwareRequest{Name: name, Limit: n, Cursor: cursor, AsOf: at.asOf, KnownOn: at.knownOn})
 					return err
 				})
 				return res.GetTitles(), res.GetNextCursor(), err
@@ -143,13 +143,13 @@ func (a *app) software() *cobra.Command {
 			}, empty)
 		},
 	}
-	c.Flags().StringVar(&asOf, "as-of", "", "what was installed at this TIME")
+	t.flags(c, "what was installed at this TIME")
 	c.Flags().IntVar(&limit, "limit", 0, "at most so many; 0 for all")
 	return c
 }
 
 func (a *app) changes() *cobra.Command {
-	var since, until string
+	var since, until, known string
 	var limit int
 	c := &cobra.Command{
 		Use: "changes [ASSET]", Short: "List what changed, newest first",
@@ -163,10 +163,14 @@ func (a *app) changes() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			on, err := a.timeFlag("known-on", known)
+			if err != nil {
+				return err
+			}
 			changes, err := pages(limit, func(n int32, cursor string) ([]*musterv1.Change, string, error) {
 				var res *musterv1.ListChangesResponse
 				err := a.call(c.Context(), func(ctx context.Context, client musterv1connect.InventoryServiceClient) (err error) {
-					res, err = client.ListChanges(ctx, &musterv1.ListChangesRequest{Asset: strings.Join(args, ""), Since: from, Until: to, Limit: n, Cursor: cursor})
+					res, err = client.ListChanges(ctx, &musterv1.ListChangesRequest{Asset: strings.Join(args, ""), Since: from, Until: to, KnownOn: on, Limit: n, Cursor: cursor})
 					return err
 				})
 				return res.GetChanges(), res.GetNextCursor(), err
@@ -186,6 +190,7 @@ func (a *app) changes() *cobra.Command {
 	}
 	c.Flags().StringVar(&since, "since", "7d", "from this TIME on")
 	c.Flags().StringVar(&until, "until", "", "before this TIME")
+	c.Flags().StringVar(&known, "known-on", "", "as far as was known at this TIME")
 	c.Flags().IntVar(&limit, "limit", 0, "at most so many; 0 for all")
 	return c
 }

@@ -15,19 +15,19 @@ import (
 )
 
 func (a *app) asset() *cobra.Command {
-	var asOf string
+	var t times
 	show := &cobra.Command{
 		Use: "show ID", Short: "Show everything about one asset",
 		Long: "Show everything about one asset. As CSV it is the list of its software.",
 		Args: args(1, 1, "one asset id such as a17"),
 		RunE: func(c *cobra.Command, args []string) error {
-			at, err := a.timeFlag("as-of", asOf)
+			at, err := a.when(&t)
 			if err != nil {
 				return err
 			}
 			var res *musterv1.GetAssetResponse
 			err = a.call(c.Context(), func(ctx context.Context, client musterv1connect.InventoryServiceClient) (err error) {
-				res, err = client.GetAsset(ctx, &musterv1.GetAssetRequest{Id: args[0], AsOf: at})
+				res, err = client.GetAsset(ctx, &musterv1.GetAssetRequest{Id: args[0], AsOf: at.asOf, KnownOn: at.knownOn})
 				return err
 			})
 			if err != nil {
@@ -43,7 +43,7 @@ func (a *app) asset() *cobra.Command {
 			return a.showAsset(res)
 		},
 	}
-	show.Flags().StringVar(&asOf, "as-of", "", "the state that was true at this TIME")
+	t.flags(show, "the state that was true at this TIME")
 	return group(&cobra.Command{Use: "asset", Short: "Show one asset"}, show)
 }
 

@@ -58,13 +58,26 @@ func when(name string, t *timestamppb.Timestamp) (time.Time, error) {
 	return t.AsTime(), nil
 }
 
+// whenOf reads the time that a request looks from.
+func whenOf(req interface {
+	GetAsOf() *timestamppb.Timestamp
+	GetKnownOn() *timestamppb.Timestamp
+}) (query.When, error) {
+	asOf, err := when("as_of", req.GetAsOf())
+	if err != nil {
+		return query.When{}, err
+	}
+	known, err := when("known_on", req.GetKnownOn())
+	return query.When{AsOf: asOf, KnownOn: known}, err
+}
+
 // ListAssets lists the assets that match a filter.
 func (s *Inventory) ListAssets(ctx context.Context, req *musterv1.ListAssetsRequest) (*musterv1.ListAssetsResponse, error) {
-	asOf, err := when("as_of", req.GetAsOf())
+	at, err := whenOf(req)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.query.Assets(ctx, query.AssetQuery{Filter: req.GetFilter(), AsOf: asOf, Sort: req.GetSort(),
+	page, err := s.query.Assets(ctx, query.AssetQuery{Filter: req.GetFilter(), When: at, Sort: req.GetSort(),
 		Limit: int(req.GetLimit()), Cursor: req.GetCursor()})
 	if err != nil {
 		return nil, s.personError(ctx, "list assets", err)
@@ -78,11 +91,11 @@ func (s *Inventory) ListAssets(ctx context.Context, req *musterv1.ListAssetsRequ
 
 // GetAsset is everything about one asset.
 func (s *Inventory) GetAsset(ctx context.Context, req *musterv1.GetAssetRequest) (*musterv1.GetAssetResponse, error) {
-	asOf, err := when("as_of", req.GetAsOf())
+	at, err := whenOf(req)
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.query.Asset(ctx, req.GetId(), asOf)
+	d, err := s.query.Asset(ctx, req.GetId(), at)
 	if err != nil {
 		return nil, s.personError(ctx, "get asset", err)
 	}
@@ -100,11 +113,11 @@ func (s *Inventory) Why(ctx context.Context, req *musterv1.WhyRequest) (*musterv
 
 // ListSoftware lists installed titles.
 func (s *Inventory) ListSoftware(ctx context.Context, req *musterv1.ListSoftwareRequest) (*musterv1.ListSoftwareResponse, error) {
-	asOf, err := when("as_of", req.GetAsOf())
+	at, err := whenOf(req)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.query.Software(ctx, req.GetName(), asOf, query.Page{Limit: int(req.GetLimit()), Cursor: req.GetCursor()})
+	page, err := s.query.Software(ctx, req.GetName(), at, query.Page{Limit: int(req.GetLimit()), Cursor: req.GetCursor()})
 	if err != nil {
 		return nil, s.personError(ctx, "list software", err)
 	}
@@ -129,7 +142,11 @@ func (s *Inventory) ListChanges(ctx context.Context, req *musterv1.ListChangesRe
 	if err != nil {
 		return nil, err
 	}
-	changes, next, err := s.query.Changes(ctx, query.ChangeQuery{Asset: req.GetAsset(), Since: since, Until: until,
+	known, err := when("known_on", req.GetKnownOn())
+	if err != nil {
+		return nil, err
+	}
+	changes, next, err := s.query.Changes(ctx, query.ChangeQuery{Asset: req.GetAsset(), Since: since, Until: until, KnownOn: known,
 		Page: query.Page{Limit: int(req.GetLimit()), Cursor: req.GetCursor()}})
 	if err != nil {
 		return nil, s.personError(ctx, "list changes", err)

@@ -107,8 +107,8 @@ func TestF26TwoCollectorsOneState(t *testing.T) {
 		t.Errorf("accepted and stored:\n%s", diff)
 	}
 	// The lines of the assets are what their records say, whoever wrote them last.
-	for _, line := range a.assets(t, time.Time{}) {
-		d, err := a.store.Asset(t.Context(), line.ID, time.Time{})
+	for _, line := range a.assets(t, store.When{}) {
+		d, err := a.store.Asset(t.Context(), line.ID, store.When{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,10 +118,10 @@ func TestF26TwoCollectorsOneState(t *testing.T) {
 	}
 	single := newRig(t, testkit.Postgres(t))
 	deliver(t, list, single)
-	if one, two := len(single.assets(t, time.Time{})), len(a.assets(t, time.Time{})); one != two {
+	if one, two := len(single.assets(t, store.When{})), len(a.assets(t, store.When{})); one != two {
 		t.Errorf("%d assets by two collectors, %d by one", two, one)
 	}
-	titles, _, err := a.store.Titles(t.Context(), "", time.Time{}, store.Page{Limit: 100})
+	titles, _, err := a.store.Titles(t.Context(), "", store.When{}, store.Page{Limit: 100})
 	if err != nil || len(titles) != 4 {
 		t.Errorf("%d titles, %v; want bash and three tools", len(titles), err)
 	}
@@ -156,7 +156,7 @@ func TestF26LinesAreCurrent(t *testing.T) {
 			})
 		}
 		both.Wait()
-		lines := a.assets(t, time.Time{})
+		lines := a.assets(t, store.When{})
 		if len(lines) != machines {
 			t.Errorf("round %d: %d assets, want %d", round, len(lines), machines)
 		}

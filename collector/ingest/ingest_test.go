@@ -82,18 +82,18 @@ func packages(names ...string) inventory.SoftwareList {
 	return l
 }
 
-func (r *rig) assets(t *testing.T, asOf time.Time) []inventory.Asset {
+func (r *rig) assets(t *testing.T, at store.When) []inventory.Asset {
 	t.Helper()
 	var out []inventory.Asset
-	if err := r.store.Assets(t.Context(), asOf, func(a inventory.Asset) error { out = append(out, a); return nil }); err != nil {
+	if err := r.store.Assets(t.Context(), at, func(a inventory.Asset) error { out = append(out, a); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-func softwareNames(t *testing.T, st *store.Store, id inventory.AssetID, asOf time.Time) []string {
+func softwareNames(t *testing.T, st *store.Store, id inventory.AssetID, at store.When) []string {
 	t.Helper()
-	d, err := st.Asset(t.Context(), id, asOf)
+	d, err := st.Asset(t.Context(), id, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func reportBecomesAsset(t *testing.T, r *rig) {
 	if ack := r.send(t, laptop(), nic, section(packages("bash", "curl"), "s1")); ack.Outcome != ingest.Accepted || len(ack.Needed) != 0 {
 		t.Fatalf("ack = %+v", ack)
 	}
-	list := r.assets(t, time.Time{})
+	list := r.assets(t, store.When{})
 	if len(list) != 1 {
 		t.Fatalf("%d assets, want 1", len(list))
 	}
@@ -125,7 +125,7 @@ func reportBecomesAsset(t *testing.T, r *rig) {
 	if diff := cmp.Diff([]string{"8c:16:45:10:01:20"}, a.MACs); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"bash", "curl"}, softwareNames(t, r.store, a.ID, time.Time{})); diff != "" {
+	if diff := cmp.Diff([]string{"bash", "curl"}, softwareNames(t, r.store, a.ID, store.When{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -143,7 +143,7 @@ func unchangedSectionIsAskedForOnlyWhenUnknown(t *testing.T, r *rig) {
 	if ack := r.send(t, laptop(), hashOnly); len(ack.Needed) != 0 {
 		t.Fatalf("needed = %v after the body was sent", ack.Needed)
 	}
-	if got := softwareNames(t, r.store, 1, time.Time{}); !cmp.Equal(got, []string{"bash"}) {
+	if got := softwareNames(t, r.store, 1, store.When{}); !cmp.Equal(got, []string{"bash"}) {
 		t.Errorf("software = %v: a hash must not end what it stands for", got)
 	}
 }
@@ -154,10 +154,10 @@ func couldNotLookIsNotGone(t *testing.T, r *rig) {
 	r.send(t, laptop(), section(packages("bash", "curl"), "s1"))
 	r.send(t, laptop(), inventory.Section{Name: inventory.SectionSoftware, Status: inventory.StatusFailed, Reason: "permission denied"})
 	r.send(t, laptop(), inventory.Section{Name: inventory.SectionSoftware, Status: inventory.StatusPartial, Reason: "timed out", Hash: []byte("p"), Body: packages("bash", "vim")})
-	if diff := cmp.Diff([]string{"bash", "curl", "vim"}, softwareNames(t, r.store, 1, time.Time{})); diff != "" {
+	if diff := cmp.Diff([]string{"bash", "curl", "vim"}, softwareNames(t, r.store, 1, store.When{})); diff != "" {
 		t.Error(diff)
 	}
-	d, err := r.store.Asset(t.Context(), 1, time.Time{})
+	d, err := r.store.Asset(t.Context(), 1, store.When{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,10 +176,10 @@ func history(t *testing.T, r *rig) {
 	updated[0].Version = "2.0"
 	r.send(t, laptop(), section(append(updated, packages("vim")...), "s2"))
 
-	if diff := cmp.Diff([]string{"bash", "curl"}, softwareNames(t, r.store, 1, before)); diff != "" {
+	if diff := cmp.Diff([]string{"bash", "curl"}, softwareNames(t, r.store, 1, store.When{AsOf: before})); diff != "" {
 		t.Errorf("as of before the change:\n%s", diff)
 	}
-	changes, next, err := r.store.Changes(t.Context(), 0, time.Time{}, time.Time{}, store.Page{Limit: 100})
+	changes, next, err := r.store.Changes(t.Context(), store.ChangeAsk{Page: store.Page{Limit: 100}})
 	if err != nil || next != "" {
 		t.Fatal(next, err)
 	}
@@ -194,7 +194,7 @@ func history(t *testing.T, r *rig) {
 	if !changes[0].At.Equal(r.clock) {
 		t.Errorf("change at %v, want %v", changes[0].At, r.clock)
 	}
-	if n := len(r.assets(t, before.Add(-2*time.Minute))); n != 0 {
+	if n := len(r.assets(t, store.When{AsOf: before.Add(-2 * time.Minute)})); n != 0 {
 		t.Errorf("%d assets before the first report", n)
 	}
 }
@@ -205,7 +205,7 @@ func f09LostAcknowledgement(t *testing.T, r *rig) {
 	o := inventory.Observation{Source: inventory.Source{Kind: inventory.KindAgent, ID: "ag1"}, Epoch: 1, Seq: 1, SeenAt: r.clock,
 		Sections: []inventory.Section{laptop()}}
 	r.submit(t, o)
-	old, err := r.store.Asset(t.Context(), 1, time.Time{})
+	old, err := r.store.Asset(t.Context(), 1, store.When{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func f09LostAcknowledgement(t *testing.T, r *rig) {
 	if ack := r.submit(t, o); ack.Outcome != ingest.Duplicate {
 		t.Fatalf("second delivery: %+v", ack)
 	}
-	now, err := r.store.Asset(t.Context(), 1, time.Time{})
+	now, err := r.store.Asset(t.Context(), 1, store.When{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func a08ReplayNeverGoesBack(t *testing.T, r *rig) {
 			t.Errorf("epoch %d seq %d: %s, want %s", c.epoch, c.seq, ack.Outcome, c.want)
 		}
 	}
-	d, err := r.store.Asset(t.Context(), 1, time.Time{})
+	d, err := r.store.Asset(t.Context(), 1, store.When{})
 	if err != nil {
 		t.Fatal(err)
 	}

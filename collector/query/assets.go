@@ -33,8 +33,8 @@ func New(st *store.Store, now func() time.Time) *Inventory { return &Inventory{s
 // AssetQuery asks for a page of assets.
 type AssetQuery struct {
 	Filter string
-	// AsOf asks for the state that was true then; zero for now.
-	AsOf time.Time
+	// When asks for the state that was true, or known, then; zero for now.
+	When
 	// Sort is one of SortKeys, with a hyphen before it for the other way round; by id when empty.
 	Sort string
 	// Limit is at most MaxLimit; DefaultLimit when 0.
@@ -160,13 +160,13 @@ func (q *Inventory) Assets(ctx context.Context, ask AssetQuery) (AssetPage, erro
 	if err != nil {
 		return AssetPage{}, err
 	}
-	match, err := q.filter(ctx, ask.Filter, ask.AsOf)
+	match, err := q.filter(ctx, ask.Filter, ask.When)
 	if err != nil {
 		return AssetPage{}, err
 	}
 	var page AssetPage
 	best := first{by: by, limit: limit + 1} // one more shows that there is another page
-	err = q.store.Assets(ctx, ask.AsOf, func(a inventory.Asset) error {
+	err = q.store.Assets(ctx, ask.When, func(a inventory.Asset) error {
 		if !match(&a) {
 			return nil
 		}
@@ -190,25 +190,30 @@ func (q *Inventory) Assets(ctx context.Context, ask AssetQuery) (AssetPage, erro
 	return page, nil
 }
 
-func (q *Inventory) filter(ctx context.Context, text string, asOf time.Time) (func(*inventory.Asset) bool, error) {
+func (q *Inventory) filter(ctx context.Context, text string, at When) (func(*inventory.Asset) bool, error) {
 	now := q.now()
-	if err := checkAsOf(asOf, now); err != nil {
+	if err := checkWhen(at, now); err != nil {
 		return nil, err
 	}
-	if !asOf.IsZero() {
-		now = asOf
+	if !at.IsZero() {
+		now = at.Time()
 	}
 	f, err := Parse(text, now)
 	if err != nil {
 		return nil, err
 	}
-	return f.Prepare(ctx, q.store, asOf)
+	return f.Prepare(ctx, q.store, at)
 }
 
-// checkAsOf refuses the future; a little of it is a clock that is ahead.
-func checkAsOf(asOf, now time.Time) error {
-	if asOf.After(now.Add(5 * time.Minute)) {
-		return inventory.Errorf(inventory.CodeInvalid, "as_of: %s is in the future", asOf.UTC().Format(time.RFC3339))
+// When is a time to look from; see store.When.
+type When = store.When
+
+// checkWhen refuses the future; a little of it is a clock that is ahead.
+func checkWhen(at When, now time.Time) error {
+	for name, t := range map[string]time.Time{"as_of": at.AsOf, "known_on": at.KnownOn} {
+		if t.After(now.Add(5 * time.Minute)) {
+			return inventory.Errorf(inventory.CodeInvalid, "%s: %s is in the future", name, t.UTC().Format(time.RFC3339))
+		}
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func BenchmarkAssets(b *testing.B) {
 		"all":      {},
 		"filter":   {Filter: "class:server memory>32GiB address:10.1.0.0/16 not os:windows", Sort: "-memory"},
 		"software": {Filter: `software:"package-7<2.0"`},
-		"as of":    {AsOf: time.Now().Add(time.Second)},
+		"as of":    {When: query.When{AsOf: time.Now().Add(time.Second)}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

@@ -17,6 +17,9 @@ func Describe(c store.Change) string {
 	if c.Section == string(inventory.SectionSoftware) {
 		return arrow(c.Before, c.After)
 	}
+	if c.Section == store.SectionIdentity {
+		return moved(c)
+	}
 	before, after := values(c.Before), values(c.After)
 	if len(before) == 0 || len(after) == 0 { // added or removed: what there is of it
 		return strings.Join(list(before, after), ", ")
@@ -32,6 +35,18 @@ func Describe(c store.Change) string {
 		}
 	}
 	return strings.Join(out, ", ")
+}
+
+// moved says what became of assets.
+func moved(c store.Change) string {
+	switch store.EventKind(c.Kind) {
+	case store.EventMerged:
+		return c.Before + " became part of " + c.After
+	case store.EventSplit:
+		return c.After + " came out of " + c.Before
+	case store.EventMoved:
+	}
+	return "records went from " + c.Before + " to " + c.After
 }
 
 func arrow(before, after string) string {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -34,23 +33,23 @@ type Detail struct {
 }
 
 // Asset is everything about one asset, now or as it was at a time.
-func (q *Inventory) Asset(ctx context.Context, id string, asOf time.Time) (Detail, error) {
-	if err := checkAsOf(asOf, q.now()); err != nil {
+func (q *Inventory) Asset(ctx context.Context, id string, at When) (Detail, error) {
+	if err := checkWhen(at, q.now()); err != nil {
 		return Detail{}, err
 	}
 	n, err := inventory.ParseAssetID(id)
 	if err != nil {
 		return Detail{}, err
 	}
-	found, err := q.store.Asset(ctx, n, asOf)
+	found, err := q.store.Asset(ctx, n, at)
 	if err != nil {
 		return Detail{}, err
 	}
-	return choose(found, asOf), nil
+	return choose(found, at), nil
 }
 
 // choose takes each section from the best record that has it.
-func choose(found store.AssetDetail, asOf time.Time) Detail {
+func choose(found store.AssetDetail, at When) Detail {
 	d := Detail{AssetDetail: found, From: map[inventory.SectionName]*store.RecordDetail{}}
 	best := make([]*store.RecordDetail, len(d.Records))
 	for i := range d.Records {
@@ -59,22 +58,22 @@ func choose(found store.AssetDetail, asOf time.Time) Detail {
 	slices.SortStableFunc(best, func(a, b *store.RecordDetail) int {
 		return cmp.Or(rank(a.Key.Kind)-rank(b.Key.Kind), b.LastSeen.Compare(a.LastSeen))
 	})
-	if os := pick[*inventory.OS](&d, best, asOf, inventory.SectionOS); os != nil {
+	if os := pick[*inventory.OS](&d, best, at, inventory.SectionOS); os != nil {
 		d.OS = *os
 	}
-	if hw := pick[*inventory.Hardware](&d, best, asOf, inventory.SectionHardware); hw != nil {
+	if hw := pick[*inventory.Hardware](&d, best, at, inventory.SectionHardware); hw != nil {
 		d.Hardware = *hw
 	}
-	d.Memory = pick[inventory.MemoryModules](&d, best, asOf, inventory.SectionMemory)
-	d.Interfaces = pick[inventory.Interfaces](&d, best, asOf, inventory.SectionInterfaces)
-	d.Disks = pick[inventory.Disks](&d, best, asOf, inventory.SectionDisks)
-	d.Filesystems = pick[inventory.Filesystems](&d, best, asOf, inventory.SectionFilesystems)
-	d.PCI = pick[inventory.PCIDevices](&d, best, asOf, inventory.SectionPCI)
-	d.Users = pick[inventory.Users](&d, best, asOf, inventory.SectionUsers)
-	d.Ports = pick[inventory.Ports](&d, best, asOf, inventory.SectionPorts)
-	d.Components = pick[inventory.Components](&d, best, asOf, inventory.SectionComponents)
+	d.Memory = pick[inventory.MemoryModules](&d, best, at, inventory.SectionMemory)
+	d.Interfaces = pick[inventory.Interfaces](&d, best, at, inventory.SectionInterfaces)
+	d.Disks = pick[inventory.Disks](&d, best, at, inventory.SectionDisks)
+	d.Filesystems = pick[inventory.Filesystems](&d, best, at, inventory.SectionFilesystems)
+	d.PCI = pick[inventory.PCIDevices](&d, best, at, inventory.SectionPCI)
+	d.Users = pick[inventory.Users](&d, best, at, inventory.SectionUsers)
+	d.Ports = pick[inventory.Ports](&d, best, at, inventory.SectionPorts)
+	d.Components = pick[inventory.Components](&d, best, at, inventory.SectionComponents)
 	for _, r := range best {
-		if len(r.Software) > 0 || toldEmpty(r, asOf, inventory.SectionSoftware) {
+		if len(r.Software) > 0 || toldEmpty(r, at, inventory.SectionSoftware) {
 			d.Software, d.From[inventory.SectionSoftware] = r.Software, r
 			break
 		}
@@ -95,10 +94,10 @@ func rank(kind inventory.SourceKind) int {
 	return 1
 }
 
-func pick[T inventory.Body](d *Detail, best []*store.RecordDetail, asOf time.Time, name inventory.SectionName) T {
+func pick[T inventory.Body](d *Detail, best []*store.RecordDetail, at When, name inventory.SectionName) T {
 	for _, r := range best {
 		body, ok := r.Bodies[name].(T)
-		if ok || toldEmpty(r, asOf, name) {
+		if ok || toldEmpty(r, at, name) {
 			d.From[name] = r
 			return body
 		}
@@ -109,9 +108,9 @@ func pick[T inventory.Body](d *Detail, best []*store.RecordDetail, asOf time.Tim
 
 // toldEmpty reports whether the record's source looked and there was nothing. What was
 // told in the past is not kept for empty lists.
-func toldEmpty(r *store.RecordDetail, asOf time.Time, name inventory.SectionName) bool {
+func toldEmpty(r *store.RecordDetail, at When, name inventory.SectionName) bool {
 	s := r.Sections[name]
-	return asOf.IsZero() && s.BodyObs != 0 && s.Status == inventory.StatusOK
+	return at.IsZero() && s.BodyObs != 0 && s.Status == inventory.StatusOK
 }
 
 // RecordID is how people see a record's id.

@@ -69,12 +69,12 @@ func TestQuestions(t *testing.T) {
 			"by name":         {query.AssetQuery{Sort: "name", Filter: "name:srv1*"}, "srv1 srv10 srv11"},
 			"software":        {query.AssetQuery{Filter: `software:"package-7<2.0"`}, "srv0 srv3 srv6 srv9"},
 			"exact software":  {query.AssetQuery{Filter: `software=package-7 not software:package-70 name=srv4`}, ""},
-			"software then":   {query.AssetQuery{Filter: `software=package-7 name=srv4`, AsOf: now.Add(time.Minute)}, "srv4"},
+			"software then":   {query.AssetQuery{Filter: `software=package-7 name=srv4`, When: query.When{AsOf: now.Add(time.Minute)}}, "srv4"},
 			"any case":        {query.AssetQuery{Filter: `software:"üNÏCODE-%_\\X"`}, "srv4"},
-			"before it all":   {query.AssetQuery{AsOf: now.Add(-time.Minute)}, ""},
-			"then":            {query.AssetQuery{AsOf: now.Add(time.Minute), Filter: "memory>=64GiB class:server"}, "srv11 srv3 srv4 srv5 srv6 srv7"},
+			"before it all":   {query.AssetQuery{When: query.When{AsOf: now.Add(-time.Minute)}}, ""},
+			"then":            {query.AssetQuery{When: query.When{AsOf: now.Add(time.Minute)}, Filter: "memory>=64GiB class:server"}, "srv11 srv3 srv4 srv5 srv6 srv7"},
 			"recently":        {query.AssetQuery{Filter: "last_seen<90m"}, "srv4"},
-			"recently by now": {query.AssetQuery{Filter: "last_seen<90m", AsOf: now.Add(time.Minute), Sort: "name", Limit: 1}, "srv0"},
+			"recently by now": {query.AssetQuery{Filter: "last_seen<90m", When: query.When{AsOf: now.Add(time.Minute)}, Sort: "name", Limit: 1}, "srv0"},
 		} {
 			page, err := q.Assets(t.Context(), c.ask)
 			if err != nil {
@@ -96,7 +96,7 @@ func TestQuestions(t *testing.T) {
 		}
 		srv4 := page.Assets[0].ID.String()
 		pages(t, q)
-		titles, err := q.Software(t.Context(), "package-4", time.Time{}, query.Page{Limit: 100})
+		titles, err := q.Software(t.Context(), "package-4", query.When{}, query.Page{Limit: 100})
 		if err != nil || titles.Total != 33 || len(titles.Titles) != 33 || titles.Next != "" {
 			t.Errorf("software: %d of %d, next %q, %v", len(titles.Titles), titles.Total, titles.Next, err)
 		}

@@ -70,19 +70,19 @@ func Parse(text string, now time.Time) (*Filter, error) {
 // TitleFinder finds the assets on which a software title is installed, now or at a
 // time: one whose name contains part, which is lower case, and that match takes.
 type TitleFinder interface {
-	AssetsWithTitle(ctx context.Context, part string, match func(inventory.Software) bool, asOf time.Time) (map[inventory.AssetID]bool, error)
+	AssetsWithTitle(ctx context.Context, part string, match func(inventory.Software) bool, at When) (map[inventory.AssetID]bool, error)
 }
 
 // Prepare looks up what the filter asks about software, and gives the filter's
 // condition on assets as of the same time.
-func (f *Filter) Prepare(ctx context.Context, find TitleFinder, asOf time.Time) (func(*inventory.Asset) bool, error) {
+func (f *Filter) Prepare(ctx context.Context, find TitleFinder, at When) (func(*inventory.Asset) bool, error) {
 	if f.root == nil {
 		return func(*inventory.Asset) bool { return true }, nil
 	}
 	installed := make([]map[inventory.AssetID]bool, len(f.software))
 	for i, term := range f.software {
 		var err error
-		if installed[i], err = find.AssetsWithTitle(ctx, term.part, term.match, asOf); err != nil {
+		if installed[i], err = find.AssetsWithTitle(ctx, term.part, term.match, at); err != nil {
 			return nil, fmt.Errorf("look for software %.40q: %w", term.part, err)
 		}
 	}

@@ -26,7 +26,7 @@ func web1() inventory.Asset {
 // titles are the programs of assets.
 type titles map[inventory.AssetID]inventory.SoftwareList
 
-func (ts titles) AssetsWithTitle(_ context.Context, part string, match func(inventory.Software) bool, _ time.Time) (map[inventory.AssetID]bool, error) {
+func (ts titles) AssetsWithTitle(_ context.Context, part string, match func(inventory.Software) bool, _ query.When) (map[inventory.AssetID]bool, error) {
 	out := map[inventory.AssetID]bool{}
 	for id, list := range ts {
 		for _, s := range list {
@@ -176,7 +176,7 @@ func TestFilter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			match, err := f.Prepare(t.Context(), installed, time.Time{})
+			match, err := f.Prepare(t.Context(), installed, query.When{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -251,7 +251,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		match, err := filter.Prepare(t.Context(), titles{17: {{Source: "deb", Name: text, Version: text}, {Name: "xx", Version: "1"}}}, time.Time{})
+		match, err := filter.Prepare(t.Context(), titles{17: {{Source: "deb", Name: text, Version: text}, {Name: "xx", Version: "1"}}}, query.When{})
 		if err != nil {
 			t.Fatal(err)
 		}

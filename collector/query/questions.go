@@ -38,18 +38,18 @@ type TitlePage struct {
 
 // Software lists the titles that are installed somewhere, by name and version, with the
 // number of assets that have them. name is a part of their names.
-func (q *Inventory) Software(ctx context.Context, name string, asOf time.Time, p Page) (TitlePage, error) {
+func (q *Inventory) Software(ctx context.Context, name string, at When, p Page) (TitlePage, error) {
 	page, err := p.check()
 	if err != nil {
 		return TitlePage{}, err
 	}
-	if err := checkAsOf(asOf, q.now()); err != nil {
+	if err := checkWhen(at, q.now()); err != nil {
 		return TitlePage{}, err
 	}
 	if len(name) > 512 {
 		return TitlePage{}, inventory.Errorf(inventory.CodeInvalid, "name: %d bytes, at most 512 allowed", len(name))
 	}
-	titles, total, err := q.store.Titles(ctx, name, asOf, page)
+	titles, total, err := q.store.Titles(ctx, name, at, page)
 	if err != nil {
 		return TitlePage{}, err
 	}
@@ -67,6 +67,8 @@ type ChangeQuery struct {
 	Asset string
 	// Since and Until bound the time, [Since, Until); zero for no bound.
 	Since, Until time.Time
+	// KnownOn leaves out what was received later; zero for nothing.
+	KnownOn time.Time
 	Page
 }
 
@@ -85,7 +87,7 @@ func (q *Inventory) Changes(ctx context.Context, ask ChangeQuery) (changes []sto
 	if !ask.Since.IsZero() && !ask.Until.IsZero() && !ask.Since.Before(ask.Until) {
 		return nil, "", inventory.Errorf(inventory.CodeInvalid, "until: must be after since")
 	}
-	return q.store.Changes(ctx, id, ask.Since, ask.Until, page)
+	return q.store.Changes(ctx, store.ChangeAsk{Asset: id, Since: ask.Since, Until: ask.Until, KnownOn: ask.KnownOn, Page: page})
 }
 
 // Sources lists all sources with their state.

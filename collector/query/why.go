@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/collector/store"
@@ -32,7 +31,7 @@ type Explanation struct {
 // Why explains how an asset came to be one or, with a second one, what joins or separates the two.
 func (q *Inventory) Why(ctx context.Context, id, other string) (Explanation, error) {
 	id, other = namedAsset(id), namedAsset(other)
-	d, err := q.Asset(ctx, id, time.Time{})
+	d, err := q.Asset(ctx, id, When{})
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -92,7 +91,7 @@ func (e *Explanation) record(id int64) string {
 
 // whyTwo explains what joins two ids, or what is between them.
 func (q *Inventory) whyTwo(ctx context.Context, d Detail, id, other string) (Explanation, error) {
-	o, err := q.Asset(ctx, other, time.Time{})
+	o, err := q.Asset(ctx, other, When{})
 	if err != nil {
 		return Explanation{}, err
 	}

@@ -87,12 +87,14 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// references are the columns that name rows of other tables without the database seeing to it.
+// references are the columns that name rows of other tables without the database seeing to
+// it. 0 names none: a decision is an observation of no record.
 var references = []struct{ table, column, target string }{
 	{"observation", "record_id", "record"}, {"record", "asset_id", "record"}, {"member", "record_id", "record"},
 	{"member", "asset_id", "record"}, {"section", "record_id", "record"}, {"fact", "record_id", "record"},
 	{"install", "record_id", "record"}, {"install", "title_id", "title"}, {"claim", "record_id", "record"},
 	{"asset", "id", "record"}, {"link", "record_id", "record"},
+	{"pin_pair", "record_id", "record"}, {"pin_pair", "other_id", "record"}, {"event", "obs_id", "observation"},
 }
 
 // Inspect reads the whole store and returns what is wrong with it, in words: nothing
@@ -106,7 +108,7 @@ func (s *Store) Inspect(ctx context.Context, progress func(TableSum)) (problems 
 		}
 		for _, r := range references {
 			var n int64
-			err := v.row(ctx, `select count(*) from `+r.table+` a left join `+r.target+` b on b.id = a.`+r.column+` where b.id is null`).Scan(&n)
+			err := v.row(ctx, `select count(*) from `+r.table+` a left join `+r.target+` b on b.id = a.`+r.column+` where b.id is null and a.`+r.column+` <> 0`).Scan(&n)
 			if err != nil {
 				return fmt.Errorf("%s.%s: %w", r.table, r.column, err)
 			}

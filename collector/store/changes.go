@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,60 +10,168 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// changedObs is an observation that changed something.
-type changedObs struct {
-	obs, record int64
-	at          time.Time
-	asset       inventory.AssetID
-	name        string
-	kind        string
-	sections    string
+// ChangeAsk asks for differences, newest first.
+type ChangeAsk struct {
+	Asset        inventory.AssetID // 0 for all
+	Since, Until time.Time         // [Since, Until); zero for no bound
+	// KnownOn leaves out what was received later; zero for nothing.
+	KnownOn time.Time
+	Page
 }
 
-// changed lists observations that changed something, newest first, with ids below before when that is not 0.
-func (v view) changed(ctx context.Context, asset inventory.AssetID, since, until time.Time, before int64, limit int) ([]changedObs, error) {
-	q := `select o.id, o.record_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), r.kind, o.changes
-		from observation o join record r on r.id = o.record_id left join asset a on a.id = r.asset_id
-		where o.changes <> '' and o.seen_at >= $1`
+// Changes lists differences, newest first. Cursors are observation ids: a page ends
+// between observations.
+func (s *Store) Changes(ctx context.Context, ask ChangeAsk) (changes []Change, next string, err error) {
+	err = s.look(ctx, func(v view) error {
+		if ask.Asset != 0 {
+			now, err := v.resolve(ctx, ask.Asset)
+			if err != nil {
+				return err
+			}
+			ask.Asset = inventory.AssetID(now)
+		}
+		list, more, err := v.changed(ctx, ask)
+		if err != nil {
+			return err
+		}
+		for _, o := range list {
+			if len(changes) >= ask.Limit {
+				next = formatOffset(o.obs + 1)
+				return nil
+			}
+			some, err := v.changesOf(ctx, o)
+			if err != nil {
+				return err
+			}
+			changes = append(changes, some...)
+		}
+		if more {
+			next = formatOffset(list[len(list)-1].obs)
+		}
+		return nil
+	})
+	return changes, next, err
+}
+
+// changedObs is an observation that changed something, or a merge or split.
+type changedObs struct {
+	obs, record, source int64
+	at                  time.Time
+	asset               inventory.AssetID
+	name                string
+	kind                string
+	sections            string
+	event               *Event
+}
+
+// changed lists observations that changed something and merges and splits, newest first,
+// with ids below the cursor when there is one; more says that there are others.
+func (v view) changed(ctx context.Context, ask ChangeAsk) (out []changedObs, more bool, err error) {
 	args := []any{int64(0)}
-	if !since.IsZero() {
-		args[0] = millis(since)
+	if !ask.Since.IsZero() {
+		args[0] = millis(ask.Since)
 	}
+	both := ``
 	add := func(cond string, arg any) {
 		args = append(args, arg)
-		q += cond + "$" + strconv.Itoa(len(args))
+		both += cond + "$" + strconv.Itoa(len(args))
 	}
-	if !until.IsZero() {
-		add(` and o.seen_at < `, millis(until))
+	if !ask.Until.IsZero() {
+		add(` and o.seen_at < `, millis(ask.Until))
 	}
-	if asset != 0 {
-		add(` and r.asset_id = `, int64(asset))
+	if !ask.KnownOn.IsZero() {
+		add(` and o.received_at <= `, millis(ask.KnownOn))
 	}
-	if before > 0 {
+	if before := offset(ask.After); before > 0 {
 		add(` and o.id < `, before)
 	}
-	add(` order by o.id desc limit `, limit)
-	rows, err := v.query(ctx, q, args...)
-	if err != nil {
-		return nil, err
+	reports, events := ``, ``
+	if ask.Asset != 0 {
+		args = append(args, int64(ask.Asset))
+		n := "$" + strconv.Itoa(len(args))
+		reports = ` and r.asset_id = ` + n
+		events = ` and (v.to_asset in (select id from record where asset_id = ` + n + `) or v.from_asset in (select id from record where asset_id = ` + n + `))`
 	}
+	args = append(args, ask.Limit+1)
+	rows, err := v.query(ctx, `select o.id, o.record_id, o.source_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), r.kind, o.changes, 0
+			from observation o join record r on r.id = o.record_id left join asset a on a.id = r.asset_id
+			where o.changes <> '' and o.seen_at >= $1`+both+reports+`
+		union all select o.id, 0, o.source_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), s.kind, '', v.id
+			from event v join observation o on o.id = v.obs_id join record r on r.id = v.to_asset left join asset a on a.id = r.asset_id
+			join source s on s.id = o.source_id where o.seen_at >= $1`+both+events+`
+		order by 1 desc, 9 limit $`+strconv.Itoa(len(args)), args...)
+	if err != nil {
+		return nil, false, err
+	}
+	if out, err = scanChanged(rows); err != nil {
+		return nil, false, err
+	}
+	if more = len(out) > ask.Limit; more {
+		last := out[ask.Limit].obs
+		keep := out[:ask.Limit]
+		for len(keep) > 0 && keep[len(keep)-1].obs == last { // the rest of it would be skipped
+			keep = keep[:len(keep)-1]
+		}
+		if len(keep) > 0 {
+			out = keep
+		}
+	}
+	return out, more, v.eventsIn(ctx, out)
+}
+
+func scanChanged(rows rowScanner) (out []changedObs, err error) {
 	defer func() { _ = rows.Close() }()
-	var out []changedObs
 	for rows.Next() {
 		var o changedObs
-		var at int64
-		if err := rows.Scan(&o.obs, &o.record, &at, &o.asset, &o.name, &o.kind, &o.sections); err != nil {
+		var at, event int64
+		if err := rows.Scan(&o.obs, &o.record, &o.source, &at, &o.asset, &o.name, &o.kind, &o.sections, &event); err != nil {
 			return nil, err
 		}
 		o.at = fromMillis(at)
+		if event != 0 {
+			o.event = &Event{ID: event}
+		}
 		out = append(out, o)
 	}
 	return out, rows.Err()
 }
 
+// eventsIn fills in the events of a list.
+func (v view) eventsIn(ctx context.Context, list []changedObs) error {
+	at := map[int64]int{}
+	var ids []int64
+	for i := range list {
+		if list[i].event != nil {
+			at[list[i].event.ID] = i
+			ids = append(ids, list[i].event.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := v.query(ctx, `select `+eventColumns+` from event v join observation o on o.id = v.obs_id
+		where v.id in (select cast(value as bigint) from json_each($1))`, idList(ids))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		e, err := scanEvent(rows)
+		if err != nil {
+			return err
+		}
+		list[at[e.ID]].event = &e
+	}
+	return rows.Err()
+}
+
 // changesOf are the differences that one observation made.
 func (v view) changesOf(ctx context.Context, o changedObs) ([]Change, error) {
 	base := Change{Obs: o.obs, At: o.at, Asset: o.asset, AssetName: o.name, Source: o.kind}
+	if e := o.event; e != nil {
+		base.Section, base.Kind, base.Item, base.Before, base.After = SectionIdentity, string(e.Kind), eventName(e.ID), e.From.String(), e.To.String()
+		return []Change{base}, nil
+	}
 	if o.sections == "*" {
 		base.Kind, base.Section = "appeared", "record"
 		base.Item = o.kind
@@ -86,6 +195,9 @@ func (v view) changesOf(ctx context.Context, o changedObs) ([]Change, error) {
 		base.Section = name
 		more, err := pairUp(rows, base)
 		if err != nil {
+			return nil, err
+		}
+		if more, err = v.withoutEchoes(ctx, o, name, more); err != nil {
 			return nil, err
 		}
 		out = append(out, more...)
@@ -131,3 +243,75 @@ func offset(cursor string) int64 {
 }
 
 func formatOffset(n int64) string { return strconv.FormatInt(n, 10) }
+
+// SectionIdentity is the section of changes that are merges and splits of assets.
+const SectionIdentity = "identity"
+
+// saidBefore is a value of a fact with who said it and who ended it.
+type saidBefore struct {
+	value     string
+	from      int64
+	by, ended int64 // the sources
+}
+
+// withoutEchoes leaves out what is no change but two sources that keep to what each of
+// them says of one thing: the scanners of a site share their records, and what one of
+// them sees from where it stands another one may not. A source that says again what it
+// said the last time has changed nothing.
+func (v view) withoutEchoes(ctx context.Context, o changedObs, section string, list []Change) ([]Change, error) {
+	if o.kind != string(inventory.KindScanner) || len(list) == 0 || section == string(inventory.SectionSoftware) {
+		return list, nil
+	}
+	var keys []string
+	for _, c := range list {
+		keys = append(keys, c.Item)
+	}
+	text, err := textList(keys)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := v.query(ctx, `select f.key, f.value, f.from_obs, b.source_id, coalesce(e.source_id, 0) from fact f
+		join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs
+		where f.record_id = $1 and f.section = $2 and f.from_obs <= $3 and f.key in (select value->>'v' from json_each($4)) order by f.key, f.from_obs`,
+		o.record, section, o.obs, text)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	history := map[string][]saidBefore{}
+	for rows.Next() {
+		var key string
+		var x saidBefore
+		if err := rows.Scan(&key, &x.value, &x.from, &x.by, &x.ended); err != nil {
+			return nil, err
+		}
+		history[key] = append(history[key], x)
+	}
+	return slices.DeleteFunc(list, func(c Change) bool { return echo(o, c, history[c.Item]) }), rows.Err()
+}
+
+// echo says that a source only repeats what it said of a key before another one spoke.
+func echo(o changedObs, c Change, history []saidBefore) bool {
+	past := history[:0:0]
+	for _, x := range history {
+		if x.from < o.obs {
+			past = append(past, x)
+		}
+	}
+	if len(past) == 0 {
+		return false
+	}
+	last := past[len(past)-1]
+	if c.Kind == "added" && last.ended == o.source || c.Kind != "added" && last.by == o.source {
+		return false // it corrects its own word
+	}
+	if c.Kind == "removed" {
+		return slices.ContainsFunc(past[:len(past)-1], func(x saidBefore) bool { return x.by != o.source && x.ended == o.source })
+	}
+	for _, x := range slices.Backward(past) {
+		if x.by == o.source {
+			return x.value == c.After
+		}
+	}
+	return false
+}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -10,7 +9,7 @@ import (
 // AssetsWithTitle are the assets on which a software title is installed, now or at a
 // time, whose name contains part (lower case) and that match takes. match sees every
 // title of the dictionary once, however often it is installed.
-func (s *Store) AssetsWithTitle(ctx context.Context, part string, match func(inventory.Software) bool, asOf time.Time) (map[inventory.AssetID]bool, error) {
+func (s *Store) AssetsWithTitle(ctx context.Context, part string, match func(inventory.Software) bool, at When) (map[inventory.AssetID]bool, error) {
 	out := map[inventory.AssetID]bool{}
 	err := s.look(ctx, func(v view) error {
 		titles, err := v.matchingTitles(ctx, part, match)
@@ -19,15 +18,15 @@ func (s *Store) AssetsWithTitle(ctx context.Context, part string, match func(inv
 		}
 		q, args := `select distinct r.asset_id from install i join record r on r.id = i.record_id
 			where i.title_id in (select cast(value as bigint) from json_each($1)) and i.to_obs is null`, []any{idList(titles)}
-		if !asOf.IsZero() {
+		if !at.IsZero() {
 			// The install and the membership both have to be of that time.
 			q = `select distinct m.asset_id from install i
 				join observation b on b.id = i.from_obs left join observation e on e.id = i.to_obs
 				join member m on m.record_id = i.record_id
 				join observation mb on mb.id = m.from_obs left join observation me on me.id = m.to_obs
-				where i.title_id in (select cast(value as bigint) from json_each($2)) and ` + during + `
-				and mb.seen_at <= $1 and (me.id is null or me.seen_at > $1)`
-			args = []any{millis(asOf), idList(titles)}
+				where i.title_id in (select cast(value as bigint) from json_each($3)) and ` + during + `
+				and mb.seen_at <= $1 and mb.received_at <= $2 and (me.id is null or me.seen_at > $1 or me.received_at > $2)`
+			args = at.args(idList(titles))
 		}
 		rows, err := v.query(ctx, q, args...)
 		if err != nil {

@@ -28,17 +28,19 @@ type Page struct {
 
 // Titles lists software titles that are installed somewhere, now or at a time, whose
 // name contains part in any case, by name and version.
-func (s *Store) Titles(ctx context.Context, part string, asOf time.Time, p Page) (titles []Title, total int64, err error) {
+func (s *Store) Titles(ctx context.Context, part string, at When, p Page) (titles []Title, total int64, err error) {
 	err = s.look(ctx, func(v view) error {
-		when, args := `i.to_obs is null`, []any{likePattern(part)}
-		if !asOf.IsZero() {
-			when = `exists (select 1 from observation b left join observation e on e.id = i.to_obs where b.id = i.from_obs
-				and b.seen_at <= $2 and (e.id is null or e.seen_at > $2))`
-			args = append(args, millis(asOf))
-		}
 		const group = `group by t.id`
-		from := ` from title t join install i on i.title_id = t.id join record r on r.id = i.record_id
-			where lower(t.name) like $1 escape '\' and ` + when + ` `
+		from, args := ` from title t join install i on i.title_id = t.id join record r on r.id = i.record_id
+			where lower(t.name) like $1 escape '\' and i.to_obs is null `, []any{likePattern(part)}
+		if !at.IsZero() { // r is what the record belonged to then
+			from, args = ` from title t join install i on i.title_id = t.id
+				join observation b on b.id = i.from_obs left join observation e on e.id = i.to_obs
+				join member r on r.record_id = i.record_id
+				join observation mb on mb.id = r.from_obs left join observation me on me.id = r.to_obs
+				where `+during+` and mb.seen_at <= $1 and mb.received_at <= $2 and (me.id is null or me.seen_at > $1 or me.received_at > $2)
+				and lower(t.name) like $3 escape '\' `, at.args(likePattern(part))
+		}
 		if err := v.row(ctx, `select count(distinct t.id)`+from, args...).Scan(&total); err != nil {
 			return err
 		}
@@ -96,40 +98,6 @@ type Change struct {
 	Item          string
 	Before, After string // JSON values; for software, versions
 	Source        string // kind of the source
-}
-
-// Changes lists differences of one asset, or of all when asset is 0, newest first,
-// within [since, until). Cursors are observation ids: a page ends between observations.
-func (s *Store) Changes(ctx context.Context, asset inventory.AssetID, since, until time.Time, p Page) (changes []Change, next string, err error) {
-	err = s.look(ctx, func(v view) error {
-		if asset != 0 {
-			now, err := v.resolve(ctx, asset)
-			if err != nil {
-				return err
-			}
-			asset = inventory.AssetID(now)
-		}
-		list, err := v.changed(ctx, asset, since, until, offset(p.After), p.Limit)
-		if err != nil {
-			return err
-		}
-		for _, o := range list {
-			if len(changes) >= p.Limit {
-				next = formatOffset(o.obs + 1)
-				return nil
-			}
-			more, err := v.changesOf(ctx, o)
-			if err != nil {
-				return err
-			}
-			changes = append(changes, more...)
-		}
-		if len(list) == p.Limit {
-			next = formatOffset(list[len(list)-1].obs)
-		}
-		return nil
-	})
-	return changes, next, err
 }
 
 // QuarantinedRow is one observation that could not be processed.

@@ -40,10 +40,10 @@ func (s *Store) look(ctx context.Context, fn func(view) error) error {
 
 // Assets calls fn for every asset in the order of ids, as they are now or as they were
 // at a time. fn's error ends the listing and is returned.
-func (s *Store) Assets(ctx context.Context, asOf time.Time, fn func(inventory.Asset) error) error {
+func (s *Store) Assets(ctx context.Context, at When, fn func(inventory.Asset) error) error {
 	return s.look(ctx, func(v view) error {
-		if !asOf.IsZero() {
-			return v.assetsAsOf(ctx, asOf, fn)
+		if !at.IsZero() {
+			return v.assetsAsOf(ctx, at, fn)
 		}
 		rows, err := v.query(ctx, `select a.id, a.doc, min(r.first_seen), max(r.last_seen), `+v.d.list("r.kind")+`
 			from asset a join record r on r.asset_id = a.id group by a.id order by a.id`)
@@ -80,9 +80,9 @@ func scanAsset(rows rowScanner) (inventory.Asset, error) {
 	return a, nil
 }
 
-// assetsAsOf assembles all assets as they were at t.
-func (v view) assetsAsOf(ctx context.Context, t time.Time, fn func(inventory.Asset) error) error {
-	members, err := v.membersAt(ctx, t, nil)
+// assetsAsOf assembles all assets as they were at a time.
+func (v view) assetsAsOf(ctx context.Context, at When, fn func(inventory.Asset) error) error {
+	members, err := v.membersAt(ctx, at, nil)
 	if err != nil {
 		return err
 	}
@@ -94,12 +94,12 @@ func (v view) assetsAsOf(ctx context.Context, t time.Time, fn func(inventory.Ass
 		}
 	}
 	slices.Sort(ids)
-	bodies, err := v.bodiesAt(ctx, t, records, summary)
+	bodies, err := v.bodiesAt(ctx, at, records, summary)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if err := fn(assetAt(t, id, members[id], bodies)); err != nil {
+		if err := fn(assetAt(at.Time(), id, members[id], bodies)); err != nil {
 			return err
 		}
 	}
@@ -122,21 +122,17 @@ func assetAt(t time.Time, id int64, members []Record, bodies map[int64]map[inven
 	return a
 }
 
-// during is the condition that an interval [from_obs, to_obs) contained time $1, with
-// the observation table joined as b (begin) and e (end).
-const during = `b.seen_at <= $1 and (e.id is null or e.seen_at > $1)`
-
-// membersAt are the records of assets as they belonged at t; all assets when ids is nil.
+// membersAt are the records of assets as they belonged at a time; all assets when ids is nil.
 // The records' last_seen is that of their last report until then.
-func (v view) membersAt(ctx context.Context, t time.Time, ids []int64) (map[int64][]Record, error) {
+func (v view) membersAt(ctx context.Context, at When, ids []int64) (map[int64][]Record, error) {
 	which := ``
-	args := []any{millis(t)}
+	args := at.args()
 	if ids != nil {
-		which = ` and m.asset_id in (select cast(value as bigint) from json_each($2))`
+		which = ` and m.asset_id in (select cast(value as bigint) from json_each($3))`
 		args = append(args, idList(ids))
 	}
 	rows, err := v.query(ctx, `select r.id, m.asset_id, r.source_id, r.kind, r.scope, r.native_key, r.incarnation, r.site, r.role, r.first_seen,
-			(select coalesce(max(o.seen_at), r.first_seen) from observation o where o.record_id = r.id and o.seen_at <= $1), r.first_obs, r.claims_day
+			(select coalesce(max(o.seen_at), r.first_seen) from observation o where o.record_id = r.id and o.seen_at <= $1 and o.received_at <= $2), r.first_obs, r.claims_day
 		from member m join record r on r.id = m.record_id
 		join observation b on b.id = m.from_obs left join observation e on e.id = m.to_obs
 		where `+during+which+` order by r.id`, args...)
@@ -155,9 +151,9 @@ func (v view) membersAt(ctx context.Context, t time.Time, ids []int64) (map[int6
 	return out, rows.Err()
 }
 
-// bodiesAt are records' sections as they were at t; now when t is zero.
-func (v view) bodiesAt(ctx context.Context, t time.Time, records []int64, names []inventory.SectionName) (map[int64]map[inventory.SectionName]inventory.Body, error) {
-	if t.IsZero() {
+// bodiesAt are records' sections as they were at a time.
+func (v view) bodiesAt(ctx context.Context, at When, records []int64, names []inventory.SectionName) (map[int64]map[inventory.SectionName]inventory.Body, error) {
+	if at.IsZero() {
 		return bodiesOf(ctx, v, records, names)
 	}
 	list, err := textList(names)
@@ -166,8 +162,8 @@ func (v view) bodiesAt(ctx context.Context, t time.Time, records []int64, names 
 	}
 	rows, err := v.query(ctx, `select f.record_id, f.section, f.key, f.value from fact f
 		join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs
-		where f.record_id in (select cast(value as bigint) from json_each($2)) and f.section in (select value->>'v' from json_each($3)) and `+during+`
-		order by f.record_id, f.section, f.key`, millis(t), idList(records), list)
+		where f.record_id in (select cast(value as bigint) from json_each($3)) and f.section in (select value->>'v' from json_each($4)) and `+during+`
+		order by f.record_id, f.section, f.key`, at.args(idList(records), list)...)
 	if err != nil {
 		return nil, err
 	}
@@ -237,37 +233,37 @@ var everything = []inventory.SectionName{
 }
 
 // Asset is everything about one asset, now or as it was at a time.
-func (s *Store) Asset(ctx context.Context, id inventory.AssetID, asOf time.Time) (AssetDetail, error) {
+func (s *Store) Asset(ctx context.Context, id inventory.AssetID, at When) (AssetDetail, error) {
 	var d AssetDetail
 	err := s.look(ctx, func(v view) error {
-		now, err := v.resolveAt(ctx, id, asOf)
+		now, err := v.resolveAt(ctx, id, at)
 		if err != nil {
 			return err
 		}
 		var members map[int64][]Record
-		if asOf.IsZero() {
+		if at.IsZero() {
 			members, err = membersOf(ctx, v, []int64{now})
 		} else {
-			members, err = v.membersAt(ctx, asOf, []int64{now})
+			members, err = v.membersAt(ctx, at, []int64{now})
 		}
 		if err != nil {
 			return err
 		}
 		if len(members[now]) == 0 {
-			return inventory.Errorf(inventory.CodeNotFound, "asset %s was not known at %s", id, asOf.Format(time.RFC3339))
+			return inventory.Errorf(inventory.CodeNotFound, "asset %s was not known at %s", id, at.Time().Format(time.RFC3339))
 		}
-		if d.Records, err = v.details(ctx, members[now], asOf); err != nil {
+		if d.Records, err = v.details(ctx, members[now], at); err != nil {
 			return err
 		}
 		bodies := map[int64]map[inventory.SectionName]inventory.Body{}
 		for _, r := range d.Records {
 			bodies[r.ID] = r.Bodies
 		}
-		at := asOf
+		then := at.Time()
 		if at.IsZero() {
-			at = time.Now()
+			then = time.Now()
 		}
-		d.Asset = assetAt(at, now, members[now], bodies)
+		d.Asset = assetAt(then, now, members[now], bodies)
 		if inventory.AssetID(now) != id {
 			d.Former = id
 		}
@@ -277,19 +273,19 @@ func (s *Store) Asset(ctx context.Context, id inventory.AssetID, asOf time.Time)
 	return d, err
 }
 
-func (v view) details(ctx context.Context, members []Record, asOf time.Time) ([]RecordDetail, error) {
+func (v view) details(ctx context.Context, members []Record, at When) ([]RecordDetail, error) {
 	ids := make([]int64, len(members))
 	for i, r := range members {
 		ids[i] = r.ID
 	}
-	bodies, err := v.bodiesAt(ctx, asOf, ids, everything)
+	bodies, err := v.bodiesAt(ctx, at, ids, everything)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]RecordDetail, len(members))
 	for i, r := range members {
 		d := RecordDetail{Record: r, Bodies: bodies[r.ID]}
-		if d.Software, err = v.software(ctx, r.ID, asOf); err != nil {
+		if d.Software, err = v.software(ctx, r.ID, at); err != nil {
 			return nil, err
 		}
 		if err := v.sectionStates(ctx, &d); err != nil {
@@ -300,15 +296,15 @@ func (v view) details(ctx context.Context, members []Record, asOf time.Time) ([]
 	return out, nil
 }
 
-func (v view) software(ctx context.Context, record int64, asOf time.Time) (inventory.SoftwareList, error) {
+func (v view) software(ctx context.Context, record int64, at When) (inventory.SoftwareList, error) {
 	q := `select t.source, t.name, t.version, t.arch, t.publisher, t.purl, coalesce(i.day, ''), coalesce(i.bytes, 0), coalesce(i.path, '')
 		from install i join title t on t.id = i.title_id `
 	args := []any{record}
-	if asOf.IsZero() {
+	if at.IsZero() {
 		q += `where i.record_id = $1 and i.to_obs is null`
 	} else {
-		q += `join observation b on b.id = i.from_obs left join observation e on e.id = i.to_obs where i.record_id = $2 and ` + during
-		args = []any{millis(asOf), record}
+		q += `join observation b on b.id = i.from_obs left join observation e on e.id = i.to_obs where i.record_id = $3 and ` + during
+		args = at.args(record)
 	}
 	rows, err := v.query(ctx, q+` order by t.name, t.version`, args...)
 	if err != nil {

@@ -2,20 +2,19 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// resolveAt is the asset that the record behind an id belonged to at t; the present one
-// when t is zero, or when the record came later.
-func (v view) resolveAt(ctx context.Context, id inventory.AssetID, t time.Time) (int64, error) {
-	if t.IsZero() {
+// resolveAt is the asset that the record behind an id belonged to at a time; the
+// present one when that is now, or when the record came later.
+func (v view) resolveAt(ctx context.Context, id inventory.AssetID, at When) (int64, error) {
+	if at.IsZero() {
 		return v.resolve(ctx, id)
 	}
 	rows, err := v.query(ctx, `select m.asset_id from member m
 		join observation b on b.id = m.from_obs left join observation e on e.id = m.to_obs
-		where m.record_id = $2 and `+during, millis(t), int64(id))
+		where m.record_id = $3 and `+during, at.args(int64(id))...)
 	if err != nil {
 		return 0, err
 	}

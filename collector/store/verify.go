@@ -108,9 +108,9 @@ func (v view) allRecords(ctx context.Context) (have map[int64]int64, records []r
 // repairStep bounds what one transaction of a repair decides.
 const repairStep = 200
 
-// Repair puts right what Verify found. What deciding about the records by themselves does
+// RepairDecision puts right what VerifyDecision found. What deciding about the records by themselves does
 // not bring about is written as the rebuild has it.
-func (s *Store) Repair(ctx context.Context, who string, now time.Time) (Verification, error) {
+func (s *Store) RepairDecision(ctx context.Context, who string, now time.Time) (Verification, error) {
 	bad, err := s.VerifyDecision(ctx)
 	if err != nil || bad.Good() {
 		return bad, err

@@ -82,7 +82,7 @@ func (s *Site) assets(r *http.Request) (content, error) {
 	at, err := s.moment(r, "as_of")
 	var page query.AssetPage
 	if err == nil {
-		page, err = s.query.Assets(r.Context(), query.AssetQuery{Filter: p.Filter, AsOf: at, Sort: sort, Limit: perPage, Cursor: r.FormValue("cursor")})
+		page, err = s.query.Assets(r.Context(), query.AssetQuery{Filter: p.Filter, When: query.When{AsOf: at}, Sort: sort, Limit: perPage, Cursor: r.FormValue("cursor")})
 	}
 	if err != nil && !belongs(err) {
 		return nil, err
@@ -122,7 +122,7 @@ func (s *Site) asset(r *http.Request) (content, error) {
 	if at.IsZero() {
 		p.Explanation, err = s.query.Why(r.Context(), id, "")
 	} else {
-		p.Detail, err = s.query.Asset(r.Context(), id, at)
+		p.Detail, err = s.query.Asset(r.Context(), id, query.When{AsOf: at})
 	}
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ type softwarePage struct {
 
 func (s *Site) software(r *http.Request) (content, error) {
 	p := &softwarePage{frame: frame{Title: "Software", Nav: "software"}, Name: r.FormValue("name")}
-	page, err := s.query.Software(r.Context(), p.Name, time.Time{}, query.Page{Limit: perPage, Cursor: r.FormValue("cursor")})
+	page, err := s.query.Software(r.Context(), p.Name, query.When{}, query.Page{Limit: perPage, Cursor: r.FormValue("cursor")})
 	if err != nil && !belongs(err) {
 		return nil, err
 	}
