@@ -131,6 +131,27 @@ func TestF06ServerStopped(t *testing.T) {
 	}
 }
 
+// The primary dies and its standby takes over: collectors find it by themselves.
+func TestF06Failover(t *testing.T) {
+	primary := testkit.NewServer(t)
+	dsn := primary.Database(t)
+	standby := primary.Standby(t)
+	st := open(t, standby.Failover(dsn), store.Wait(impatient))
+	in := ingester(t, st)
+	if got := submit(t, in, report("a", 1)); got != ingest.Accepted {
+		t.Fatalf("before: %s", got)
+	}
+	standby.Follows(t, dsn, `select 1 / count(*) from observation`)
+	primary.Stop(t)
+	if got := submit(t, in, report("a", 2)); got != "unavailable" {
+		t.Errorf("without a primary: %s", got)
+	}
+	standby.Promote(t)
+	if first, second := submit(t, in, report("a", 1)), submit(t, in, report("a", 2)); first != ingest.Duplicate || second != ingest.Accepted {
+		t.Errorf("after: %s, %s", first, second)
+	}
+}
+
 // Transactions that lock crosswise are told apart by the server; both succeed.
 func TestF07DeadlockIsRetried(t *testing.T) {
 	st := open(t, testkit.Postgres(t))

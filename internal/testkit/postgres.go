@@ -50,13 +50,16 @@ func NewServer(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = s.input.Close()
-		if err := <-s.ended; err != nil {
-			t.Logf("PostgreSQL ended: %v", err)
-		}
-	})
+	t.Cleanup(func() { s.end(t) })
 	return s
+}
+
+// end stops the server and removes what is its.
+func (s *Server) end(t testing.TB) {
+	_ = s.input.Close()
+	if err := <-s.ended; err != nil {
+		t.Logf("PostgreSQL ended: %v", err)
+	}
 }
 
 // Database makes an empty database and returns its data source name.
@@ -73,11 +76,69 @@ func (s *Server) dsn(database string) string {
 	return "postgres://" + serverUser + "@/" + database + "?host=" + s.dir
 }
 
+// Standby starts a server that follows this one, until it is promoted. Failover names
+// databases on whichever of the two takes writes.
+func (s *Server) Standby(t testing.TB) *Server {
+	t.Helper()
+	standby, err := newServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { standby.end(t) })
+	if err = standby.follow(s); err == nil {
+		err = standby.up()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return standby
+}
+
+// follow makes a copy of a server that goes on to take what that one writes.
+func (s *Server) follow(primary *Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if err := s.run(ctx, "pg_basebackup", "-h", primary.dir, "-U", serverUser, "-D", s.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync"); err != nil {
+		return err
+	}
+	return s.settings()
+}
+
+// Follows waits until a statement succeeds on the standby, for what the primary wrote to get there.
+func (s *Server) Follows(t testing.TB, dsn, statement string) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if err = s.sql(databaseOf(dsn), statement); err == nil {
+			return
+		}
+	}
+	t.Fatalf("the standby does not follow: %v", err)
+}
+
+// databaseOf is the name in a data source name.
+func databaseOf(dsn string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(dsn, "postgres://"+serverUser+"@/"), "?")
+	return name
+}
+
+// Promote ends a standby's following.
+func (s *Server) Promote(t testing.TB) {
+	t.Helper()
+	if err := s.run(context.Background(), "pg_ctl", "promote", "-w", "-s", "-D", s.data()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Failover is a data source name that leads to whichever of a server and its standby takes writes.
+func (s *Server) Failover(dsn string) string {
+	return dsn + "," + s.dir + "&target_session_attrs=read-write"
+}
+
 // SQL runs a statement in a database named by its data source name, as its owner.
 func (s *Server) SQL(t testing.TB, dsn, statement string) {
 	t.Helper()
-	database, _, _ := strings.Cut(strings.TrimPrefix(dsn, "postgres://"+serverUser+"@/"), "?")
-	if err := s.sql(database, statement); err != nil {
+	if err := s.sql(databaseOf(dsn), statement); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -129,9 +190,31 @@ func pad(path string) string {
 	return strings.Repeat("0", max(0, 3-len(dir))) + dir
 }
 
-// startServer makes a cluster and starts it. Settings are those of production, fsync
-// included, with little memory.
+// startServer makes a cluster and starts it.
 func startServer() (*Server, error) {
+	s, err := newServer()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	err = s.run(ctx, "initdb", "-D", s.data(), "-U", serverUser, "-A", "trust", "-E", "UTF8", "--locale=C",
+		"--no-sync", "--wal-segsize=1", "--no-instructions")
+	if err == nil {
+		err = s.settings()
+	}
+	if err == nil {
+		err = s.up()
+	}
+	if err != nil {
+		_ = s.input.Close()
+		return nil, errors.Join(err, <-s.ended)
+	}
+	return s, nil
+}
+
+// newServer makes the place of a server, and starts its keeper.
+func newServer() (*Server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -145,28 +228,20 @@ func startServer() (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, bin: bin, user: user, ended: make(chan error, 1)}
-	if err := user.give(dir); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	if err = user.give(dir); err == nil {
+		err = s.keep()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	if err := s.run(ctx, "initdb", "-D", s.data(), "-U", serverUser, "-A", "trust", "-E", "UTF8", "--locale=C",
-		"--no-sync", "--wal-segsize=1", "--no-instructions"); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	settings := fmt.Sprintf("listen_addresses = ''\nunix_socket_directories = '%s'\nshared_buffers = 32MB\nmax_connections = 100\n"+
-		"min_wal_size = 4MB\nmax_wal_size = 256MB\ndeadlock_timeout = 100ms\nlog_min_messages = fatal\n", dir)
-	if err := appendTo(filepath.Join(s.data(), "postgresql.conf"), settings); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	if err := s.keep(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	if err := s.up(); err != nil {
-		_ = s.input.Close()
-		return nil, errors.Join(err, <-s.ended)
 	}
 	return s, nil
+}
+
+// settings are those of production, fsync included, with little memory. Later ones count.
+func (s *Server) settings() error {
+	return appendTo(filepath.Join(s.data(), "postgresql.conf"), fmt.Sprintf("listen_addresses = ''\nunix_socket_directories = '%s'\n"+
+		"shared_buffers = 32MB\nmax_connections = 100\nmin_wal_size = 4MB\nmax_wal_size = 256MB\ndeadlock_timeout = 100ms\n"+
+		"log_min_messages = fatal\n", s.dir))
 }
 
 // up starts the server and waits until it answers.
