@@ -11,7 +11,7 @@ import (
 func TestRun(t *testing.T) {
 	for _, dsn := range []string{"memory", "sqlite:" + filepath.Join(t.TempDir(), "muster.db")} {
 		out := filepath.Join(t.TempDir(), "map.tsv")
-		if err := run(t.Context(), "testdata/small", dsn, out); err != nil {
+		if err := run(t.Context(), "testdata/small", dsn, out, ""); err != nil {
 			t.Fatalf("%s: %v", dsn, err)
 		}
 		text, err := os.ReadFile(out)
