@@ -13,10 +13,11 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// applier applies the observations of one group inside its transaction. Deciding about
-// the records whose claims changed and assembling assets are left to the end: several
-// observations of a group may concern one asset, and who shares the database with other
-// collectors locks what it decides upon in one go.
+// applier applies the observations of one group inside its transaction. What it reads is
+// read for all of them at once, what it writes is written at the end. Deciding about
+// the records whose claims changed and assembling assets come last: several observations
+// of a group may concern one asset, and who shares the database with other collectors
+// locks what it decides upon in one go.
 type applier struct {
 	tx       *store.Tx
 	received time.Time
@@ -28,11 +29,25 @@ func newApplier(tx *store.Tx, received time.Time) *applier {
 	return &applier{tx: tx, received: received, seeds: map[int64]int64{}, dirty: map[int64]bool{}}
 }
 
-// finish decides and assembles what the group changed.
-func (a *applier) finish(ctx context.Context) error {
-	if err := a.decide(ctx); err != nil {
+// take takes observations in and decides about them.
+func (a *applier) take(ctx context.Context, list []*item) error {
+	if err := a.gather(ctx, list); err != nil {
 		return err
 	}
+	for _, it := range list {
+		var err error
+		if it.ack, err = a.apply(ctx, it); err != nil {
+			return err
+		}
+	}
+	if err := a.tx.Flush(ctx); err != nil {
+		return err
+	}
+	return a.decide(ctx)
+}
+
+// finish assembles what was changed.
+func (a *applier) finish(ctx context.Context) error {
 	return a.tx.AssembleAssets(ctx, slices.Sorted(maps.Keys(a.dirty)), a.received)
 }
 
@@ -52,6 +67,71 @@ func (a *applier) decide(ctx context.Context) error {
 	return nil
 }
 
+// gather reads for a group of observations what taking them in needs to know.
+func (a *applier) gather(ctx context.Context, list []*item) error {
+	sources := make([]inventory.Source, len(list))
+	var latest, exact []store.RecordKey
+	for i, it := range list {
+		sources[i] = it.obs.Source
+		key := keyOf(&it.obs)
+		if it.bodies[inventory.SectionDevice] == nil || len(it.unsent) > 0 {
+			latest = append(latest, key)
+		} else {
+			key.Incarnation = it.evidence.Incarnation
+			exact = append(exact, key)
+		}
+	}
+	if err := a.tx.GatherSources(ctx, sources, a.received); err != nil {
+		return err
+	}
+	if err := a.tx.GatherNewest(ctx, latest); err != nil {
+		return err
+	}
+	if err := a.tx.GatherRecords(ctx, exact); err != nil {
+		return err
+	}
+	return a.gatherFacts(ctx, list)
+}
+
+// gatherFacts reads the facts of the sections that will be compared, and of those that
+// stand for what was not sent.
+func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
+	var refs []store.SectionRef
+	for _, it := range list {
+		key := keyOf(&it.obs)
+		var rec store.Record
+		var ok bool
+		var err error
+		if it.bodies[inventory.SectionDevice] == nil || len(it.unsent) > 0 {
+			rec, ok, err = a.tx.LatestRecord(ctx, key)
+		} else {
+			key.Incarnation = it.evidence.Incarnation
+			rec, ok, err = a.tx.FindRecord(ctx, key)
+		}
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		have := a.tx.Sections(rec.ID)
+		changed := false
+		for i := range it.obs.Sections {
+			s := &it.obs.Sections[i]
+			if s.Body != nil && s.Name != inventory.SectionSoftware && !same(have[s.Name], s, it.hashes[i]) {
+				refs = append(refs, store.SectionRef{Record: rec.ID, Name: s.Name})
+				changed = changed || slices.Contains(identity, s.Name)
+			}
+		}
+		if changed || rec.ClaimsDay != dayOf(it.said) || rec.Site != it.obs.Source.Site {
+			for _, name := range a.stored(it, rec.ID) {
+				refs = append(refs, store.SectionRef{Record: rec.ID, Name: name})
+			}
+		}
+	}
+	return a.tx.GatherFacts(ctx, refs)
+}
+
 // identity are the sections from which claims are derived.
 var identity = []inventory.SectionName{
 	inventory.SectionDevice, inventory.SectionHardware, inventory.SectionInterfaces,
@@ -64,7 +144,11 @@ var summary = append([]inventory.SectionName{inventory.SectionMemory}, identity.
 const day = 24 * time.Hour
 
 // apply takes one observation into the inventory.
-func (a *applier) apply(ctx context.Context, o *inventory.Observation) (Ack, error) {
+func (a *applier) apply(ctx context.Context, it *item) (Ack, error) {
+	if it.panicked != nil {
+		panic(it.panicked)
+	}
+	o := &it.obs
 	src, err := a.tx.Source(ctx, o.Source, a.received)
 	if err != nil {
 		return Ack{}, err
@@ -72,16 +156,12 @@ func (a *applier) apply(ctx context.Context, o *inventory.Observation) (Ack, err
 	if o.Epoch < src.Epoch || o.Epoch == src.Epoch && o.Seq <= src.Seq {
 		return a.old(ctx, src, o)
 	}
-	seen, said := a.times(src, o.SeenAt)
-	rec, isNew, err := a.record(ctx, src, o, seen, said)
+	seen := a.seen(src, o.SeenAt)
+	rec, isNew, err := a.record(ctx, src, it, seen)
 	if err != nil {
 		return Ack{}, err
 	}
-	have, err := a.tx.Sections(ctx, rec.ID)
-	if err != nil {
-		return Ack{}, err
-	}
-	obs, err := a.tx.AddObservation(ctx, store.Observation{Source: src.ID, Record: rec.ID, Epoch: o.Epoch, Seq: o.Seq,
+	obs, err := a.tx.AddObservation(ctx, store.Observation{From: o.Source, Source: src.ID, Record: rec.ID, Epoch: o.Epoch, Seq: o.Seq,
 		Seen: seen, Said: o.SeenAt, Receive: a.received})
 	if err != nil {
 		return Ack{}, err
@@ -89,31 +169,26 @@ func (a *applier) apply(ctx context.Context, o *inventory.Observation) (Ack, err
 	if isNew {
 		rec.FirstObs = obs
 	}
-	changed, news, needed, err := a.sections(ctx, rec.ID, obs, o.Sections, have)
+	changed, news, needed, err := a.sections(ctx, rec.ID, obs, it)
 	if err != nil {
 		return Ack{}, err
 	}
 	moved := rec.Site != o.Source.Site // private addresses mean something else there
 	rec.Source, rec.Site = src.ID, o.Source.Site
 	rec.LastSeen = later(rec.LastSeen, seen)
-	decide, err := a.claims(ctx, &rec, o.Source, said, isNew || moved || anyOf(changed, identity))
+	decide, err := a.claims(ctx, &rec, it, isNew || moved || anyOf(changed, identity))
 	if err != nil {
 		return Ack{}, err
 	}
-	if err := a.tx.TouchRecord(ctx, rec); err != nil {
-		return Ack{}, err
-	}
+	a.tx.TouchRecord(rec)
 	if decide {
 		a.seeds[rec.ID] = obs
 	}
 	switch {
 	case isNew:
-		err = a.tx.SetChanges(ctx, obs, "*")
+		a.tx.SetChanges("*")
 	case len(news) > 0:
-		err = a.tx.SetChanges(ctx, obs, strings.Join(news, ","))
-	}
-	if err != nil {
-		return Ack{}, err
+		a.tx.SetChanges(strings.Join(news, ","))
 	}
 	if rec.Asset != 0 && anyOf(changed, summary) { // a new record's asset comes with the decision
 		a.dirty[rec.Asset] = true
@@ -133,31 +208,26 @@ func (a *applier) old(ctx context.Context, src store.SourceRow, o *inventory.Obs
 	return Ack{Outcome: Stale, Reason: "a newer report was accepted before"}, nil
 }
 
-// times are the observation's time clamped for ordering facts, and its own time where
-// that is plausible, for claims that are only good around it. A source's clock may be
-// off by years: the counters order its reports, not the clock.
-func (a *applier) times(src store.SourceRow, said time.Time) (seen, plausible time.Time) {
+// seen is the observation's time clamped for ordering facts. A source's clock may be off
+// by years: the counters order its reports, not the clock.
+func (a *applier) seen(src store.SourceRow, said time.Time) time.Time {
 	latest := a.received.Add(5 * time.Minute)
-	seen = said
 	earliest := src.LastSeen
 	if earliest.IsZero() {
 		earliest = a.received.Add(-90 * day)
 	}
+	seen := said
 	if seen.Before(earliest) {
 		seen = earliest
 	}
 	if seen.After(latest) {
 		seen = a.received
 	}
-	plausible = said
-	if said.After(a.received.Add(90*day)) || said.Before(a.received.Add(-90*day)) {
-		plausible = a.received
-	}
-	return seen.UTC(), plausible.UTC()
+	return seen.UTC()
 }
 
-// record finds or creates the record that an observation is about.
-func (a *applier) record(ctx context.Context, src store.SourceRow, o *inventory.Observation, seen, said time.Time) (store.Record, bool, error) {
+// keyOf is the key of the record that an observation is about, without its incarnation.
+func keyOf(o *inventory.Observation) store.RecordKey {
 	key := store.RecordKey{Kind: o.Source.Kind, Key: o.NativeKey}
 	switch o.Source.Kind {
 	case inventory.KindAgent:
@@ -167,70 +237,64 @@ func (a *applier) record(ctx context.Context, src store.SourceRow, o *inventory.
 	default:
 		key.Scope = o.Source.ID
 	}
-	bodies := map[inventory.SectionName]inventory.Body{}
-	for _, s := range o.Sections {
-		if s.Body != nil {
-			bodies[s.Name] = s.Body
-		}
-	}
-	if bodies[inventory.SectionDevice] == nil {
+	return key
+}
+
+// record finds or creates the record that an observation is about.
+func (a *applier) record(ctx context.Context, src store.SourceRow, it *item, seen time.Time) (store.Record, bool, error) {
+	key := keyOf(&it.obs)
+	if it.bodies[inventory.SectionDevice] == nil {
 		// The device is as it was, and so is the record.
 		if rec, ok, err := a.tx.LatestRecord(ctx, key); err != nil || ok {
 			return rec, false, err
 		}
 	}
-	if err := a.unsent(ctx, key, o, bodies); err != nil {
-		return store.Record{}, false, err
+	evidence := it.evidence
+	if !it.read {
+		evidence = reconcile.Read(it.obs.Source, it.said, it.bodies)
 	}
-	key.Incarnation = reconcile.Read(o.Source, said, bodies).Incarnation
+	if len(it.unsent) > 0 { // what identifies a machine may stand in what was left out as unchanged
+		last, ok, err := a.tx.LatestRecord(ctx, key)
+		if err != nil {
+			return store.Record{}, false, err
+		}
+		if ok {
+			bodies, err := a.tx.Bodies(ctx, last.ID, it.unsent)
+			if err != nil {
+				return store.Record{}, false, err
+			}
+			maps.Copy(bodies, it.bodies)
+			evidence = reconcile.Read(it.obs.Source, it.said, bodies)
+		}
+	}
+	key.Incarnation = evidence.Incarnation
 	rec, ok, err := a.tx.FindRecord(ctx, key)
 	if err != nil || ok {
 		return rec, false, err
 	}
-	rec, err = a.tx.AddRecord(ctx, store.Record{Source: src.ID, Key: key, Site: o.Source.Site, FirstSeen: seen, LastSeen: seen})
+	rec, err = a.tx.AddRecord(ctx, store.Record{Source: src.ID, Key: key, Site: it.obs.Source.Site, FirstSeen: seen, LastSeen: seen})
 	return rec, true, err
-}
-
-// unsent adds the sections that a source left out as unchanged: what identifies a machine
-// may stand in them.
-func (a *applier) unsent(ctx context.Context, key store.RecordKey, o *inventory.Observation, bodies map[inventory.SectionName]inventory.Body) error {
-	var names []inventory.SectionName
-	for _, s := range o.Sections {
-		if s.Body == nil && len(s.Hash) > 0 && slices.Contains(identity, s.Name) {
-			names = append(names, s.Name)
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	last, ok, err := a.tx.LatestRecord(ctx, key)
-	if err != nil || !ok {
-		return err
-	}
-	had, err := a.tx.Bodies(ctx, last.ID, names)
-	for name, body := range had {
-		bodies[name] = body
-	}
-	return err
 }
 
 // sections takes an observation's sections into a record. It returns the sections whose
 // facts changed, those of them that are news (not a first listing), and those whose
 // body is needed.
-func (a *applier) sections(ctx context.Context, record, obs int64, sections []inventory.Section,
-	have map[inventory.SectionName]store.Section) (changed []inventory.SectionName, news []string, needed []inventory.SectionName, err error) {
-	for i := range sections {
-		s := &sections[i]
+func (a *applier) sections(ctx context.Context, record, obs int64, it *item) (changed []inventory.SectionName, news []string, needed []inventory.SectionName, err error) {
+	have := a.tx.Sections(record)
+	for i := range it.obs.Sections {
+		s := &it.obs.Sections[i]
 		was, known := have[s.Name]
+		if !known {
+			was = &store.Section{}
+		}
 		next := store.Section{Status: s.Status, Reason: s.Reason, Hash: was.Hash, BodyObs: was.BodyObs, Obs: obs, Took: s.Took}
-		same := known && len(s.Hash) > 0 && bytes.Equal(s.Hash, was.Hash) && was.Status == s.Status
 		looked := s.Status == inventory.StatusOK || s.Status == inventory.StatusPartial
 		switch {
 		case !looked: // could not look: what was known stands
 			if known && was.Status == s.Status && was.Reason == s.Reason {
 				continue
 			}
-		case same:
+		case known && same(was, s, it.hashes[i]):
 			continue
 		case s.Body == nil:
 			needed = append(needed, s.Name)
@@ -240,7 +304,7 @@ func (a *applier) sections(ctx context.Context, record, obs int64, sections []in
 			if err != nil {
 				return nil, nil, nil, err
 			}
-			next.Hash = s.Hash
+			next.Hash = it.hashes[i]
 			if was.BodyObs == 0 {
 				next.BodyObs = obs
 			}
@@ -251,11 +315,14 @@ func (a *applier) sections(ctx context.Context, record, obs int64, sections []in
 				}
 			}
 		}
-		if err := a.tx.PutSection(ctx, record, s.Name, next); err != nil {
-			return nil, nil, nil, err
-		}
+		a.tx.PutSection(record, s.Name, next)
 	}
 	return changed, news, needed, nil
+}
+
+// same says that a section is as it was when it was last taken in.
+func same(was *store.Section, s *inventory.Section, hash []byte) bool {
+	return was != nil && len(hash) > 0 && bytes.Equal(hash, was.Hash) && was.Status == s.Status
 }
 
 // put writes a section's body and says whether it differs from what was there.
@@ -265,32 +332,48 @@ func (a *applier) put(ctx context.Context, record, obs int64, s *inventory.Secti
 	case inventory.SoftwareList:
 		return a.tx.PutSoftware(ctx, record, obs, body, keep)
 	case inventory.Neighbours:
-		if err := a.tx.PutLinks(ctx, record, linksOf(body)); err != nil {
-			return false, err
-		}
+		a.tx.PutLinks(record, linksOf(body))
 	}
 	return a.tx.PutFacts(ctx, record, obs, s.Name, s.Body.Facts(), keep)
 }
 
+func dayOf(t time.Time) int64 { return t.UnixMilli() / day.Milliseconds() }
+
 // claims derives the record's claims anew where something they depend on changed, and
 // says whether it has to be decided again.
-func (a *applier) claims(ctx context.Context, rec *store.Record, src inventory.Source, said time.Time, changed bool) (bool, error) {
-	today := said.UnixMilli() / day.Milliseconds()
+func (a *applier) claims(ctx context.Context, rec *store.Record, it *item, changed bool) (bool, error) {
+	today := dayOf(it.said)
 	if !changed && rec.ClaimsDay == today {
 		return false, nil
 	}
-	bodies, err := a.tx.Bodies(ctx, rec.ID, identity)
-	if err != nil {
-		return false, err
+	evidence := it.evidence
+	if names := a.stored(it, rec.ID); len(names) > 0 || !it.read {
+		bodies, err := a.tx.Bodies(ctx, rec.ID, names)
+		if err != nil {
+			return false, err
+		}
+		for name, body := range it.bodies {
+			if !slices.Contains(names, name) {
+				bodies[name] = body
+			}
+		}
+		evidence = reconcile.Read(it.obs.Source, it.said, bodies)
 	}
-	evidence := reconcile.Read(src, said, bodies)
-	grown, err := a.tx.PutClaims(ctx, rec.ID, evidence.Claims)
-	if err != nil {
-		return false, err
-	}
-	decide := grown || rec.Asset == 0 || rec.Role != evidence.Role
+	decide := a.tx.PutClaims(rec.ID, evidence.Claims) || rec.Asset == 0
 	rec.Role, rec.ClaimsDay = evidence.Role, today
 	return decide, nil
+}
+
+// stored are the sections that identify a record's thing as it is kept, because the
+// observation does not have them whole.
+func (a *applier) stored(it *item, record int64) []inventory.SectionName {
+	var out []inventory.SectionName
+	for name, s := range a.tx.Sections(record) {
+		if s.BodyObs != 0 && slices.Contains(identity, name) && !it.whole(name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // linksOf are the links that a neighbour list tells of.

@@ -59,17 +59,6 @@ type Ingester struct {
 	stats  Stats
 }
 
-// item is one observation on its way through a group.
-type item struct {
-	obs  inventory.Observation
-	raw  []byte // what to quarantine instead of obs
-	why  string
-	done chan<- int // receives idx once ack is set
-	idx  int
-	ack  Ack
-	err  error
-}
-
 // New makes an Ingester.
 func New(cfg Config, st *store.Store, log *slog.Logger, now func() time.Time) *Ingester {
 	if cfg.MaxGroup <= 0 {
@@ -111,6 +100,7 @@ func (in *Ingester) Submit(ctx context.Context, batch []inventory.Observation) (
 	items := make([]*item, len(batch))
 	for i := range batch {
 		items[i] = &item{obs: batch[i]}
+		in.prepare(items[i])
 	}
 	if err := in.enqueue(ctx, items); err != nil {
 		return nil, err
@@ -123,6 +113,16 @@ func (in *Ingester) Submit(ctx context.Context, batch []inventory.Observation) (
 		acks[i] = it.ack
 	}
 	return acks, nil
+}
+
+// prepare prepares an item; one that makes that panic is prepared again, and quarantined, in its group.
+func (in *Ingester) prepare(it *item) {
+	defer func() {
+		if p := recover(); p != nil {
+			it.panicked = p
+		}
+	}()
+	it.prepare(in.now())
 }
 
 // Quarantine keeps aside an observation that could not even be decoded.
@@ -258,7 +258,11 @@ func (in *Ingester) transact(ctx context.Context, group []*item, received time.T
 		}
 	}()
 	return in.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.Begin(ctx); err != nil {
+			return err
+		}
 		a := newApplier(tx, received)
+		var whole []*item
 		for _, it := range group {
 			switch {
 			case it.raw != nil:
@@ -270,11 +274,11 @@ func (in *Ingester) transact(ctx context.Context, group []*item, received time.T
 					return err
 				}
 			default:
-				var err error
-				if it.ack, err = a.apply(ctx, &it.obs); err != nil {
-					return err
-				}
+				whole = append(whole, it)
 			}
+		}
+		if err := a.take(ctx, whole); err != nil {
+			return err
 		}
 		return a.finish(ctx)
 	})
@@ -282,12 +286,7 @@ func (in *Ingester) transact(ctx context.Context, group []*item, received time.T
 
 // one applies one observation inside a group; what cannot be processed is quarantined.
 func (in *Ingester) one(ctx context.Context, tx *store.Tx, a *applier, it *item) error {
-	err := tx.Savepoint(ctx, func() (err error) {
-		if it.ack, err = a.apply(ctx, &it.obs); err != nil {
-			return err
-		}
-		return a.decide(ctx) // at once: when it fails, this observation is why
-	})
+	err := tx.Savepoint(ctx, func() error { return a.take(ctx, []*item{it}) })
 	if err == nil || store.Unavailable(err) {
 		return err
 	}

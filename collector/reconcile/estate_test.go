@@ -38,10 +38,13 @@ type world struct {
 	assets  map[int64]int64
 	pins    []reconcile.Pin
 	loaded  int // records loaded since last asked
+	decide  func(id int64, before []reconcile.Claim)
 }
 
 func newWorld(t testing.TB) *world {
-	return &world{t: t, ids: map[string]int64{}, holders: map[reconcile.Key][]int64{}, assets: map[int64]int64{}}
+	w := &world{t: t, ids: map[string]int64{}, holders: map[reconcile.Key][]int64{}, assets: map[int64]int64{}}
+	w.decide = func(id int64, _ []reconcile.Claim) { w.resolve(id) }
+	return w
 }
 
 func (w *world) Records(_ context.Context, ids []int64) ([]reconcile.Record, error) {
@@ -77,7 +80,8 @@ func (w *world) take(s seen) int64 {
 		w.records = append(w.records, reconcile.Record{ID: id, Kind: s.source.Kind})
 	}
 	r := &w.records[id-1]
-	all, changed := reconcile.Accumulate(r.Claims, e.Claims)
+	before := r.Claims
+	all, changed := reconcile.Accumulate(before, e.Claims)
 	r.Claims = all
 	for _, c := range changed {
 		if !slices.Contains(w.holders[c.Key], id) {
@@ -85,7 +89,7 @@ func (w *world) take(s seen) int64 {
 		}
 	}
 	if !ok || len(changed) > 0 {
-		w.resolve(id)
+		w.decide(id, before)
 	}
 	return id
 }

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,16 +15,6 @@ import (
 	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/internal/inventory"
 )
-
-// claimRow is a claim as it goes to the database. Days are counted from 1970.
-type claimRow struct {
-	Type  reconcile.Type `json:"y"`
-	Value string         `json:"v"`
-	Scope string         `json:"s"`
-	Tier  int            `json:"t"`
-	First int64          `json:"f"`
-	Last  int64          `json:"l"`
-}
 
 // keyRow is a claim's key as it goes to the database, with its place in a list.
 type keyRow struct {
@@ -37,36 +29,31 @@ const dayMillis = 24 * 60 * 60 * 1000
 // PutClaims adds what a record claims now to what it claimed before: what it once
 // carried remains evidence. It reports whether anything is new, so that the records
 // which share a claim with this one have to be decided again.
-func (t *Tx) PutClaims(ctx context.Context, record int64, fresh []reconcile.Claim) (bool, error) {
-	had, err := claimsOf(ctx, t, []int64{record})
-	if err != nil {
-		return false, err
+func (t *Tx) PutClaims(record int64, fresh []reconcile.Claim) bool {
+	r, _ := t.known.records.get(record)
+	before := r.claims
+	all, changed := reconcile.Accumulate(before, fresh)
+	if t.before == nil {
+		t.before = map[int64][]reconcile.Claim{}
 	}
-	all, changed := reconcile.Accumulate(had[record], fresh)
+	if _, known := t.before[record]; !known {
+		t.before[record] = before
+	}
 	if len(changed) == 0 {
-		return false, nil
+		return false
+	}
+	r.claims = all
+	for _, c := range all[len(before):] {
+		t.known.claimed(c.Key, record)
 	}
 	t.wantLocks(all) // deciding leads to all of them
-	write := make([]claimRow, len(changed))
-	for i, c := range changed {
-		write[i] = claimRow{c.Type, c.Value, c.Scope, c.Tier, millis(c.First) / dayMillis, millis(c.Last) / dayMillis}
+	if t.claims == nil {
+		t.claims = map[claimKey]bool{}
 	}
-	text, err := json.Marshal(write)
-	if err != nil {
-		return false, err
+	for _, c := range changed {
+		t.claims[claimKey{record, c.Key}] = true
 	}
-	return true, t.exec(ctx, `insert into claim (type, value, scope, record_id, tier, first_day, last_day)
-		select value->>'y', value->>'v', value->>'s', $1, cast(value->>'t' as int), cast(value->>'f' as bigint), cast(value->>'l' as bigint)
-		from json_each($2) where true
-		on conflict (record_id, type, value, scope) do update set tier = excluded.tier,
-		first_day = excluded.first_day, last_day = excluded.last_day`, record, string(text))
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+	return true
 }
 
 // queryer is what a Tx and a Reader have in common.
@@ -120,17 +107,16 @@ func textList[T ~string](texts []T) (string, error) {
 	return string(b), err
 }
 
-// Records are the records with those ids as reconciling sees them.
-func (t *Tx) Records(ctx context.Context, ids []int64) ([]reconcile.Record, error) {
-	return recordsOf(ctx, t, ids)
-}
-
 func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record, error) {
 	claims, err := claimsOf(ctx, q, ids)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.query(ctx, `select id, kind, `+pinsOfRecord+` from record where id in (select cast(value as bigint) from json_each($1)) order by id`, idList(ids))
+	pins, err := pinsOf(ctx, q, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.query(ctx, `select id, kind from record where id in (select cast(value as bigint) from json_each($1)) order by id`, idList(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -138,23 +124,13 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	var out []reconcile.Record
 	for rows.Next() {
 		var r reconcile.Record
-		var pins sql.NullString
-		if err := rows.Scan(&r.ID, &r.Kind, &pins); err != nil {
+		if err := rows.Scan(&r.ID, &r.Kind); err != nil {
 			return nil, err
 		}
-		r.Claims, r.Pins = claims[r.ID], readPins(r.ID, pins.String)
+		r.Claims, r.Pins = claims[r.ID], pins[r.ID]
 		out = append(out, r)
 	}
 	return out, rows.Err()
-}
-
-// Holders are the ids of the records that carry each key. Until the transaction ends
-// nobody else decides about records that carry one.
-func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
-	if err := t.lockValues(ctx, keys, limit); err != nil {
-		return nil, err
-	}
-	return holders(ctx, t, keys, limit)
 }
 
 func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
@@ -195,67 +171,92 @@ func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (m
 // changed with the observations that changed them: a move is dated by the one of the
 // asset that the record comes to or leaves.
 func (t *Tx) regroup(ctx context.Context, cause, want map[int64]int64) ([]moveOf, error) {
-	all := make([]int64, 0, len(want))
-	for id := range want {
-		all = append(all, id)
-	}
-	rows, err := t.query(ctx, `select id, asset_id from record where id in (select cast(value as bigint) from json_each($1)) order by id`, idList(all))
-	if err != nil {
+	all := slices.Sorted(maps.Keys(want))
+	if err := t.gatherAssets(ctx, all); err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
 	var moves []moveOf
 	newest := int64(0)
 	byAsset := map[int64]int64{} // the newest cause of what becomes or was of an asset
-	for rows.Next() {
-		var m moveOf
-		if err := rows.Scan(&m.record, &m.from); err != nil {
-			return nil, err
+	for _, id := range all {
+		r, ok := t.known.records.get(id)
+		if !ok {
+			return nil, fmt.Errorf("record %d is gone", id)
 		}
-		m.to = want[m.record]
-		if obs, ok := cause[m.record]; ok {
+		if obs, ok := cause[id]; ok {
 			newest = max(newest, obs)
-			byAsset[m.to] = max(byAsset[m.to], obs)
-			if m.from != 0 {
-				byAsset[m.from] = max(byAsset[m.from], obs)
+			byAsset[want[id]] = max(byAsset[want[id]], obs)
+			if r.Asset != 0 {
+				byAsset[r.Asset] = max(byAsset[r.Asset], obs)
 			}
 		}
-		if m.from != m.to {
-			moves = append(moves, m)
+		if r.Asset != want[id] {
+			moves = append(moves, moveOf{record: id, from: r.Asset, to: want[id]})
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	for i := range moves { // by id, for transactions side by side
+	for i := range moves {
 		m := &moves[i]
 		m.obs = cmp.Or(cause[m.record], byAsset[m.to], byAsset[m.from], newest)
-		if err := t.move(ctx, m.record, m.to, m.obs); err != nil {
-			return nil, err
-		}
 	}
-	return moves, nil
+	return moves, t.move(ctx, moves)
 }
 
 // moveOf is a record that goes from one asset to another, from 0 when it is new.
 type moveOf struct{ record, from, to, obs int64 }
 
-func (t *Tx) move(ctx context.Context, record, asset, obs int64) error {
-	if err := t.exec(ctx, `update record set asset_id = $2 where id = $1`, record, asset); err != nil {
+// move writes moves, which are sorted by record, for transactions side by side.
+func (t *Tx) move(ctx context.Context, moves []moveOf) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	var b bulk
+	for _, m := range moves {
+		b.row(m.record, m.to, m.obs)
+		if r, ok := t.known.records.get(m.record); ok {
+			t.known.moved(r, m.to)
+		}
+	}
+	const list = `(select cast(value->>0 as bigint) as record, cast(value->>1 as bigint) as asset, cast(value->>2 as bigint) as obs from json_each($1)) n`
+	if err := t.exec(ctx, `update record set asset_id = n.asset from `+list+` where record.id = n.record`, b.text()); err != nil {
 		return err
 	}
-	if err := t.exec(ctx, `update member set to_obs = $2 where record_id = $1 and to_obs is null and from_obs <> $2`, record, obs); err != nil {
+	if err := t.exec(ctx, `update member set to_obs = n.obs from `+list+`
+		where member.record_id = n.record and member.to_obs is null and member.from_obs <> n.obs`, b.text()); err != nil {
 		return err
 	}
 	// A record that moves twice in one observation belongs to the last asset.
-	return t.exec(ctx, `insert into member (record_id, from_obs, asset_id) values ($1, $2, $3)
-		on conflict (record_id, from_obs) do update set asset_id = excluded.asset_id`, record, obs, asset)
+	return t.exec(ctx, `insert into member (record_id, from_obs, asset_id) select n.record, n.obs, n.asset from `+list+` where true
+		on conflict (record_id, from_obs) do update set asset_id = excluded.asset_id`, b.text())
 }
 
 // Bodies are a record's present sections with their content.
 func (t *Tx) Bodies(ctx context.Context, record int64, names []inventory.SectionName) (map[inventory.SectionName]inventory.Body, error) {
-	all, err := bodiesOf(ctx, t, []int64{record}, names)
-	return all[record], err
+	refs := make([]SectionRef, len(names))
+	for i, name := range names {
+		refs[i] = SectionRef{record, name}
+	}
+	if err := t.GatherFacts(ctx, refs); err != nil {
+		return nil, err
+	}
+	out := map[inventory.SectionName]inventory.Body{}
+	for _, name := range names {
+		have := t.facts[sectionKey{record, name}].have
+		if len(have) == 0 {
+			continue
+		}
+		facts := make([]inventory.Fact, 0, len(have))
+		for _, key := range slices.Sorted(maps.Keys(have)) {
+			facts = append(facts, inventory.Fact{Key: key, Value: have[key].value})
+		}
+		body, err := inventory.BodyOf(name, facts)
+		if err != nil {
+			return nil, fmt.Errorf("record %d: %w", record, err)
+		}
+		if body != nil {
+			out[name] = body
+		}
+	}
+	return out, nil
 }
 
 // bodiesOf are records' present sections with their content.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -54,7 +53,7 @@ func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) 
 	if err != nil {
 		return Decided{}, err
 	}
-	res, err := rules.Resolve(ctx, t, slices.Sorted(maps.Keys(changed)), nil)
+	res, err := t.resolve(ctx, rules, changed)
 	if err != nil {
 		return Decided{}, err
 	}
@@ -75,6 +74,35 @@ func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) 
 		return Decided{}, err
 	}
 	return d, t.review(ctx, res, changed, cause)
+}
+
+// resolve decides about the changed records whose change may have an effect.
+func (t *Tx) resolve(ctx context.Context, rules reconcile.Rules, changed map[int64]int64) (reconcile.Result, error) {
+	var seeds []int64
+	grown := map[int64][]reconcile.Claim{}
+	for id := range changed {
+		if before, ok := t.before[id]; ok {
+			grown[id] = before
+		} else { // something else changed
+			seeds = append(seeds, id)
+		}
+	}
+	t.before = nil
+	unsettled, alone, err := rules.Unsettled(ctx, t, grown)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	res := reconcile.Result{Assets: map[int64]int64{}}
+	if seeds = append(seeds, unsettled...); len(seeds) > 0 {
+		slices.Sort(seeds)
+		if res, err = rules.Resolve(ctx, t, seeds, nil); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	for _, id := range alone {
+		res.Assets[id] = id
+	}
+	return res, nil
 }
 
 // tell writes down merges and splits. Sightings that come and go with an address are none.
@@ -162,11 +190,17 @@ const deciding = inventory.SourceKind("collector")
 
 // decision adds a decision as an observation and returns its id.
 func (t *Tx) decision(ctx context.Context, now time.Time) (int64, error) {
-	src, err := t.Source(ctx, inventory.Source{Kind: deciding, ID: "decisions"}, now)
+	t.forget() // it changes more than is followed
+	from := inventory.Source{Kind: deciding, ID: "decisions"}
+	src, err := t.Source(ctx, from, now)
 	if err != nil {
 		return 0, err
 	}
-	return t.AddObservation(ctx, Observation{Source: src.ID, Epoch: 1, Seq: src.Seq + 1, Seen: now, Said: now, Receive: now})
+	id, err := t.AddObservation(ctx, Observation{From: from, Source: src.ID, Epoch: 1, Seq: src.Seq + 1, Seen: now, Said: now, Receive: now})
+	if err != nil {
+		return 0, err
+	}
+	return id, t.Flush(ctx)
 }
 
 // rules are those in force.

@@ -18,6 +18,8 @@ type dialect struct {
 	types *strings.Replacer
 	// forUpdate ends a select whose rows nobody else may change until the transaction ends.
 	forUpdate string
+	// ids is a query for $1 unused keys of a table.
+	ids func(table string) string
 	// list is an aggregate: the distinct values of an expression, comma-separated.
 	list func(expr string) string
 	// readOnly are the options of a transaction that sees one state of everything.

@@ -13,87 +13,143 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// Facts are a section's present facts, sorted by key.
-func (t *Tx) Facts(ctx context.Context, record int64, section inventory.SectionName) ([]inventory.Fact, error) {
-	rows, err := t.query(ctx, `select key, value from fact where record_id = $1 and section = $2 and to_obs is null order by key`, record, section)
-	if err != nil {
-		return nil, err
+// factSet are a section's facts while a transaction changes them.
+type factSet struct {
+	have   map[string]factState
+	ends   []factEnd
+	begins []*factBegin
+}
+
+// factState is a present fact; begin is set while its row is not written.
+type factState struct {
+	value string
+	begin *factBegin
+}
+
+type factEnd struct {
+	key string
+	obs int64
+}
+
+type factBegin struct {
+	key, value string
+	from, to   int64
+}
+
+// end ends a present fact.
+func (s *factSet) end(key string, f factState, obs int64) {
+	if f.begin != nil {
+		f.begin.to = obs
+	} else {
+		s.ends = append(s.ends, factEnd{key, obs})
 	}
-	defer func() { _ = rows.Close() }()
-	var out []inventory.Fact
-	for rows.Next() {
-		var f inventory.Fact
-		if err := rows.Scan(&f.Key, &f.Value); err != nil {
-			return nil, err
-		}
-		out = append(out, f)
-	}
-	return out, rows.Err()
 }
 
 // PutFacts makes facts the present ones of a section, as of obs. Facts that are not
 // among them end, unless keep says that the list is partial. It reports whether
 // anything changed.
 func (t *Tx) PutFacts(ctx context.Context, record, obs int64, section inventory.SectionName, facts []inventory.Fact, keep bool) (bool, error) {
-	have, err := t.Facts(ctx, record, section)
-	if err != nil {
+	if err := t.GatherFacts(ctx, []SectionRef{{record, section}}); err != nil {
 		return false, err
 	}
-	old := make(map[string]string, len(have))
-	for _, f := range have {
-		old[f.Key] = f.Value
-	}
-	type row struct {
-		Key   string `json:"k"`
-		Value string `json:"v"`
-	}
-	var begin []row
-	var end []string
+	set := t.facts[sectionKey{record, section}]
+	changed := false
+	listed := make(map[string]bool, len(facts))
 	for _, f := range facts {
-		was, known := old[f.Key]
-		delete(old, f.Key)
-		if known && was == f.Value {
+		listed[f.Key] = true
+		was, known := set.have[f.Key]
+		if known && was.value == f.Value {
 			continue
 		}
 		if known {
-			end = append(end, f.Key)
+			set.end(f.Key, was, obs)
 		}
-		begin = append(begin, row{f.Key, f.Value})
+		b := &factBegin{key: f.Key, value: f.Value, from: obs}
+		set.begins = append(set.begins, b)
+		set.have[f.Key] = factState{f.Value, b}
+		changed = true
 	}
-	if !keep {
-		for k := range old {
-			end = append(end, k)
-		}
+	if keep {
+		return changed, nil
 	}
-	if len(end) > 0 {
-		list, err := textList(end)
-		if err != nil {
-			return false, err
-		}
-		if err := t.exec(ctx, `update fact set to_obs = $3 where record_id = $1 and section = $2 and to_obs is null
-			and key in (select value->>'v' from json_each($4))`, record, section, obs, list); err != nil {
-			return false, err
+	for key, f := range set.have {
+		if !listed[key] {
+			set.end(key, f, obs)
+			delete(set.have, key)
+			changed = true
 		}
 	}
-	if len(begin) > 0 {
-		list, err := json.Marshal(begin)
-		if err != nil {
-			return false, err
-		}
-		if err := t.exec(ctx, `insert into fact (record_id, section, key, from_obs, value)
-			select $1, $2, value->>'k', $3, value->>'v' from json_each($4)`, record, section, obs, string(list)); err != nil {
-			return false, err
-		}
-	}
-	return len(begin)+len(end) > 0, nil
+	return changed, nil
 }
 
-// install is one row of a software list as it goes to the database.
+func (t *Tx) flushFacts(ctx context.Context) error {
+	var ends, begins bulk
+	for _, k := range sortedKeys(t.facts, compareSections) {
+		set := t.facts[k]
+		for _, e := range set.ends {
+			ends.row(k.record, string(k.name), e.key, e.obs)
+		}
+		slices.SortFunc(set.begins, func(a, b *factBegin) int { return strings.Compare(a.key, b.key) })
+		for _, b := range set.begins {
+			begins.row(k.record, string(k.name), b.key, b.from, orNull(b.to), b.value)
+		}
+	}
+	if ends.n > 0 {
+		if err := t.exec(ctx, `update fact set to_obs = n.obs from (select cast(value->>0 as bigint) as record, value->>1 as section, value->>2 as key,
+				cast(value->>3 as bigint) as obs from json_each($1)) n
+			where fact.record_id = n.record and fact.section = n.section and fact.key = n.key and fact.to_obs is null`, ends.text()); err != nil {
+			return err
+		}
+	}
+	if begins.n == 0 {
+		return nil
+	}
+	return t.exec(ctx, `insert into fact (record_id, section, key, from_obs, to_obs, value)
+		select cast(value->>0 as bigint), value->>1, value->>2, cast(value->>3 as bigint), cast(value->>4 as bigint), value->>5
+		from json_each($1)`, begins.text())
+}
+
+// orNull is null for 0, which no observation has.
+func orNull(id int64) any {
+	if id == 0 {
+		return nil
+	}
+	return id
+}
+
+// install is one row of a software list.
 type install struct {
-	Title int64  `json:"t"`
-	Day   string `json:"d,omitempty"`
-	Bytes int64  `json:"b,omitempty"`
-	Path  string `json:"p,omitempty"`
+	title int64
+	day   string
+	bytes int64
+	path  string
+}
+
+// installSet are a record's installs while a transaction changes them.
+type installSet struct {
+	have   map[int64]installState
+	ends   []installEnd
+	begins []*installBegin
+}
+
+type installState struct {
+	install
+	begin *installBegin
+}
+
+type installEnd struct{ title, obs int64 }
+
+type installBegin struct {
+	install
+	from, to int64
+}
+
+func (s *installSet) end(in installState, obs int64) {
+	if in.begin != nil {
+		in.begin.to = obs
+	} else {
+		s.ends = append(s.ends, installEnd{in.title, obs})
+	}
 }
 
 // PutSoftware is PutFacts for the software section: titles go to the dictionary, installs to narrow rows.
@@ -102,74 +158,107 @@ func (t *Tx) PutSoftware(ctx context.Context, record, obs int64, list inventory.
 	if err != nil {
 		return false, err
 	}
-	old, err := t.installs(ctx, record)
+	set, err := t.installsOf(ctx, record)
 	if err != nil {
 		return false, err
 	}
-	var begin []install
-	var end []int64
+	changed := false
 	done := make(map[int64]bool, len(list))
 	for i := range list {
 		in := install{ids[i], list[i].Installed, list[i].Bytes, list[i].Path}
-		if done[in.Title] {
+		if done[in.title] {
 			continue // the same title twice is one install
 		}
-		done[in.Title] = true
-		was, known := old[in.Title]
-		delete(old, in.Title)
-		if known && was == in {
+		done[in.title] = true
+		was, known := set.have[in.title]
+		if known && was.install == in {
 			continue
 		}
 		if known {
-			end = append(end, in.Title)
+			set.end(was, obs)
 		}
-		begin = append(begin, in)
+		b := &installBegin{install: in, from: obs}
+		set.begins = append(set.begins, b)
+		set.have[in.title] = installState{in, b}
+		changed = true
 	}
-	if !keep {
-		for id := range old {
-			end = append(end, id)
-		}
+	if keep {
+		return changed, nil
 	}
-	if len(end) > 0 {
-		text, err := json.Marshal(end)
-		if err != nil {
-			return false, err
-		}
-		if err := t.exec(ctx, `update install set to_obs = $2 where record_id = $1 and to_obs is null
-			and title_id in (select cast(value as bigint) from json_each($3))`, record, obs, string(text)); err != nil {
-			return false, err
+	for id, in := range set.have {
+		if !done[id] {
+			set.end(in, obs)
+			delete(set.have, id)
+			changed = true
 		}
 	}
-	if len(begin) > 0 {
-		text, err := json.Marshal(begin)
-		if err != nil {
-			return false, err
-		}
-		if err := t.exec(ctx, `insert into install (record_id, title_id, from_obs, day, bytes, path)
-			select $1, cast(value->>'t' as bigint), $2, value->>'d', cast(value->>'b' as bigint), value->>'p' from json_each($3)`, record, obs, string(text)); err != nil {
-			return false, err
-		}
-	}
-	return len(begin)+len(end) > 0, nil
+	return changed, nil
 }
 
-// installs are a record's present ones by title.
-func (t *Tx) installs(ctx context.Context, record int64) (map[int64]install, error) {
+// installsOf are a record's present ones by title.
+func (t *Tx) installsOf(ctx context.Context, record int64) (*installSet, error) {
+	if set := t.installs[record]; set != nil {
+		return set, nil
+	}
+	if t.installs == nil {
+		t.installs = map[int64]*installSet{}
+	}
+	set := &installSet{have: map[int64]installState{}}
+	t.installs[record] = set
+	if r, ok := t.known.records.get(record); ok && r.created {
+		return set, nil // nothing is written yet
+	}
 	rows, err := t.query(ctx, `select title_id, coalesce(day, ''), coalesce(bytes, 0), coalesce(path, '')
 		from install where record_id = $1 and to_obs is null`, record)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	out := map[int64]install{}
 	for rows.Next() {
 		var in install
-		if err := rows.Scan(&in.Title, &in.Day, &in.Bytes, &in.Path); err != nil {
+		if err := rows.Scan(&in.title, &in.day, &in.bytes, &in.path); err != nil {
 			return nil, err
 		}
-		out[in.Title] = in
+		set.have[in.title] = installState{install: in}
 	}
-	return out, rows.Err()
+	return set, rows.Err()
+}
+
+func (t *Tx) flushInstalls(ctx context.Context) error {
+	var ends, begins bulk
+	for _, id := range sortedKeys(t.installs, cmp.Compare[int64]) {
+		set := t.installs[id]
+		for _, e := range set.ends {
+			ends.row(id, e.title, e.obs)
+		}
+		slices.SortFunc(set.begins, func(a, b *installBegin) int { return cmp.Compare(a.title, b.title) })
+		for _, b := range set.begins {
+			var day, path, bytes any
+			if b.day != "" {
+				day = b.day
+			}
+			if b.path != "" {
+				path = b.path
+			}
+			if b.bytes != 0 {
+				bytes = b.bytes
+			}
+			begins.row(id, b.title, b.from, orNull(b.to), day, bytes, path)
+		}
+	}
+	if ends.n > 0 {
+		if err := t.exec(ctx, `update install set to_obs = n.obs from (select cast(value->>0 as bigint) as record, cast(value->>1 as bigint) as title,
+				cast(value->>2 as bigint) as obs from json_each($1)) n
+			where install.record_id = n.record and install.title_id = n.title and install.to_obs is null`, ends.text()); err != nil {
+			return err
+		}
+	}
+	if begins.n == 0 {
+		return nil
+	}
+	return t.exec(ctx, `insert into install (record_id, title_id, from_obs, to_obs, day, bytes, path)
+		select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint), cast(value->>3 as bigint), value->>4,
+		cast(value->>5 as bigint), value->>6 from json_each($1)`, begins.text())
 }
 
 // titleKey is what makes two installs the same title.
@@ -288,27 +377,21 @@ func (t *Tx) addTitles(ctx context.Context, missing []titleKey) (map[titleKey]in
 
 // Link is the far end of a link as a record tells it.
 type Link struct {
-	Type       string `json:"y"`
-	LocalPort  string `json:"l"`
-	Via        string `json:"v"`
-	TargetType string `json:"k"` // "mac" or "name"
-	Target     string `json:"t"`
-	RemotePort string `json:"r"`
-	RemoteName string `json:"n"`
+	Type       string
+	LocalPort  string
+	Via        string
+	TargetType string // "mac" or "name"
+	Target     string
+	RemotePort string
+	RemoteName string
 }
 
 // PutLinks replaces a record's links.
-func (t *Tx) PutLinks(ctx context.Context, record int64, links []Link) error {
-	if err := t.exec(ctx, `delete from link where record_id = $1`, record); err != nil || len(links) == 0 {
-		return err
+func (t *Tx) PutLinks(record int64, links []Link) {
+	if t.links == nil {
+		t.links = map[int64][]Link{}
 	}
-	text, err := json.Marshal(links)
-	if err != nil {
-		return err
-	}
-	return t.exec(ctx, `insert into link (record_id, type, local_port, via, target_type, target, remote_port, remote_name)
-		select $1, value->>'y', value->>'l', value->>'v', value->>'k', value->>'t', value->>'r', value->>'n'
-		from json_each($2) where true on conflict do nothing`, record, string(text))
+	t.links[record] = links
 }
 
 // placeholders is "$from, $from+1, ..." for n parameters.

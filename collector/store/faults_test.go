@@ -192,8 +192,8 @@ func TestF07DeadlockIsRetried(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].Observations != 2 || list[1].Observations != 2 {
 		t.Errorf("sources: %+v, %v: want each counted twice", list, err)
 	}
-	if tries[0]+tries[1] != 3 {
-		t.Errorf("%v tries: want one more than two", tries)
+	if tries[0]+tries[1] < 3 {
+		t.Errorf("%v tries: want at least one more than two", tries)
 	}
 }
 

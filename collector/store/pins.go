@@ -41,21 +41,25 @@ func scanPin(row interface{ Scan(...any) error }) (Pin, error) {
 	return p, err
 }
 
-// pinsOfRecord is what a query over record selects to know the pins that name it.
-const pinsOfRecord = `(select string_agg(case when p.same = 1 then '=' else '!' end || cast(p.other_id as text), ',') from pin_pair p where p.record_id = record.id)`
-
-// readPins reads what pinsOfRecord selected.
-func readPins(id int64, text string) []reconcile.Pin {
-	var out []reconcile.Pin
-	for word := range strings.SplitSeq(text, ",") {
-		if len(word) < 2 {
-			continue
-		}
-		if other, err := strconv.ParseInt(word[1:], 10, 64); err == nil {
-			out = append(out, reconcile.Pin{A: id, B: other, Same: word[0] == '='})
-		}
+// pinsOf are the pins in force that name records.
+func pinsOf(ctx context.Context, q queryer, records []int64) (map[int64][]reconcile.Pin, error) {
+	rows, err := q.query(ctx, `select record_id, other_id, same from pin_pair
+		where record_id in (select cast(value as bigint) from json_each($1)) order by record_id, other_id, pin_id`, idList(records))
+	if err != nil {
+		return nil, err
 	}
-	return out
+	defer func() { _ = rows.Close() }()
+	out := map[int64][]reconcile.Pin{}
+	for rows.Next() {
+		var p reconcile.Pin
+		var same int
+		if err := rows.Scan(&p.A, &p.B, &same); err != nil {
+			return nil, err
+		}
+		p.Same = same != 0
+		out[p.A] = append(out[p.A], p)
+	}
+	return out, rows.Err()
 }
 
 // Ref names an asset or a record.

@@ -16,28 +16,33 @@ type SourceRow struct {
 	Epoch, Seq  int64
 	LastSeen    time.Time // clamped time of its newest observation
 	LastContact time.Time
+
+	skew    time.Duration
+	fresh   int // observations not written yet
+	touched bool
 }
 
 // Source finds or creates the row of a source. Until the transaction ends nobody else
 // takes anything of that source.
 func (t *Tx) Source(ctx context.Context, src inventory.Source, now time.Time) (SourceRow, error) {
-	find := `select id, epoch, seq, last_seen, last_contact from source where kind = $1 and name = $2` + t.d.forUpdate
-	var r SourceRow
-	var seen, contact int64
-	err := t.row(ctx, find, src.Kind, src.ID).Scan(&r.ID, &r.Epoch, &r.Seq, &seen, &contact)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = t.row(ctx, `insert into source
-			(kind, name, site, epoch, seq, first_contact, last_contact, last_seen, skew_ms, observations, version)
-			values ($1, $2, $3, 0, 0, $4, $4, 0, 0, 0, '') on conflict do nothing returning id`,
-			src.Kind, src.ID, src.Site, millis(now)).Scan(&r.ID)
-		return SourceRow{ID: r.ID, LastContact: now}, wrap("create source", made(err))
+	k := sourceKey{src.Kind, src.ID}
+	r, ok := t.known.sources.get(k)
+	if !ok {
+		if err := t.GatherSources(ctx, []inventory.Source{src}, now); err != nil {
+			return SourceRow{}, wrap("find source", err)
+		}
+		r, _ = t.known.sources.get(k)
 	}
-	r.LastSeen, r.LastContact = fromMillis(seen), fromMillis(contact)
-	return r, wrap("find source", err)
+	return *r, nil
 }
 
 // HasObservation reports whether (epoch, seq) of the source was accepted before.
 func (t *Tx) HasObservation(ctx context.Context, source, epoch, seq int64) (bool, error) {
+	for _, o := range t.observations {
+		if o.Source == source && o.Epoch == epoch && o.Seq == seq {
+			return true, nil
+		}
+	}
 	var one int
 	err := t.row(ctx, `select 1 from observation where source_id = $1 and epoch = $2 and seq = $3`,
 		source, epoch, seq).Scan(&one)
@@ -49,30 +54,36 @@ func (t *Tx) HasObservation(ctx context.Context, source, epoch, seq int64) (bool
 
 // Observation is the row of one accepted observation.
 type Observation struct {
+	From                inventory.Source
 	Source, Record      int64
 	Epoch, Seq          int64
 	Seen, Said, Receive time.Time
+
+	id      int64
+	changes string
 }
 
 // AddObservation records that an observation was accepted and moves its source's counter.
 func (t *Tx) AddObservation(ctx context.Context, o Observation) (int64, error) {
-	var id int64
-	err := t.row(ctx, `insert into observation
-		(source_id, record_id, epoch, seq, seen_at, said_at, received_at, changes)
-		values ($1, $2, $3, $4, $5, $6, $7, '') returning id`,
-		o.Source, o.Record, o.Epoch, o.Seq, millis(o.Seen), millis(o.Said), millis(o.Receive)).Scan(&id)
+	id, err := t.nextID(ctx, "observation")
 	if err != nil {
 		return 0, wrap("add observation", err)
 	}
-	return id, t.exec(ctx, `update source set epoch = $2, seq = $3, last_seen = $4, last_contact = $5, skew_ms = $6,
-		observations = observations + 1 where id = $1`,
-		o.Source, o.Epoch, o.Seq, millis(o.Seen), millis(o.Receive), o.Said.Sub(o.Receive).Milliseconds())
+	o.id = id
+	t.observations = append(t.observations, &o)
+	src, _ := t.known.sources.get(sourceKey{o.From.Kind, o.From.ID})
+	src.Epoch, src.Seq, src.LastSeen, src.LastContact, src.skew = o.Epoch, o.Seq, o.Seen, o.Receive, o.Said.Sub(o.Receive)
+	src.fresh++
+	if !src.touched {
+		src.touched = true
+		t.sources = append(t.sources, src)
+	}
+	return id, nil
 }
 
-// SetChanges notes which sections an observation changed, comma-separated; "*" for a record's first.
-func (t *Tx) SetChanges(ctx context.Context, obs int64, changes string) error {
-	return t.exec(ctx, `update observation set changes = $2 where id = $1`, obs, changes)
-}
+// SetChanges notes which sections the observation added last changed, comma-separated;
+// "*" for a record's first.
+func (t *Tx) SetChanges(changes string) { t.observations[len(t.observations)-1].changes = changes }
 
 // RecordKey names a record: what one source calls one thing.
 type RecordKey struct {
@@ -108,46 +119,64 @@ func scanRecord(row interface{ Scan(...any) error }) (Record, error) {
 // FindRecord is the record with that key; ok is false when there is none. Until the
 // transaction ends nobody else changes the record.
 func (t *Tx) FindRecord(ctx context.Context, key RecordKey) (r Record, ok bool, err error) {
-	r, err = scanRecord(t.row(ctx, `select `+recordColumns+` from record
-		where kind = $1 and scope = $2 and native_key = $3 and incarnation = $4`+t.d.forUpdate, key.Kind, key.Scope, key.Key, key.Incarnation))
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, false, nil
+	if err := t.GatherRecords(ctx, []RecordKey{key}); err != nil {
+		return r, false, wrap("find record", err)
 	}
-	return r, err == nil, wrap("find record", err)
+	id, _ := t.known.byKey.get(key)
+	return t.own(ctx, id)
 }
 
 // LatestRecord is the one of a key's incarnations that was reported on last; as FindRecord.
 func (t *Tx) LatestRecord(ctx context.Context, key RecordKey) (r Record, ok bool, err error) {
-	r, err = scanRecord(t.row(ctx, `select `+recordColumns+` from record
-		where kind = $1 and scope = $2 and native_key = $3 order by last_seen desc, id desc limit 1`+t.d.forUpdate, key.Kind, key.Scope, key.Key))
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, false, nil
+	if err := t.GatherNewest(ctx, []RecordKey{key}); err != nil {
+		return r, false, wrap("find record", err)
 	}
-	return r, err == nil, wrap("find record", err)
+	key.Incarnation = ""
+	id, _ := t.known.newest.get(key)
+	return t.own(ctx, id)
+}
+
+// own is a record that this transaction may change.
+func (t *Tx) own(ctx context.Context, id int64) (Record, bool, error) {
+	if id == 0 {
+		return Record{}, false, nil
+	}
+	st, ok := t.known.records.get(id)
+	if !ok || !st.claimed || st.sections == nil || t.d.concurrent && !st.mine {
+		if err := t.gather(ctx, `from json_each($1) j join record r on r.id = cast(j.value as bigint) order by r.id`+t.forUpdateOf("r"), idList([]int64{id}), nil); err != nil {
+			return Record{}, false, wrap("find record", err)
+		}
+		if st, ok = t.known.records.get(id); !ok {
+			return Record{}, false, fmt.Errorf("record %d is gone", id)
+		}
+	}
+	return st.Record, true, nil
 }
 
 // AddRecord creates a record, for now an asset of its own.
 func (t *Tx) AddRecord(ctx context.Context, r Record) (Record, error) {
-	err := t.row(ctx, `insert into record
-		(asset_id, source_id, kind, scope, native_key, incarnation, site, role, first_seen, last_seen, first_obs, claims_day)
-		values (0, $1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0) on conflict do nothing returning id`,
-		r.Source, r.Key.Kind, r.Key.Scope, r.Key.Key, r.Key.Incarnation, r.Site, r.Role, millis(r.FirstSeen), millis(r.LastSeen)).Scan(&r.ID)
-	return r, wrap("add record", made(err))
-}
-
-// made gives the error of an insert that returns its id a meaning: without a row, another
-// transaction has made the same since this one looked.
-func made(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return errCollision
+	id, err := t.nextID(ctx, "record")
+	if err != nil {
+		return r, wrap("add record", err)
 	}
-	return err
+	r.ID = id
+	st := &recordState{Record: r, mine: true, created: true, claimed: true, sections: map[inventory.SectionName]*Section{}}
+	t.known.records.put(id, st)
+	t.known.byKey.put(r.Key, id)
+	t.known.reported(st)
+	t.created = append(t.created, st)
+	return r, nil
 }
 
 // TouchRecord writes what changes with every report.
-func (t *Tx) TouchRecord(ctx context.Context, r Record) error {
-	return t.exec(ctx, `update record set source_id = $2, site = $3, role = $4, first_seen = $5, last_seen = $6, first_obs = $7, claims_day = $8 where id = $1`,
-		r.ID, r.Source, r.Site, r.Role, millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay)
+func (t *Tx) TouchRecord(r Record) {
+	st, _ := t.known.records.get(r.ID)
+	st.Record = r
+	t.known.reported(st)
+	if !st.created && !st.touched {
+		st.touched = true
+		t.records = append(t.records, st)
+	}
 }
 
 // Section is the state of one section of a record.
@@ -160,37 +189,23 @@ type Section struct {
 	Took    time.Duration
 }
 
-// Sections are the states of a record's sections.
-func (t *Tx) Sections(ctx context.Context, record int64) (map[inventory.SectionName]Section, error) {
-	rows, err := t.query(ctx, `select name, status, reason, hash, body_obs, obs_id, took_ms from section where record_id = $1`, record)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	out := map[inventory.SectionName]Section{}
-	for rows.Next() {
-		var name inventory.SectionName
-		var s Section
-		var took int64
-		if err := rows.Scan(&name, &s.Status, &s.Reason, &s.Hash, &s.BodyObs, &s.Obs, &took); err != nil {
-			return nil, err
-		}
-		s.Took = time.Duration(took) * time.Millisecond
-		out[name] = s
-	}
-	return out, rows.Err()
+// Sections are the states of a record's sections; the record was found or added before.
+func (t *Tx) Sections(record int64) map[inventory.SectionName]*Section {
+	r, _ := t.known.records.get(record)
+	return r.sections
 }
 
 // PutSection writes the state of one section.
-func (t *Tx) PutSection(ctx context.Context, record int64, name inventory.SectionName, s Section) error {
+func (t *Tx) PutSection(record int64, name inventory.SectionName, s Section) {
 	if s.Hash == nil {
 		s.Hash = []byte{}
 	}
-	return t.exec(ctx, `insert into section (record_id, name, status, reason, hash, body_obs, obs_id, took_ms)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)
-		on conflict (record_id, name) do update set status = excluded.status, reason = excluded.reason, hash = excluded.hash,
-		body_obs = excluded.body_obs, obs_id = excluded.obs_id, took_ms = excluded.took_ms`,
-		record, name, s.Status, s.Reason, s.Hash, s.BodyObs, s.Obs, s.Took.Milliseconds())
+	r, _ := t.known.records.get(record)
+	r.sections[name] = &s
+	if t.sections == nil {
+		t.sections = map[sectionKey]bool{}
+	}
+	t.sections[sectionKey{record, name}] = true
 }
 
 // Quarantine keeps an observation that could not be processed. The same one is kept once.

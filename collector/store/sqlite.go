@@ -17,6 +17,10 @@ var sqliteDialect = &dialect{
 	sql:  translated(func(q string) string { return parameter.ReplaceAllString(q, "?$1") }),
 	types: strings.NewReplacer("{{id}}", "integer primary key", "{{blob}}", "blob", "{{json}}", "json text",
 		"{{without_rowid}}", "without rowid"),
+	ids: func(table string) string {
+		return `with recursive s(i) as (select 1 union all select i + 1 from s where i < $1)
+			select coalesce((select max(id) from ` + table + `), 0) + i from s`
+	},
 	list: func(expr string) string { return "group_concat(distinct " + expr + ")" },
 	script: func(ctx context.Context, tx *sql.Tx, text string) error {
 		_, err := tx.ExecContext(ctx, text)

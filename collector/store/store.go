@@ -31,6 +31,7 @@ type Store struct {
 	wait   time.Duration
 	titles titleCache
 	rules  ruleCache
+	known  *known // what the last write transaction knew, where all come one after another
 
 	applied     func(name string) // told of each migration
 	inMigration func(name string) // for tests: before it is committed

@@ -13,8 +13,10 @@ import (
 // unit is the function given to Update.
 type Tx struct {
 	session
-	s    *Store
-	dbtx *sql.Tx
+	s     *Store
+	dbtx  *sql.Tx
+	known *known
+	pending
 	locks
 }
 
@@ -58,11 +60,11 @@ func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (again bool, er
 	done := false
 	defer func() {
 		if !done {
+			s.undone() // before the next transaction can begin
 			_ = tx.Rollback()
-			s.undone()
 		}
 	}()
-	if err := fn(&Tx{session: session{tx, s.d}, s: s, dbtx: tx}); err != nil {
+	if err := fn(&Tx{session: session{tx, s.d}, s: s, dbtx: tx, known: &known{}}); err != nil {
 		return s.d.trouble(err) != lasting, err
 	}
 	if err := tx.Commit(); err != nil {
@@ -84,7 +86,8 @@ func (t *Tx) Savepoint(ctx context.Context, fn func() error) (err error) {
 		}
 		if undo {
 			t.s.undone()
-			t.held = nil // the rollback lets go of them
+			t.known, t.pending = &known{}, pending{}
+			t.locks = locks{} // the rollback lets go of them
 			// The rollback must happen even when ctx is what ended fn.
 			clean := context.WithoutCancel(ctx)
 			err = errors.Join(err, t.exec(clean, `rollback to one`), t.exec(clean, `release one`))
@@ -101,6 +104,7 @@ func (t *Tx) Savepoint(ctx context.Context, fn func() error) (err error) {
 func (s *Store) undone() {
 	if s.side == nil {
 		s.titles.forget()
+		s.known = nil
 	}
 }
 

@@ -134,11 +134,13 @@ func (s *Store) RepairDecision(ctx context.Context, who string, now time.Time) (
 			return err
 		}
 		var touched []int64
+		var moves []moveOf
 		for _, m := range left.Misplaced {
-			if err := t.move(ctx, m.Record, int64(m.Want), obs); err != nil {
-				return err
-			}
+			moves = append(moves, moveOf{record: m.Record, from: int64(m.Stored), to: int64(m.Want), obs: obs})
 			touched = append(touched, int64(m.Stored), int64(m.Want))
+		}
+		if err := t.move(ctx, moves); err != nil {
+			return err
 		}
 		if err := t.straighten(ctx, left.History, obs); err != nil {
 			return err

@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"time"
 
 	"github.com/muster-itam/muster/collector/reconcile"
@@ -34,11 +35,29 @@ func main() {
 	store := flag.String("store", "memory", "memory, or sqlite:FILE of a new store")
 	out := flag.String("out", "", "file to write: observation, final asset, asset on arrival")
 	said := flag.String("overrides", "", "file with decisions of persons, each to be entered as a pin once both observations have arrived")
+	profile := flag.String("profile", "", "file to write a CPU profile to")
 	flag.Parse()
-	if err := run(ctx, *data, *store, *out, *said); err != nil {
+	if err := profiled(*profile, func() error { return run(ctx, *data, *store, *out, *said) }); err != nil {
 		fmt.Fprintln(os.Stderr, "musterbench:", err)
 		os.Exit(1)
 	}
+}
+
+// profiled runs fn with a CPU profile of it in a file, when one is named.
+func profiled(file string, fn func() error) (err error) {
+	if file == "" {
+		return fn()
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return fn()
 }
 
 // bench is something that takes observations and says where they ended up.

@@ -1,0 +1,453 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Surroundings is a Loader that also knows what was decided before.
+type Surroundings interface {
+	Loader
+	// Assets leads from records to their assets, 0 for records that have none yet.
+	Assets(ctx context.Context, records []int64) (map[int64]int64, error)
+	// Members are the records of assets.
+	Members(ctx context.Context, assets []int64) (map[int64][]int64, error)
+}
+
+// Unsettled are those of the changed records that Resolve has to decide about. changed
+// leads from each to the claims that it had before, nil for a new record. Of the others,
+// the ones in alone share nothing with any record and are assets of their own; those in
+// neither keep their asset, and so does everybody else for all that they changed.
+//
+// Most reports tell that a thing is still there: the same claims, a day older, and where
+// it was seen today. A decision sees days only where it compares them:
+//
+//   - whether two agents, or two whole lists of network cards that share a value, were
+//     about at once (atOnce);
+//   - how far apart in time two bearers of a name or a host key are;
+//   - on which days scanners of two sites saw one card (twoPlaces).
+//
+// Where none of these comparisons comes out differently, and a new address means nothing to
+// things of which only an address is known, every decision is the one that it was.
+//
+// A person's word gives records the marks of others: where one is about, all is decided.
+func (r Rules) Unsettled(ctx context.Context, load Surroundings, changed map[int64][]Claim) (unsettled, alone []int64, err error) {
+	s := &settler{rules: r, load: load, before: make(map[int64][]Claim, len(changed)), briefs: map[int64]*brief{}, holders: map[Key][]int64{},
+		limit: r.holders() + len(changed) + 1}
+	ids := make([]int64, 0, len(changed))
+	for id, claims := range changed {
+		ids = append(ids, id)
+		s.before[id] = r.admit(&Record{Claims: claims}).Claims
+	}
+	slices.Sort(ids)
+	if err := s.gather(ctx, ids); err != nil {
+		return nil, nil, err
+	}
+	for _, id := range ids {
+		switch {
+		case s.alone(id):
+			alone = append(alone, id)
+		case !s.settled(id):
+			unsettled = append(unsettled, id)
+		}
+	}
+	return unsettled, alone, nil
+}
+
+// settler compares changed records with those that share something with them.
+type settler struct {
+	rules   Rules
+	load    Surroundings
+	before  map[int64][]Claim
+	briefs  map[int64]*brief
+	holders map[Key][]int64
+	assets  map[int64]int64
+	members map[int64][]int64
+	limit   int
+}
+
+// brief is what settling needs to know of a record.
+type brief struct {
+	Record
+	first, last time.Time
+	cards       int  // network cards
+	agent       bool // has an agent's id
+	view        bool // its list of network cards may be the whole list
+	addressOnly bool
+}
+
+func newBrief(r Record) *brief {
+	b := &brief{Record: r, addressOnly: r.Kind == inventory.KindScanner}
+	b.first, b.last = span(r.Claims)
+	for i := range r.Claims {
+		c := &r.Claims[i]
+		switch {
+		case c.Type == inventory.IDMAC && c.Tier == tierMAC:
+			b.cards++
+		case c.Type == inventory.IDAgent:
+			b.agent = true
+		}
+		b.addressOnly = b.addressOnly && c.Tier >= tierName
+	}
+	b.view = b.cards > 0 && (r.Kind != inventory.KindScanner || b.cards > 1)
+	return b
+}
+
+// span is the first and the last day of claims.
+func span(claims []Claim) (first, last time.Time) {
+	for i := range claims {
+		if c := &claims[i]; first.IsZero() || c.First.Before(first) {
+			first = c.First
+		}
+		if c := &claims[i]; c.Last.After(last) {
+			last = c.Last
+		}
+	}
+	return first, last
+}
+
+// gather loads the changed records, who shares a value with them, and for agents those
+// whom their assets share a value with.
+func (s *settler) gather(ctx context.Context, ids []int64) error {
+	if err := s.records(ctx, ids); err != nil {
+		return err
+	}
+	var keys []Key
+	var agents []int64
+	for _, id := range ids {
+		before := s.before[id]
+		for i, c := range s.briefs[id].Claims {
+			// An address of another day than those that changed is as it was.
+			if c.Tier != tierRole && (c.Type != TypeAddress || i >= len(before) || c != before[i]) {
+				keys = append(keys, c.Key)
+			}
+		}
+		if before != nil && s.briefs[id].agent {
+			agents = append(agents, id)
+		}
+	}
+	if err := s.held(ctx, keys); err != nil {
+		return err
+	}
+	if err := s.belong(ctx, s.holding(keys)); err != nil {
+		return err
+	}
+	var assets []int64
+	for _, id := range agents {
+		assets = append(assets, s.assets[id])
+	}
+	near, err := s.around(ctx, assets)
+	if err != nil {
+		return err
+	}
+	keys = keys[:0]
+	for _, id := range near {
+		keys = appendStrong(keys, s.briefs[id])
+	}
+	if err := s.held(ctx, keys); err != nil {
+		return err
+	}
+	far := s.holding(keys)
+	if err := s.belong(ctx, far); err != nil {
+		return err
+	}
+	assets = assets[:0]
+	for _, id := range far {
+		assets = append(assets, s.assets[id])
+	}
+	_, err = s.around(ctx, assets)
+	return err
+}
+
+func appendStrong(keys []Key, b *brief) []Key {
+	for i := range b.Claims {
+		if b.Claims[i].Tier <= tierPart {
+			keys = append(keys, b.Claims[i].Key)
+		}
+	}
+	return keys
+}
+
+// records loads records that are not known yet.
+func (s *settler) records(ctx context.Context, ids []int64) error {
+	var missing []int64
+	for _, id := range ids {
+		if s.briefs[id] == nil {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	missing = slices.Compact(missing)
+	list, err := s.load.Records(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		s.briefs[r.ID] = newBrief(*s.rules.admit(&r))
+	}
+	for _, id := range missing {
+		if s.briefs[id] == nil {
+			return inventory.Errorf(inventory.CodeNotFound, "record %d does not exist", id)
+		}
+	}
+	return nil
+}
+
+// held loads who holds values.
+func (s *settler) held(ctx context.Context, keys []Key) error {
+	var missing []Key
+	for _, k := range keys {
+		if _, ok := s.holders[k]; !ok {
+			s.holders[k] = nil
+			missing = append(missing, k)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	found, err := s.load.Holders(ctx, missing, s.limit)
+	for k, ids := range found {
+		s.holders[k] = ids
+	}
+	return err
+}
+
+// holding are the holders of values that not too many carry.
+func (s *settler) holding(keys []Key) []int64 {
+	var ids []int64
+	seen := map[int64]bool{}
+	for _, k := range keys {
+		if len(s.holders[k]) > s.rules.holders() {
+			continue
+		}
+		for _, id := range s.holders[k] {
+			if !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// belong loads records with their assets.
+func (s *settler) belong(ctx context.Context, ids []int64) error {
+	if err := s.records(ctx, ids); err != nil {
+		return err
+	}
+	var missing []int64
+	for _, id := range ids {
+		if _, ok := s.assets[id]; !ok {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	found, err := s.load.Assets(ctx, missing)
+	if s.assets == nil {
+		s.assets = map[int64]int64{}
+	}
+	for id, asset := range found {
+		s.assets[id] = asset
+	}
+	return err
+}
+
+// around loads and returns the records of assets.
+func (s *settler) around(ctx context.Context, assets []int64) ([]int64, error) {
+	var missing []int64
+	for _, a := range assets {
+		if _, ok := s.members[a]; !ok && a != 0 && !slices.Contains(missing, a) {
+			missing = append(missing, a)
+		}
+	}
+	if len(missing) > 0 {
+		found, err := s.load.Members(ctx, missing)
+		if err != nil {
+			return nil, err
+		}
+		if s.members == nil {
+			s.members = map[int64][]int64{}
+		}
+		for _, a := range missing {
+			s.members[a] = found[a]
+		}
+	}
+	var ids []int64
+	for _, a := range assets {
+		ids = append(ids, s.members[a]...)
+	}
+	return ids, s.records(ctx, ids)
+}
+
+// alone says that a new record shares no value with another one.
+func (s *settler) alone(id int64) bool {
+	if s.before[id] != nil || len(s.briefs[id].Pins) > 0 {
+		return false
+	}
+	for _, c := range s.briefs[id].Claims {
+		if h := s.holders[c.Key]; c.Tier != tierRole && (len(h) > 1 || len(h) == 1 && h[0] != id) {
+			return false
+		}
+	}
+	return true
+}
+
+// settled says that what changed of a record changes no decision.
+func (s *settler) settled(id int64) bool {
+	before, now := s.before[id], s.briefs[id]
+	first, last := span(before)
+	if len(before) == 0 || s.assets[id] == 0 || len(now.Pins) > 0 || now.addressOnly || !now.first.Equal(first) {
+		return false
+	}
+	for i := range now.Claims {
+		c := &now.Claims[i]
+		if i >= len(before) {
+			if c.Type != TypeAddress || c.Tier != tierAddress || !s.addressIdle(id, c.Key) {
+				return false
+			}
+			continue
+		}
+		was := &before[i]
+		if c.Key != was.Key || c.Tier != was.Tier || !c.First.Equal(was.First) {
+			return false
+		}
+		grown := !c.Last.Equal(was.Last)
+		switch {
+		case c.Type == TypeAddress:
+			if grown && !s.addressIdle(id, c.Key) {
+				return false
+			}
+		case c.Type == TypeName || c.Type == inventory.IDSSHHostKey:
+			if grown && !s.nameKept(id, was) {
+				return false
+			}
+		case c.Tier <= tierPart:
+			if !s.valueKept(now, c, last) {
+				return false
+			}
+		}
+	}
+	return !now.agent || s.assetKept(now, last)
+}
+
+// addressIdle says that nothing of which only an address is known has this one.
+func (s *settler) addressIdle(id int64, k Key) bool {
+	held := s.holders[k]
+	if len(held) > s.rules.holders() {
+		return len(held) >= s.limit // too many, and were before
+	}
+	for _, h := range held {
+		if h != id && s.briefs[h].addressOnly {
+			return false
+		}
+	}
+	return true
+}
+
+// nameKept says that all who bear a name are one asset, and bore it near enough in time
+// to stay it: they come no further apart by being seen again.
+func (s *settler) nameKept(id int64, was *Claim) bool {
+	held := s.holders[was.Key]
+	if len(held) > s.rules.holders() {
+		return true
+	}
+	for _, h := range held {
+		if h == id {
+			continue
+		}
+		if s.assets[h] != s.assets[id] || len(s.briefs[h].Pins) > 0 {
+			return false
+		}
+		theirs := s.claimed(h, was.Key)
+		if theirs == nil || max(theirs.First.Sub(was.Last), was.First.Sub(theirs.Last)) > nameLife {
+			return false
+		}
+	}
+	return true
+}
+
+// claimed is a record's claim on a value as it was before this change.
+func (s *settler) claimed(id int64, k Key) *Claim {
+	list, changed := s.before[id]
+	if !changed {
+		list = s.briefs[id].Claims
+	}
+	for i := range list {
+		if list[i].Key == k {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// valueKept says that the others who hold a value are about at once with the record where
+// they were before; last is its last day then.
+func (s *settler) valueKept(now *brief, c *Claim, last time.Time) bool {
+	held := s.holders[c.Key]
+	if len(held) > s.rules.holders() {
+		return true
+	}
+	for _, h := range held {
+		if h == now.ID {
+			continue
+		}
+		other := s.briefs[h]
+		if len(other.Pins) > 0 {
+			return false
+		}
+		if now.Kind == inventory.KindScanner && other.Kind == inventory.KindScanner && now.cards == 1 && other.cards == 1 {
+			return false // their days are compared one by one
+		}
+		if now.view && other.view && s.meets(now, other, last) {
+			return false
+		}
+	}
+	return true
+}
+
+// assetKept is valueKept for all agents of the assets that share a value with an agent's:
+// whether two agents were about at once can keep their assets apart.
+func (s *settler) assetKept(now *brief, last time.Time) bool {
+	var keys []Key
+	for _, id := range s.members[s.assets[now.ID]] {
+		if len(s.briefs[id].Pins) > 0 {
+			return false
+		}
+		keys = appendStrong(keys, s.briefs[id])
+	}
+	for _, id := range s.holding(keys) {
+		if s.joinsAgent(now, id, last) {
+			return false
+		}
+		for _, m := range s.members[s.assets[id]] {
+			if s.joinsAgent(now, m, last) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (s *settler) joinsAgent(now *brief, id int64, last time.Time) bool {
+	other := s.briefs[id]
+	return id != now.ID && (len(other.Pins) > 0 || other.agent && s.meets(now, other, last))
+}
+
+// meets says that two were not about at once before the change and are now, or the reverse.
+func (s *settler) meets(now, other *brief, last time.Time) bool {
+	first, until := other.first, other.last
+	if before, changed := s.before[other.ID]; changed {
+		first, until = span(before)
+	}
+	was := now.first.Before(until) && first.Before(last)
+	is := now.first.Before(other.last) && other.first.Before(now.last)
+	return was != is
+}

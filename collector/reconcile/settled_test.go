@@ -1,0 +1,113 @@
+package reconcile_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+)
+
+func (w *world) Assets(_ context.Context, ids []int64) (map[int64]int64, error) {
+	out := map[int64]int64{}
+	for _, id := range ids {
+		out[id] = w.assets[id]
+	}
+	return out, nil
+}
+
+func (w *world) Members(_ context.Context, assets []int64) (map[int64][]int64, error) {
+	out := map[int64][]int64{}
+	for i := range w.records {
+		id := int64(i + 1)
+		if a := w.assets[id]; slices.Contains(assets, a) {
+			out[a] = append(out[a], id)
+		}
+	}
+	return out, nil
+}
+
+// group takes observations in as a collector does: all their claims, then one decision
+// about those whose change may matter. It returns how many changed and how many of these
+// were decided.
+func (w *world) group(list []seen) (changed, decided int) {
+	w.t.Helper()
+	decide := w.decide
+	defer func() { w.decide = decide }()
+	before := map[int64][]reconcile.Claim{}
+	w.decide = func(id int64, was []reconcile.Claim) {
+		if _, ok := before[id]; !ok {
+			before[id] = was
+		}
+	}
+	for _, s := range list {
+		w.take(s)
+	}
+	unsettled, alone, err := reconcile.Rules{}.Unsettled(w.t.Context(), w, before)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, id := range alone {
+		w.assets[id] = id
+	}
+	if len(unsettled) > 0 {
+		w.resolve(unsettled...)
+	}
+	return len(before), len(unsettled)
+}
+
+// What is left undecided because it cannot matter is what a rebuild says, after every
+// group of whatever size, in whatever order the estate tells it.
+func TestUnsettledIsEnough(t *testing.T) {
+	changed, decided := 0, 0
+	for seed := range uint64(60) {
+		all := draw(500+seed, 4+int(seed%9))
+		r := rand.New(rand.NewPCG(seed, 4))
+		if seed%3 == 0 {
+			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		} else {
+			slices.SortStableFunc(all, func(a, b seen) int { return a.at.Compare(b.at) })
+		}
+		w := newWorld(t)
+		for len(all) > 0 {
+			n := min(len(all), 1+r.IntN(12))
+			c, d := w.group(all[:n])
+			changed, decided = changed+c, decided+d
+			all = all[n:]
+			w.checkRebuild()
+			if t.Failed() {
+				t.Fatalf("seed %d after %d records", seed, len(w.records))
+			}
+		}
+	}
+	if decided >= changed {
+		t.Errorf("all of %d changed records were decided: nothing is ever settled", changed)
+	}
+	t.Logf("%d records changed, %d decided", changed, decided)
+}
+
+// Days on which the same machines say the same again are settled, those who share a name
+// and an address with others included.
+func TestSameAgainIsSettled(t *testing.T) {
+	w := newWorld(t)
+	e := &estate{Rand: rand.New(rand.NewPCG(7, 7))}
+	var machines []machine
+	for range 20 {
+		machines = append(machines, e.machine())
+	}
+	for d := range 6 {
+		var list []seen
+		for i, m := range machines {
+			list = append(list, m.report(d), sweep(m.site, m.macs[0], "10.1.2."+string(rune('1'+i%9)), d), delivered(m.serial, d), directory(m.agent, m.name, d))
+		}
+		changed, decided := w.group(list)
+		if changed != len(list) {
+			t.Errorf("day %d: %d of %d records changed", d, changed, len(list))
+		}
+		if d >= 2 && decided > 0 {
+			t.Errorf("day %d: %d of %d records were decided again", d, decided, changed)
+		}
+		w.checkRebuild()
+	}
+}

@@ -1,0 +1,241 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// pending is what a transaction has yet to write. The steps of taking observations in
+// change what is known and note here what has to follow; Flush writes the rows of all
+// observations of a group with one statement a table.
+type pending struct {
+	ids          map[string][]int64 // keys not used yet, by table
+	sources      []*SourceRow
+	created      []*recordState
+	records      []*recordState
+	observations []*Observation
+	sections     map[sectionKey]bool
+	claims       map[claimKey]bool
+	facts        map[sectionKey]*factSet
+	installs     map[int64]*installSet
+	links        map[int64][]Link
+	before       map[int64][]reconcile.Claim // what the records of PutClaims claimed when the group began
+}
+
+type sectionKey struct {
+	record int64
+	name   inventory.SectionName
+}
+
+type claimKey struct {
+	record int64
+	key    reconcile.Key
+}
+
+// idBlock is how many keys are taken at once.
+const idBlock = 64
+
+// nextID is a key for a row of a table.
+func (t *Tx) nextID(ctx context.Context, table string) (int64, error) {
+	list := t.ids[table]
+	if len(list) == 0 {
+		var last int64 // of those taken before, which the database may not have yet
+		if cap(list) > 0 {
+			last = list[:cap(list)][cap(list)-1]
+		}
+		rows, err := t.query(ctx, t.d.ids(table), idBlock)
+		if err != nil {
+			return 0, err
+		}
+		defer func() { _ = rows.Close() }()
+		list = make([]int64, 0, idBlock)
+		for rows.Next() {
+			var id int64
+			if err := rows.Scan(&id); err != nil {
+				return 0, err
+			}
+			list = append(list, id)
+		}
+		if err := rows.Err(); err != nil {
+			return 0, err
+		}
+		if len(list) != idBlock {
+			return 0, fmt.Errorf("%d keys for %s instead of %d", len(list), table, idBlock)
+		}
+		if shift := last + 1 - list[0]; shift > 0 {
+			for i := range list {
+				list[i] += shift
+			}
+		}
+	}
+	if t.ids == nil {
+		t.ids = map[string][]int64{}
+	}
+	id := list[0]
+	t.ids[table] = list[1:]
+	return id, nil
+}
+
+// Flush writes what the steps so far left to be written.
+func (t *Tx) Flush(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		t.flushSources, t.flushRecords, t.flushObservations, t.flushSections, t.flushFacts, t.flushInstalls, t.flushLinks, t.flushClaims,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	t.pending = pending{ids: t.ids, before: t.before}
+	return nil
+}
+
+func (t *Tx) flushSources(ctx context.Context) error {
+	var b bulk
+	slices.SortFunc(t.sources, func(a, b *SourceRow) int { return cmp.Compare(a.ID, b.ID) })
+	for _, s := range t.sources {
+		b.row(s.ID, s.Epoch, s.Seq, millis(s.LastSeen), millis(s.LastContact), s.skew.Milliseconds(), s.fresh)
+		s.fresh, s.touched = 0, false
+	}
+	if b.n == 0 {
+		return nil
+	}
+	return t.exec(ctx, `update source set epoch = n.epoch, seq = n.seq, last_seen = n.seen, last_contact = n.contact,
+			skew_ms = n.skew, observations = observations + n.more
+		from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as epoch, cast(value->>2 as bigint) as seq, cast(value->>3 as bigint) as seen,
+			cast(value->>4 as bigint) as contact, cast(value->>5 as bigint) as skew, cast(value->>6 as bigint) as more from json_each($1)) n
+		where source.id = n.id`, b.text())
+}
+
+func (t *Tx) flushRecords(ctx context.Context) error {
+	var b bulk
+	for _, r := range t.created {
+		b.row(r.ID, string(r.Key.Kind), r.Key.Scope, r.Key.Key, r.Key.Incarnation, r.Source, r.Site, string(r.Role),
+			millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay)
+		r.created = false
+	}
+	if b.n > 0 {
+		n, err := t.changed(ctx, `insert into record (id, asset_id, kind, scope, native_key, incarnation, source_id, site, role, first_seen, last_seen, first_obs, claims_day)
+			select cast(value->>0 as bigint), 0, value->>1, value->>2, value->>3, value->>4, cast(value->>5 as bigint), value->>6, value->>7,
+			cast(value->>8 as bigint), cast(value->>9 as bigint), cast(value->>10 as bigint), cast(value->>11 as bigint)
+			from json_each($1) where true on conflict do nothing`, b.text())
+		if err != nil {
+			return wrap("add records", err)
+		}
+		if int(n) != b.n { // another transaction has made the same since this one looked
+			return errCollision
+		}
+	}
+	b = bulk{}
+	slices.SortFunc(t.records, func(a, b *recordState) int { return cmp.Compare(a.ID, b.ID) })
+	for _, r := range t.records {
+		b.row(r.ID, r.Source, r.Site, string(r.Role), millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay)
+		r.touched = false
+	}
+	if b.n == 0 {
+		return nil
+	}
+	return t.exec(ctx, `update record set source_id = n.source, site = n.site, role = n.role, first_seen = n.first, last_seen = n.last,
+			first_obs = n.obs, claims_day = n.day
+		from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as source, value->>2 as site, value->>3 as role, cast(value->>4 as bigint) as first,
+			cast(value->>5 as bigint) as last, cast(value->>6 as bigint) as obs, cast(value->>7 as bigint) as day from json_each($1)) n
+		where record.id = n.id`, b.text())
+}
+
+func (t *Tx) flushObservations(ctx context.Context) error {
+	var b bulk
+	for _, o := range t.observations {
+		b.row(o.id, o.Source, o.Record, o.Epoch, o.Seq, millis(o.Seen), millis(o.Said), millis(o.Receive), o.changes)
+	}
+	if b.n == 0 {
+		return nil
+	}
+	return wrap("add observations", t.exec(ctx, `insert into observation (id, source_id, record_id, epoch, seq, seen_at, said_at, received_at, changes)
+		select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint), cast(value->>3 as bigint), cast(value->>4 as bigint),
+		cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint), value->>8 from json_each($1)`, b.text()))
+}
+
+func (t *Tx) flushSections(ctx context.Context) error {
+	var b bulk
+	for _, k := range sortedKeys(t.sections, compareSections) {
+		r, _ := t.known.records.get(k.record)
+		s := r.sections[k.name]
+		b.row(k.record, string(k.name), string(s.Status), s.Reason, s.Hash, s.BodyObs, s.Obs, s.Took.Milliseconds())
+	}
+	if b.n == 0 {
+		return nil
+	}
+	return t.exec(ctx, `insert into section (record_id, name, status, reason, hash, body_obs, obs_id, took_ms)
+		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, `+fmt.Sprintf(t.d.load[kindBytes], "value->>4")+`,
+		cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint) from json_each($1) where true
+		on conflict (record_id, name) do update set status = excluded.status, reason = excluded.reason, hash = excluded.hash,
+		body_obs = excluded.body_obs, obs_id = excluded.obs_id, took_ms = excluded.took_ms`, b.text())
+}
+
+func (t *Tx) flushLinks(ctx context.Context) error {
+	if len(t.links) == 0 {
+		return nil
+	}
+	var b bulk
+	ids := sortedKeys(t.links, cmp.Compare[int64])
+	for _, id := range ids {
+		for _, l := range t.links[id] {
+			b.row(id, l.Type, l.LocalPort, l.Via, l.TargetType, l.Target, l.RemotePort, l.RemoteName)
+		}
+	}
+	if err := t.exec(ctx, `delete from link where record_id in (select cast(value as bigint) from json_each($1))`, idList(ids)); err != nil || b.n == 0 {
+		return err
+	}
+	return t.exec(ctx, `insert into link (record_id, type, local_port, via, target_type, target, remote_port, remote_name)
+		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+		from json_each($1) where true on conflict do nothing`, b.text())
+}
+
+func (t *Tx) flushClaims(ctx context.Context) error {
+	var b bulk
+	for _, k := range sortedKeys(t.claims, compareClaims) {
+		r, _ := t.known.records.get(k.record)
+		i := slices.IndexFunc(r.claims, func(c reconcile.Claim) bool { return c.Key == k.key })
+		c := &r.claims[i]
+		b.row(k.record, string(c.Type), c.Value, c.Scope, c.Tier, millis(c.First)/dayMillis, millis(c.Last)/dayMillis)
+	}
+	if b.n == 0 {
+		return nil
+	}
+	return t.exec(ctx, `insert into claim (record_id, type, value, scope, tier, first_day, last_day)
+		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, cast(value->>4 as int), cast(value->>5 as bigint), cast(value->>6 as bigint)
+		from json_each($1) where true
+		on conflict (record_id, type, value, scope) do update set tier = excluded.tier,
+		first_day = excluded.first_day, last_day = excluded.last_day`, b.text())
+}
+
+func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+	out := make([]K, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, compare)
+	return out
+}
+
+func compareSections(a, b sectionKey) int {
+	return cmp.Or(cmp.Compare(a.record, b.record), cmp.Compare(a.name, b.name))
+}
+
+func compareClaims(a, b claimKey) int {
+	return cmp.Or(cmp.Compare(a.record, b.record), cmp.Compare(a.key.Type, b.key.Type), cmp.Compare(a.key.Value, b.key.Value),
+		cmp.Compare(a.key.Scope, b.key.Scope))
+}
+
+// latest is the later of two times.
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
