@@ -148,6 +148,7 @@ func (m *machine) run(ctx context.Context) error {
 		return err
 	}
 	running.Go(func() { m.ingester.Run(parts) })
+	running.Go(func() { m.keepUp(parts) })
 	failed := make(chan error, 1)
 	running.Go(func() { failed <- m.server.Serve(listener) })
 

@@ -34,6 +34,8 @@ type Config struct {
 	MaxConnections int           `yaml:"max_connections"`
 	// StopTimeout is how long running requests may take once the collector is to stop.
 	StopTimeout time.Duration `yaml:"stop_timeout"`
+	// Retention is how long what is no longer true is kept.
+	Retention Retention `yaml:"retention"`
 }
 
 // DefaultMetricsListen may be taken by another collector on this machine: that is no error.
@@ -50,6 +52,7 @@ func DefaultConfig() Config {
 		ReportInterval: time.Hour,
 		MaxConnections: 8192,
 		StopTimeout:    20 * time.Second,
+		Retention:      defaultRetention(),
 	}
 }
 
@@ -80,7 +83,7 @@ func (c *Config) Read(text io.Reader) error {
 // yamlMistake is the library's error in the words of who wrote the file.
 func yamlMistake(err error) string {
 	return strings.NewReplacer("yaml: ", "", "unmarshal errors:\n  ", "", "\n  ", "; ", "field ", "key ",
-		"not found in type collector.Config", "is not known").Replace(err.Error())
+		"not found in type collector.Config", "is not known", "not found in type collector.Retention", "is not known in retention").Replace(err.Error())
 }
 
 // Environ takes the variables MUSTER_<KEY> over the present values; lookup is os.LookupEnv.
@@ -154,7 +157,7 @@ func (c *Config) Validate() error {
 	if c.StopTimeout < time.Second || c.StopTimeout > 10*time.Minute {
 		return bad("stop_timeout %v: 1s to 10m are allowed", c.StopTimeout)
 	}
-	return nil
+	return c.Retention.validate()
 }
 
 // DSN is the store's data source name.
@@ -168,5 +171,5 @@ func (c *Config) DSN() string {
 // String is for config check: what will hold, without secrets.
 func (c *Config) String() string {
 	return fmt.Sprintf("data_dir %s\nlisten %s\nstore %s\nnames %s\nmetrics_listen %s\nlog_format %s\nlog_level %s\nreport_interval %v\nmax_connections %d\nstop_timeout %v\n",
-		c.DataDir, c.Listen, store.Redacted(c.DSN()), strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout)
+		c.DataDir, c.Listen, store.Redacted(c.DSN()), strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout) + c.Retention.String()
 }

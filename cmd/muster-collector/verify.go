@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -74,4 +75,39 @@ func (p *program) verify(ctx context.Context, b *collector.Base, repair bool) (e
 	}
 	_, err = fmt.Fprintln(p.out, "all put right")
 	return err
+}
+
+func (p *program) retention() *cobra.Command {
+	var dry bool
+	c := &cobra.Command{
+		Use:   "retention",
+		Short: "Remove what is past its time now; serve does so by itself, in small steps",
+		Long: "Remove what is past its time (retention in the configuration) now, and say how much it was. A running\n" +
+			"collector does so by itself every few hours. What holds now is never touched.",
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := p.config(c)
+			if err != nil {
+				return err
+			}
+			return p.with(c, func(ctx context.Context, b *collector.Base) error {
+				rows := map[string]int64{}
+				if err := b.Store.Retain(ctx, cfg.Retention.Store(), p.now(), time.Millisecond, dry, func(k store.Kept) { rows[k.Kind] += k.Rows }); err != nil {
+					return err
+				}
+				if !dry {
+					if err := b.Store.Audit(ctx, p.now(), actor(), "retention run", "inventory", fmt.Sprint(rows)); err != nil {
+						return err
+					}
+				}
+				word := map[bool]string{true: "would be removed", false: "removed"}[dry]
+				for _, kind := range []string{"observations", "history", "sightings", "quarantine", "audit", "scans"} {
+					fmt.Fprintf(p.out, "%-13s %d %s\n", kind, rows[kind], word)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&dry, "dry-run", false, "count only, and change nothing")
+	return c
 }

@@ -32,23 +32,26 @@ func people(t *testing.T, r *rig, seed uint64) {
 		r.submit(t, o)
 	}
 	mac := func(n int) string { return fmt.Sprintf("8c:16:45:%02x:00:%02x", seed, n) }
-	for step := range 120 {
+	for step := range 160 {
 		r.clock = r.clock.Add(time.Duration(rnd.IntN(20)) * time.Hour)
 		n := rnd.IntN(6) // few machines, so that they meet
 		dev := &inventory.Device{Name: fmt.Sprintf("m%d-%d", seed, n%4)}
 		if rnd.IntN(2) == 0 {
 			dev.Serial, dev.Vendor = fmt.Sprintf("PF%d%dXK21", seed, n), "LENOVO"
 		}
-		switch rnd.IntN(8) {
+		switch rnd.IntN(10) {
 		case 0, 1, 2:
 			send(inventory.KindAgent, fmt.Sprintf("ag%d-%d", seed, n), "", dev, inventory.Interfaces{
-				{Name: "eth0", MAC: mac(n), Type: inventory.IfEthernet}, {Name: "dock", MAC: mac(40 + rnd.IntN(3)), Type: inventory.IfEthernet}})
+				{Name: "eth0", MAC: mac(n), Type: inventory.IfEthernet, Addresses: nicOf(fmt.Sprintf("10.%d.0.%d", seed, n))[0].Addresses}, {Name: "dock", MAC: mac(40 + rnd.IntN(3)), Type: inventory.IfEthernet}})
 		case 3:
 			send(inventory.KindScanner, "scan", mac(n), inventory.Interfaces{{MAC: mac(n), Type: inventory.IfEthernet}})
 		case 4:
 			send(inventory.KindScanner, "scan", mac(40), inventory.Interfaces{{MAC: mac(40), Type: inventory.IfEthernet}})
 		case 5:
 			send(inventory.KindImport, "books", fmt.Sprintf("row%d-%d", seed, rnd.IntN(8)), dev)
+		case 6, 7:
+			ip := fmt.Sprintf("10.%d.0.%d", seed, n)
+			send(inventory.KindScanner, "scan", ip, &inventory.Device{Name: dev.Name}, nicOf(ip))
 		default:
 			decide(t, r, rnd, step)
 		}
@@ -63,7 +66,10 @@ func decide(t *testing.T, r *rig, rnd *rand.Rand, step int) {
 	t.Helper()
 	ref := func() store.Ref { return store.Ref{Record: rnd.IntN(2) == 0, ID: 1 + rnd.Int64N(20)} }
 	var err error
-	switch rnd.IntN(5) {
+	switch rnd.IntN(6) {
+	case 5:
+		keep := store.Retention{Observations: 48 * time.Hour, History: 72 * time.Hour, Sightings: 72 * time.Hour}
+		err = r.store.Retain(t.Context(), keep, r.clock, 0, false, func(store.Kept) {})
 	case 0:
 		_, err = r.store.RemovePin(t.Context(), 1+rnd.Int64N(12), "person:ann", "step", r.clock)
 	case 1:

@@ -66,3 +66,10 @@ create table review (
 );
 
 create index review_open on review (done_at, id);
+
+-- Who of several collectors does what only one should do at a time.
+create table lease (
+  name   text   primary key,
+  holder text   not null,
+  until  bigint not null
+);
