@@ -227,7 +227,7 @@ func (w sweeper) sightings(ctx context.Context, after time.Duration) error {
 				if err := find(t); err != nil || len(ids) == 0 {
 					return err
 				}
-				return t.forget(ctx, ids, w.now)
+				return t.purge(ctx, ids, w.now)
 			})
 		}
 		if err != nil || len(ids) == 0 {
@@ -241,9 +241,9 @@ func (w sweeper) sightings(ctx context.Context, after time.Duration) error {
 	}
 }
 
-// forget removes records with all they said, and decides anew about those that were in
+// purge removes records with all they said, and decides anew about those that were in
 // their assets or shared a claim with them.
-func (t *Tx) forget(ctx context.Context, ids []int64, now time.Time) error {
+func (t *Tx) purge(ctx context.Context, ids []int64, now time.Time) error {
 	recs, err := t.Records(ctx, ids)
 	if err != nil {
 		return err
@@ -294,6 +294,7 @@ func (t *Tx) forget(ctx context.Context, ids []int64, now time.Time) error {
 			return err
 		}
 	}
+	t.forget()
 	slices.Sort(around)
 	left := without(slices.Compact(around), ids)
 	if len(left) > 0 {
