@@ -1,6 +1,8 @@
 package collector_test
 
 import (
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -297,5 +299,44 @@ func TestReview(t *testing.T) {
 	}
 	if list, err = p.ListReviews(t.Context(), &musterv1.ListReviewsRequest{All: true}); err != nil || list.GetReviews()[0].GetDoneBy() != "person:admin" {
 		t.Errorf("all: %v, %v", list, err)
+	}
+}
+
+// Verify finds what is not as the records say, and repairs it.
+func TestVerifyDecision(t *testing.T) {
+	r := start(t)
+	newEstate(r)
+	r.verify()
+	for name, harm := range map[string]string{
+		"record elsewhere":      `update record set asset_id = 1 where id = 3`,
+		"asset torn":            `update record set asset_id = 2 where id = 2 or id = 4`,
+		"line missing":          `delete from asset where id = 4`,
+		"line without records":  `insert into asset values (3, '{}')`,
+		"history not closed":    `insert into member (record_id, from_obs, asset_id) values (3, 1, 2)`,
+		"history of other kind": `update member set asset_id = 5 where record_id = 1`,
+	} {
+		r.stop()
+		r.exec(harm)
+		bad, err := r.Store.RepairDecision(t.Context(), "test", r.clock.Now())
+		if err != nil || bad.Good() {
+			t.Errorf("%s: found %+v, %v", name, bad, err)
+		}
+		v, err := r.Store.VerifyDecision(t.Context())
+		if err != nil || !v.Good() || v.Records != 5 || v.Assets != 4 {
+			t.Errorf("%s: after the repair %+v, %v", name, v, err)
+		}
+	}
+}
+
+// exec changes the inventory's file behind the collector's back.
+func (r *rig) exec(statement string) {
+	r.t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(r.dir, "muster.db"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(r.t.Context(), statement); err != nil {
+		r.t.Fatal(err)
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -69,11 +69,30 @@ func ParseRules(text []byte) (Rules, error) {
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return bad("one YAML document is wanted")
 	}
-	r := Rules{placeholders: map[Type]patterns{}, distrust: map[Type]map[string]bool{}, maxHolders: f.MaxHolders}
 	if f.MaxHolders != 0 && (f.MaxHolders < leastHolders || f.MaxHolders > mostHolders) {
 		return bad("max_holders: %d given, %d to %d allowed", f.MaxHolders, leastHolders, mostHolders)
 	}
 	values := len(f.IgnoreMACs)
+	for _, lists := range []map[Type][]string{f.Placeholders, f.Distrust} {
+		for t, list := range lists {
+			if values += len(list); !slices.Contains(ruleTypes, t) {
+				return bad("type %.40q is not known; the types are %s", t, joinTypes(ruleTypes))
+			}
+		}
+	}
+	if values > maxRuleValues {
+		return bad("%d values, at most %d allowed", values, maxRuleValues)
+	}
+	r, err := f.compile()
+	if err != nil {
+		return bad("%v", err)
+	}
+	return r, nil
+}
+
+// compile folds the values as claims are folded.
+func (f *rulesFile) compile() (Rules, error) {
+	r := Rules{placeholders: map[Type]patterns{}, distrust: map[Type]map[string]bool{}, maxHolders: f.MaxHolders}
 	for t, list := range f.Placeholders {
 		p := patterns{exact: map[string]bool{}}
 		for _, s := range list {
@@ -81,40 +100,31 @@ func ParseRules(text []byte) (Rules, error) {
 			v := foldValue(t, stem, open)
 			switch {
 			case open && len(v) < 2, v == "":
-				return bad("placeholders, %s: %.80q is too short", t, s)
+				return r, fmt.Errorf("placeholders, %s: %.80q is too short", t, s)
 			case open:
 				p.prefixes = append(p.prefixes, v)
 			default:
 				p.exact[v] = true
 			}
 		}
-		r.placeholders[t], values = p, values+len(list)
+		r.placeholders[t] = p
 	}
 	for t, list := range f.Distrust {
 		r.distrust[t] = map[string]bool{}
 		for _, s := range list {
 			v := foldValue(t, s, false)
 			if v == "" {
-				return bad("distrust, %s: %.80q is no value", t, s)
+				return r, fmt.Errorf("distrust, %s: %.80q is no value", t, s)
 			}
 			r.distrust[t][v] = true
-		}
-		values += len(list)
-	}
-	for _, t := range slices.Concat(slices.Collect(maps.Keys(f.Placeholders)), slices.Collect(maps.Keys(f.Distrust))) {
-		if !slices.Contains(ruleTypes, t) {
-			return bad("type %.40q is not known; the types are %s", t, joinTypes(ruleTypes))
 		}
 	}
 	for _, s := range f.IgnoreMACs {
 		digits := hexDigits(s)
 		if len(digits) < 4 || len(digits) > 12 || strings.Trim(digits, "0123456789abcdef") != "" {
-			return bad("ignore_macs: %.40q is not the beginning of an address like 00:e0:4c", s)
+			return r, fmt.Errorf("ignore_macs: %.40q is not the beginning of an address like 00:e0:4c", s)
 		}
 		r.macs = append(r.macs, digits)
-	}
-	if values > maxRuleValues {
-		return bad("%d values, at most %d allowed", values, maxRuleValues)
 	}
 	return r, nil
 }
