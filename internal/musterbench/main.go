@@ -98,9 +98,10 @@ func run(ctx context.Context, data, dsn, out, said string) (err error) {
 		}
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	began, n := time.Now(), 0
+	n, speed := 0, newPace()
 	err = eachLine(data, func(l *line) error {
 		n++
+		speed.count()
 		o, err := s.observation(l, int64(n))
 		if err != nil {
 			return err
@@ -116,11 +117,12 @@ func run(ctx context.Context, data, dsn, out, said string) (err error) {
 	if err != nil {
 		return err
 	}
+	speed.end()
 	if said != "" {
 		fmt.Fprintf(os.Stderr, "%d of %d overrides entered, %d refused\n", over.entered, over.all, over.refused)
 	}
 	wrong, err := write(ctx, b, out)
-	fmt.Fprintf(os.Stderr, "%d observations in %.1f s; a rebuild puts %d records elsewhere\n", n, time.Since(began).Seconds(), wrong)
+	fmt.Fprintf(os.Stderr, "%d observations; a rebuild puts %d records elsewhere\n", n, wrong)
 	return err
 }
 

@@ -20,8 +20,10 @@ type stored struct {
 	stop    context.CancelFunc
 	stopped chan struct{}
 	clock   atomic.Int64 // arrival of the batch at hand: observations come with their own times
+	arrival int64        // of the batch being read
 	batch   []inventory.Observation
-	ids     []string // by sequence number, from 1
+	ids     []string   // by sequence number, from 1
+	sent    chan error // of the batch under way, which is taken in while the next one is read
 }
 
 const batchSize = 64
@@ -45,31 +47,58 @@ func openStored(ctx context.Context, dsn string) (*stored, error) {
 
 func (b *stored) report(ctx context.Context, l *line, o *inventory.Observation) error {
 	if len(b.batch) == batchSize {
-		if err := b.flush(ctx); err != nil {
+		if err := b.handOver(ctx); err != nil {
 			return err
 		}
 	}
 	b.ids = append(b.ids, l.ID)
 	b.batch = append(b.batch, *o)
-	b.clock.Store(l.ReceivedAt.UnixMilli())
+	b.arrival = l.ReceivedAt.UnixMilli()
 	return nil
 }
 
-func (b *stored) flush(ctx context.Context) error {
-	if len(b.batch) == 0 {
+// handOver sends the batch, once the one before is in.
+func (b *stored) handOver(ctx context.Context) error {
+	if err := b.await(); err != nil || len(b.batch) == 0 {
+		return err
+	}
+	batch := b.batch
+	b.batch = make([]inventory.Observation, 0, batchSize)
+	b.clock.Store(b.arrival)
+	b.sent = make(chan error, 1)
+	go func() { b.sent <- b.submit(ctx, batch) }()
+	return nil
+}
+
+// await waits for the batch under way.
+func (b *stored) await() error {
+	if b.sent == nil {
 		return nil
 	}
-	acks, err := b.in.Submit(ctx, b.batch)
+	err := <-b.sent
+	b.sent = nil
+	return err
+}
+
+func (b *stored) submit(ctx context.Context, batch []inventory.Observation) error {
+	acks, err := b.in.Submit(ctx, batch)
 	if err != nil {
 		return err
 	}
 	for i, a := range acks {
 		if a.Outcome != ingest.Accepted {
-			return fmt.Errorf("observation %s was not accepted but %s: %s", b.ids[b.batch[i].Seq-1], a.Outcome, a.Reason)
+			return fmt.Errorf("observation %d was not accepted but %s: %s", batch[i].Seq, a.Outcome, a.Reason)
 		}
 	}
-	b.batch = b.batch[:0]
 	return nil
+}
+
+// flush takes in all that was reported.
+func (b *stored) flush(ctx context.Context) error {
+	if err := b.handOver(ctx); err != nil {
+		return err
+	}
+	return b.await()
 }
 
 // pin enters a pin as a person would: on the records that the two observations are in.
@@ -107,6 +136,9 @@ func (b *stored) answers(ctx context.Context, each func(answer) error) (reconcil
 }
 
 func (b *stored) close() error {
+	if b.sent != nil {
+		<-b.sent
+	}
 	b.stop()
 	<-b.stopped
 	return b.store.Close()
