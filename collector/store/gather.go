@@ -38,6 +38,9 @@ func (t *Tx) GatherSources(ctx context.Context, list []inventory.Source, now tim
 	if len(missing) == 0 {
 		return nil
 	}
+	if t.d.concurrent { // a source's observations have keys in their order: those taken before it was locked may be too low
+		delete(t.ids, "observation")
+	}
 	find := func() error {
 		rows, err := t.query(ctx, `select s.id, s.kind, s.name, s.epoch, s.seq, s.last_seen, s.last_contact, s.skew_ms from json_each($1) j
 			join source s on s.kind = j.value->>0 and s.name = j.value->>1 order by s.kind, s.name`+t.forUpdateOf("s"), ask.text())

@@ -211,8 +211,8 @@ const oldSightings = `select r.id from record r where r.kind = 'scanner' and r.i
 func (w sweeper) sightings(ctx context.Context, after time.Duration) error {
 	for last := int64(0); ; {
 		var ids []int64
-		find := func(q queryer) error {
-			rows, err := q.query(ctx, oldSightings, w.before(after), last, sweepSightings)
+		find := func(q queryer, lock string) error {
+			rows, err := q.query(ctx, oldSightings+lock, w.before(after), last, sweepSightings)
 			if err != nil {
 				return err
 			}
@@ -221,10 +221,10 @@ func (w sweeper) sightings(ctx context.Context, after time.Duration) error {
 		}
 		var err error
 		if w.dry {
-			err = w.s.look(ctx, func(v view) error { return find(v) })
+			err = w.s.look(ctx, func(v view) error { return find(v, "") })
 		} else {
 			err = w.s.Update(ctx, func(t *Tx) error {
-				if err := find(t); err != nil || len(ids) == 0 {
+				if err := find(t, t.forUpdateOf("r")); err != nil || len(ids) == 0 {
 					return err
 				}
 				return t.purge(ctx, ids, w.now)
