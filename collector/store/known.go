@@ -136,7 +136,7 @@ func (k *known) claimed(key reconcile.Key, record int64) {
 	if !ok {
 		return
 	}
-	if i, found := slices.BinarySearch(h.ids, record); !found && !(h.cut && i == len(h.ids)) {
+	if i, found := slices.BinarySearch(h.ids, record); !found && (!h.cut || i < len(h.ids)) {
 		h.ids = slices.Insert(slices.Clip(h.ids), i, record)
 		k.holders.put(key, h)
 	}

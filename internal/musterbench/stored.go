@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -136,10 +137,11 @@ func (b *stored) answers(ctx context.Context, each func(answer) error) (reconcil
 }
 
 func (b *stored) close() error {
+	var sent error
 	if b.sent != nil {
-		<-b.sent
+		sent = <-b.sent
 	}
 	b.stop()
 	<-b.stopped
-	return b.store.Close()
+	return errors.Join(sent, b.store.Close())
 }
