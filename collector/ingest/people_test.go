@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -64,8 +65,18 @@ func people(t *testing.T, r *rig, seed uint64) {
 // decide does what a person might; what contradicts itself is refused.
 func decide(t *testing.T, r *rig, rnd *rand.Rand, step int) {
 	t.Helper()
-	ref := func() store.Ref { return store.Ref{Record: rnd.IntN(2) == 0, ID: 1 + rnd.Int64N(20)} }
-	var err error
+	var records []int64
+	err := r.store.Memberships(t.Context(), func(m store.Membership) error {
+		if !slices.Contains(records, m.Record) {
+			records = append(records, m.Record)
+		}
+		return nil
+	})
+	if err != nil || len(records) == 0 {
+		return
+	}
+	slices.Sort(records)
+	ref := func() store.Ref { return store.Ref{Record: rnd.IntN(2) == 0, ID: records[rnd.IntN(min(len(records), 24))]} }
 	switch rnd.IntN(6) {
 	case 5:
 		keep := store.Retention{Observations: 48 * time.Hour, History: 72 * time.Hour, Sightings: 72 * time.Hour}
