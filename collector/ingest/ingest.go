@@ -41,7 +41,7 @@ type Ack struct {
 
 // Config bounds the group commit. The zero value is usable.
 type Config struct {
-	// MaxGroup is the number of observations in one transaction; 64 when zero.
+	// MaxGroup is the number of observations in one transaction; 256 when zero.
 	MaxGroup int
 	// MaxWait is how long the first observation of a group waits for company; 20 ms when zero.
 	MaxWait time.Duration
@@ -62,7 +62,7 @@ type Ingester struct {
 // New makes an Ingester.
 func New(cfg Config, st *store.Store, log *slog.Logger, now func() time.Time) *Ingester {
 	if cfg.MaxGroup <= 0 {
-		cfg.MaxGroup = 64
+		cfg.MaxGroup = 256
 	}
 	if cfg.MaxWait <= 0 {
 		cfg.MaxWait = 20 * time.Millisecond

@@ -15,7 +15,7 @@ import (
 // change what is known and note here what has to follow; Flush writes the rows of all
 // observations of a group with one statement a table.
 type pending struct {
-	ids          map[string][]int64 // keys not used yet, by table
+	ids          map[string]*idStock // by table
 	sources      []*SourceRow
 	created      []*recordState
 	records      []*recordState
@@ -41,45 +41,42 @@ type claimKey struct {
 // idBlock is how many keys are taken at once.
 const idBlock = 64
 
+// idStock are keys of a table for rows to come.
+type idStock struct {
+	left []int64
+	last int64 // the last one that was given out
+}
+
 // nextID is a key for a row of a table.
 func (t *Tx) nextID(ctx context.Context, table string) (int64, error) {
-	list := t.ids[table]
-	if len(list) == 0 {
-		var last int64 // of those taken before, which the database may not have yet
-		if cap(list) > 0 {
-			last = list[:cap(list)][cap(list)-1]
-		}
+	if t.ids == nil {
+		t.ids = map[string]*idStock{}
+	}
+	stock := t.ids[table]
+	if stock == nil {
+		stock = &idStock{}
+		t.ids[table] = stock
+	}
+	if len(stock.left) == 0 {
 		rows, err := t.query(ctx, t.d.ids(table), idBlock)
 		if err != nil {
 			return 0, err
 		}
-		defer func() { _ = rows.Close() }()
-		list = make([]int64, 0, idBlock)
-		for rows.Next() {
-			var id int64
-			if err := rows.Scan(&id); err != nil {
-				return 0, err
-			}
-			list = append(list, id)
-		}
-		if err := rows.Err(); err != nil {
+		if stock.left, err = numbers(rows); err != nil {
 			return 0, err
 		}
-		if len(list) != idBlock {
-			return 0, fmt.Errorf("%d keys for %s instead of %d", len(list), table, idBlock)
+		if len(stock.left) != idBlock {
+			return 0, fmt.Errorf("%d keys for %s instead of %d", len(stock.left), table, idBlock)
 		}
-		if shift := last + 1 - list[0]; shift > 0 {
-			for i := range list {
-				list[i] += shift
+		// An engine that counts rows does not know of those not written yet.
+		if shift := stock.last + 1 - stock.left[0]; shift > 0 && !t.d.concurrent {
+			for i := range stock.left {
+				stock.left[i] += shift
 			}
 		}
 	}
-	if t.ids == nil {
-		t.ids = map[string][]int64{}
-	}
-	id := list[0]
-	t.ids[table] = list[1:]
-	return id, nil
+	stock.last, stock.left = stock.left[0], stock.left[1:]
+	return stock.last, nil
 }
 
 // Flush writes what the steps so far left to be written.

@@ -27,7 +27,7 @@ type stored struct {
 	sent    chan error // of the batch under way, which is taken in while the next one is read
 }
 
-const batchSize = 64
+const batchSize = 256
 
 func openStored(ctx context.Context, dsn string) (*stored, error) {
 	st, err := store.Open(ctx, dsn)
