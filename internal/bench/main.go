@@ -1,0 +1,73 @@
+// bench measures a running collector from outside: it builds muster-collector, starts it,
+// enrols simulated agents and lets them report over mutual TLS, then counts what is
+// stored against what was acknowledged.
+//
+//	go run ./internal/bench ingest [-agents N] [-rounds N] [-store DSN] [-collectors 2]
+//	go run ./internal/bench herd   [-agents N] [-interval D]
+//
+// It shares the machine with what it measures, so its figures say what both do together.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	agents, rounds, packages, workers, collectors int
+	store, dir, metrics                           string
+	interval                                      time.Duration
+}
+
+func run(ctx context.Context, args []string) (err error) {
+	if len(args) == 0 {
+		return errors.New("what is to be measured? ingest or herd")
+	}
+	f := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	var o options
+	f.IntVar(&o.agents, "agents", 1000, "simulated agents")
+	f.IntVar(&o.rounds, "rounds", 5, "unchanged reports, and small changes, of each agent")
+	f.IntVar(&o.packages, "packages", 500, "packages of each agent")
+	f.IntVar(&o.workers, "workers", 64, "agents that report at the same time")
+	f.IntVar(&o.collectors, "collectors", 1, "collectors on one database (PostgreSQL)")
+	f.StringVar(&o.store, "store", "", "sqlite:FILE of a new inventory (default one in a temporary folder), or postgres://... of an empty database")
+	f.StringVar(&o.metrics, "metrics", "off", "loopback address of the collector's figures and profiles, /debug/pprof/")
+	f.DurationVar(&o.interval, "interval", time.Hour, "herd: the interval at which agents report")
+	if err := f.Parse(args[1:]); err != nil {
+		return err
+	}
+	if o.dir, err = os.MkdirTemp("", "muster-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
+	if o.store == "" {
+		o.store = "sqlite:" + filepath.Join(o.dir, "muster.db")
+	}
+	if o.collectors > 1 && strings.HasPrefix(o.store, "sqlite:") {
+		return errors.New("several collectors need one PostgreSQL database")
+	}
+	switch args[0] {
+	case "ingest":
+		return ingest(ctx, o)
+	case "herd":
+		return herd(ctx, o)
+	}
+	return fmt.Errorf("%q cannot be measured: ingest and herd can", args[0])
+}
