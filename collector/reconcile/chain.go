@@ -30,19 +30,21 @@ func (a *attacher) chain(loose []*component) {
 	}
 	var values []value
 	for k, h := range holders {
-		if len(h) > 1 {
-			values = append(values, value{Key: k, tier: tiers[k], holders: h})
+		for i, e := range eras(k, h) {
+			if len(e) > 1 {
+				values = append(values, value{Key: k, era: i, tier: tiers[k], holders: e})
+			}
 		}
 	}
 	slices.SortFunc(values, func(x, y value) int {
-		return cmp.Or(cmp.Compare(x.tier, y.tier), compareKeys(x.Key, y.Key))
+		return cmp.Or(cmp.Compare(x.tier, y.tier), compareKeys(x.Key, y.Key), cmp.Compare(x.era, y.era))
 	})
 	for _, v := range values {
 		if len(a.components(v.holders)) < 2 {
 			continue
 		}
 		if dem := a.apartLoose(v); dem != nil {
-			a.demotions[v.Key] = dem
+			a.demotions[inTime{v.Key, v.era}] = dem
 			continue
 		}
 		a.join(v.Key, v.tier, "", v.holders)

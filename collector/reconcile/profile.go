@@ -18,8 +18,9 @@ type node struct {
 	disks, macs    []string
 	provider       map[scope][]string
 	first, last    time.Time
-	presence       []string // site@day where it was seen
-	view           bool     // its list of network cards is the whole list
+	presence       []string  // site@day where it was seen
+	released       time.Time // when its source, to this day, says it went
+	view           bool      // its list of network cards is the whole list
 
 	// While loading: how far the neighbourhood is known.
 	closed, weakDone bool
@@ -34,6 +35,9 @@ func newNode(r *Record) *node {
 	n := &node{Record: r, provider: map[scope][]string{}}
 	for i := range r.Claims {
 		n.note(&r.Claims[i])
+	}
+	if c := n.claimOf(Key{Type: TypeGone}); c.Last.Before(n.last) {
+		n.released = time.Time{} // it came back
 	}
 	switch r.Kind {
 	case inventory.KindAgent, inventory.KindAWS, inventory.KindAzure:
@@ -63,13 +67,15 @@ func (n *node) note(c *Claim) {
 	case inventory.IDSerial:
 		if m, ok := strings.CutPrefix(c.Scope, "maker:"); ok {
 			n.makers = append(n.makers, m)
-		} else if c.Scope == "" || c.Scope == scopeVirtual {
+		} else if c.Tier == tierSerial && (c.Scope == "" || c.Scope == scopeVirtual) {
 			n.serials = append(n.serials, c.Value)
 		}
 	case inventory.IDSMBIOS:
 		if c.Scope == "" {
 			n.uuids = append(n.uuids, c.Value)
 		}
+	case TypeGone:
+		n.released = c.First
 	case TypeRole:
 		n.roles = append(n.roles, c.Value)
 	case inventory.IDAgent:

@@ -25,6 +25,7 @@ const (
 	TypeName    Type = "name"
 	TypeAddress Type = "address" // Scope is place@day
 	TypeRole    Type = "role"
+	TypeGone    Type = "gone" // from First to Last its source said that it is gone for good
 )
 
 // Key is what records share when they agree: the whole identity of a claim.
