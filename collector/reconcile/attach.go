@@ -272,7 +272,7 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		for _, c := range claimsOf(u, TypeAddress) {
 			for _, n := range a.holders[c.Key] {
 				g := a.of[n]
-				if g == nil || a.many[c.Key] || !a.strong[g] || !admit(&c, n) || slices.Contains(found, g) || a.gaveUp(g, &c) {
+				if g == nil || a.many[c.Key] || !a.strong[g] || n.answersForOthers(c.Scope) || !admit(&c, n) || slices.Contains(found, g) || a.gaveUp(g, &c) {
 					continue
 				}
 				if a.released[g].Equal(c.First) { // whoever comes on that day takes over
@@ -298,6 +298,24 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		}
 	}
 	return Key{}, nil
+}
+
+// maxOwn is how many addresses in one place a card has by itself on one day.
+const maxOwn = 16
+
+// answersForOthers says that a sighted card answered for more addresses than are its own:
+// a router that stands in for all behind it.
+func (n *node) answersForOthers(placeAndDay string) bool {
+	if !n.bareSighting() {
+		return false
+	}
+	count := 0
+	for i := range n.Claims {
+		if c := &n.Claims[i]; c.Type == TypeAddress && c.Scope == placeAndDay {
+			count++
+		}
+	}
+	return count > maxOwn
 }
 
 // addressesOnly says that nothing but addresses was ever seen of a component.

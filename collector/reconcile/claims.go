@@ -61,6 +61,9 @@ func Read(src inventory.Source, seen time.Time, bodies map[inventory.SectionName
 	if r.role != "" {
 		r.claim(TypeRole, "", string(r.role), tierRole)
 	}
+	if m := Maker(r.dev.Vendor); m != "" && r.virtual {
+		r.claim(TypePlatform, "", m, tierRole)
+	}
 	r.identifiers()
 	r.serials()
 	r.cards()
@@ -285,7 +288,7 @@ func (r *reader) cards() {
 	}
 	for _, id := range r.dev.Identifiers {
 		if id.Type == inventory.IDMAC {
-			r.mac(id.Value, true)
+			r.mac(id.Value, tierMAC, true)
 		}
 	}
 }
@@ -302,12 +305,16 @@ func (r *reader) card(c inventory.Interface) bool {
 		return false
 	}
 	attested := c.Type != inventory.IfWiFi && c.Type != inventory.IfUSB
-	permanent := c.PermanentMAC != "" && r.mac(c.PermanentMAC, attested)
-	return r.mac(c.MAC, attested) || permanent
+	tier := tierMAC
+	if c.Type == inventory.IfUSB {
+		tier = tierPart // goes from hand to hand
+	}
+	permanent := c.PermanentMAC != "" && r.mac(c.PermanentMAC, tier, attested)
+	return r.mac(c.MAC, tier, attested) || permanent
 }
 
 // mac claims one address. onCloud admits the locally administered ones that a provider gives.
-func (r *reader) mac(s string, onCloud bool) bool {
+func (r *reader) mac(s string, tier int, onCloud bool) bool {
 	m, ok := MAC(s)
 	if !ok {
 		return false
@@ -320,7 +327,7 @@ func (r *reader) mac(s string, onCloud bool) bool {
 	site := "site:" + r.src.Site
 	switch class {
 	case macBurnedIn, macHypervisor:
-		r.claim(inventory.IDMAC, "", m, tierMAC)
+		r.claim(inventory.IDMAC, "", m, tier)
 		if r.src.Site != "" {
 			r.claim(inventory.IDMAC, site, m, tierPart)
 		}

@@ -23,7 +23,7 @@ func newJudge(nodes []*node, pins pinned) judge {
 	}
 	for i, a := range nodes {
 		for _, b := range nodes[:i] {
-			if boardSwap(a, b) || pins.same(a.ID, b.ID) {
+			if goesOn(a, b) || pins.same(a.ID, b.ID) {
 				j.serials.join(a.serials, b.serials)
 				j.uuids.join(a.uuids, b.uuids)
 			}

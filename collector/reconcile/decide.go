@@ -172,8 +172,8 @@ func (d *decision) joinByValues() {
 // card identifies no machine: an adapter that goes from hand to hand is one thing itself.
 func (d *decision) joinSightings() {
 	var keys []inTime
-	for k, dem := range d.demotions {
-		if k.Type == inventory.IDMAC && k.Scope == "" && !d.many[k.Key] && dem.Tier == tierMAC {
+	for k := range d.demotions {
+		if k.Type == inventory.IDMAC && k.Scope == "" && !d.many[k.Key] {
 			keys = append(keys, k)
 		}
 	}

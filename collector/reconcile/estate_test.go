@@ -251,7 +251,7 @@ func drawAt(place string, seed uint64, machines int) []seen {
 	}
 	for i := range machines {
 		m := e.machine()
-		switch e.IntN(15) {
+		switch e.IntN(16) {
 		case 0:
 			m.serial, m.uuid = "To Be Filled By O.E.M.", "03000200-0400-0500-0006-000700080009"
 		case 1:
@@ -288,6 +288,11 @@ func drawAt(place string, seed uint64, machines int) []seen {
 			old.agent, old.machine, old.name = e.uuid(), fmt.Sprintf("%016x%016x", e.Uint64(), e.Uint64()), e.text("lt-")
 			m.serial, old.serial = "", ""
 			e.daily(old, 80+e.IntN(80), docks, "")
+		case 10: // moved to another maker's hypervisor
+			v := m
+			v.uuid, v.macs, v.disks, v.serial, v.maker = e.uuid(), []string{e.mac("52:54:00")}, nil, "", "QEMU"
+			m.maker, m.serial, m.disks = "VMware, Inc.", "", nil
+			e.daily(v, 3+e.IntN(4), nil, "")
 		case 9: // the same with others' docks
 			e.daily(m, 100+e.IntN(20), docks, keys[e.IntN(3)])
 		}
@@ -309,7 +314,11 @@ func (e *estate) daily(m machine, from int, docks []string, key string) {
 		if e.IntN(3) > 0 {
 			if len(docks) > 0 && e.IntN(3) == 0 {
 				dock := docks[e.IntN(len(docks))]
-				e.add(m.report(d, dock))
+				s := m.report(d, dock)
+				if e.IntN(2) == 0 { // as some systems label it
+					s.bodies[inventory.SectionInterfaces].(inventory.Interfaces)[len(m.macs)].Type = inventory.IfUSB
+				}
+				e.add(s)
 				e.add(sweep(m.site, dock, ip, d))
 			} else {
 				e.add(m.report(d))
