@@ -13,13 +13,6 @@ import (
 // name or held its address. It never joins two assets, so nothing that is attached can
 // change what else is joined; several candidates are none.
 
-// nameLife and nameClock bound how far apart in time two bearers of a name may be. An
-// agent further off than nameClock has a wrong clock, and its days say nothing.
-const (
-	nameLife  = 30 * day
-	nameClock = 300 * day
-)
-
 // bearer is who may be meant: an asset by one of its records' claims.
 type bearer struct {
 	*component
@@ -37,7 +30,12 @@ func (d *decision) attach() {
 			weak = append(weak, c)
 		}
 	}
-	a := attacher{decision: d, strong: strong, contested: map[Key]bool{}}
+	a := attacher{decision: d, strong: strong, contested: map[Key]bool{}, released: map[*component]time.Time{}}
+	for c := range strong {
+		if day := c.releasedOn(); !day.IsZero() {
+			a.released[c] = day
+		}
+	}
 	var loose []*component
 	target := map[*component]*component{}
 	for _, u := range weak {
@@ -100,12 +98,22 @@ func (d *decision) anchored(c *component) bool {
 			return true
 		}
 		for i := range n.Claims {
-			if anchors(&n.Claims[i]) && d.demotions[n.Claims[i].Key] == nil && d.judge(n.Claims[i].Key, n.Claims[i].Tier) == nil {
+			if anchors(&n.Claims[i]) && d.believed(n, &n.Claims[i]) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// believed says that a node's claim is not demoted in the node's time.
+func (d *decision) believed(n *node, c *Claim) bool {
+	for i, e := range d.judge(c.Key, c.Tier) {
+		if slices.Contains(e.holders, n) || d.many[c.Key] {
+			return e.demotion == nil && d.demotions[inTime{c.Key, i}] == nil
+		}
+	}
+	return true
 }
 
 func anchors(c *Claim) bool {
@@ -125,6 +133,7 @@ type attacher struct {
 	*decision
 	strong    map[*component]bool
 	contested map[Key]bool // values that several assets have
+	released  map[*component]time.Time
 }
 
 // handOver notes where a component's records belonged before the last of a line of bearers.
@@ -177,6 +186,12 @@ func (a *attacher) byName(u *component, qualified bool) (k Key, line []bearer, a
 	return k, succession(found), len(found) > 0
 }
 
+// gaveUp says that a component was gone when a claim was made.
+func (a *attacher) gaveUp(g *component, c *Claim) bool {
+	day, ok := a.released[g]
+	return ok && c.First.After(day)
+}
+
 // bearers are the assets that have the value over the same time.
 func (a *attacher) bearers(u *component, c Claim, admit func(*node) bool) []bearer {
 	if a.many[c.Key] {
@@ -186,7 +201,7 @@ func (a *attacher) bearers(u *component, c Claim, admit func(*node) bool) []bear
 	j := newJudge(nil, a.pins)
 	for _, n := range a.holders[c.Key] {
 		g := a.of[n]
-		if g == nil || !a.strong[g] || admit != nil && !admit(n) {
+		if g == nil || !a.strong[g] || a.gaveUp(g, &c) || admit != nil && !admit(n) {
 			continue
 		}
 		if _, _, reason := j.between(u.nodes, g.nodes); reason != "" {
@@ -203,7 +218,7 @@ func (a *attacher) bearers(u *component, c Claim, admit func(*node) bool) []bear
 	}
 	for _, b := range all {
 		gap := max(b.first.Sub(c.Last), c.First.Sub(b.last))
-		wrongClock := b.kind == inventory.KindAgent && gap > nameClock
+		wrongClock := b.kind == inventory.KindAgent && gap > clockOff
 		if gap > nameLife && !wrongClock {
 			continue
 		}
@@ -252,15 +267,23 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		func(*Claim, *node) bool { return true },
 	}
 	for _, admit := range steps {
-		var found []*component
+		var found, leaving []*component
+		var left Key
 		for _, c := range claimsOf(u, TypeAddress) {
 			for _, n := range a.holders[c.Key] {
 				g := a.of[n]
-				if g == nil || a.many[c.Key] || !a.strong[g] || !admit(&c, n) || slices.Contains(found, g) {
+				if g == nil || a.many[c.Key] || !a.strong[g] || n.answersForOthers(c.Scope) || !admit(&c, n) || slices.Contains(found, g) || a.gaveUp(g, &c) {
+					continue
+				}
+				if a.released[g].Equal(c.First) { // whoever comes on that day takes over
+					leaving, left = []*component{g}, c.Key
 					continue
 				}
 				found, k = append(found, g), c.Key
 			}
+		}
+		if len(found) == 0 {
+			found, k = leaving, left
 		}
 		if len(found) == 1 {
 			if _, _, reason := newJudge(nil, a.pins).between(u.nodes, found[0].nodes); reason == "" {
@@ -275,6 +298,24 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		}
 	}
 	return Key{}, nil
+}
+
+// maxOwn is how many addresses in one place a card has by itself on one day.
+const maxOwn = 16
+
+// answersForOthers says that a sighted card answered for more addresses than are its own:
+// a router that stands in for all behind it.
+func (n *node) answersForOthers(placeAndDay string) bool {
+	if !n.bareSighting() {
+		return false
+	}
+	count := 0
+	for i := range n.Claims {
+		if c := &n.Claims[i]; c.Type == TypeAddress && c.Scope == placeAndDay {
+			count++
+		}
+	}
+	return count > maxOwn
 }
 
 // addressesOnly says that nothing but addresses was ever seen of a component.

@@ -30,19 +30,21 @@ func (a *attacher) chain(loose []*component) {
 	}
 	var values []value
 	for k, h := range holders {
-		if len(h) > 1 {
-			values = append(values, value{Key: k, tier: tiers[k], holders: h})
+		for i, e := range eras(k, h) {
+			if len(e) > 1 {
+				values = append(values, value{Key: k, era: i, tier: tiers[k], holders: e})
+			}
 		}
 	}
 	slices.SortFunc(values, func(x, y value) int {
-		return cmp.Or(cmp.Compare(x.tier, y.tier), compareKeys(x.Key, y.Key))
+		return cmp.Or(cmp.Compare(x.tier, y.tier), compareKeys(x.Key, y.Key), cmp.Compare(x.era, y.era))
 	})
 	for _, v := range values {
 		if len(a.components(v.holders)) < 2 {
 			continue
 		}
 		if dem := a.apartLoose(v); dem != nil {
-			a.demotions[v.Key] = dem
+			a.demotions[inTime{v.Key, v.era}] = dem
 			continue
 		}
 		a.join(v.Key, v.tier, "", v.holders)
@@ -58,7 +60,7 @@ func (a *attacher) apartLoose(v value) *Demotion {
 	groups := a.components(v.holders)
 	for i, g := range groups {
 		for _, h := range groups[:i] {
-			if reason := differ(g, h); reason != "" {
+			if reason := differ(v.Type, g, h); reason != "" {
 				return &Demotion{Key: v.Key, Tier: v.tier, Reason: reason, A: h.anchor, B: g.anchor}
 			}
 		}
@@ -66,7 +68,10 @@ func (a *attacher) apartLoose(v value) *Demotion {
 	return nil
 }
 
-func differ(g, h *component) string {
+func differ(shared Type, g, h *component) string {
+	if shared == TypeName && sideBySide(g, h) {
+		return "seen side by side day after day"
+	}
 	for _, t := range []Type{inventory.IDDirectory, inventory.IDSSHHostKey} {
 		if x, y := valuesOf(g, t), valuesOf(h, t); len(x) > 0 && len(y) > 0 && !overlap(x, y) {
 			return "different " + typeWords(t) + "s"
@@ -97,6 +102,30 @@ func nicknames(c *component) []string {
 	for _, x := range claimsOf(c, TypeName) {
 		if x.Tier == tierAddress {
 			out = append(out, x.Value)
+		}
+	}
+	return out
+}
+
+// sideBySide says that two things were about at one place on the same days, again and
+// again: an old phone and a new one under one name. A phone that changes its address
+// shows two on the day of the change.
+func sideBySide(g, h *component) bool {
+	a, b := daysOf(g), daysOf(h)
+	both := 0
+	for d := range a {
+		if b[d] {
+			both++
+		}
+	}
+	return both >= 3 && 2*both > min(len(a), len(b))
+}
+
+func daysOf(c *component) map[string]bool {
+	out := map[string]bool{}
+	for _, n := range c.nodes {
+		for _, p := range n.presence {
+			out[p] = true
 		}
 	}
 	return out

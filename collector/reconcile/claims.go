@@ -22,7 +22,7 @@ const (
 	tierName    // host name, SSH host key
 	tierAddress // address in a site on a day
 	tierNearby  // the same, on a day next to it: only a sighting of an address claims it
-	tierRole    // what sort of thing it is: joins nothing, keeps apart
+	tierRole    // what sort of thing it is and whether it is gone: joins nothing
 )
 
 // Bounds on the claims of one observation: beyond them a thing is a switch or a lie.
@@ -61,12 +61,19 @@ func Read(src inventory.Source, seen time.Time, bodies map[inventory.SectionName
 	if r.role != "" {
 		r.claim(TypeRole, "", string(r.role), tierRole)
 	}
+	if m := Maker(r.dev.Vendor); m != "" && r.virtual {
+		r.claim(TypePlatform, "", m, tierRole)
+	}
 	r.identifiers()
 	r.serials()
 	r.cards()
 	r.disks()
-	r.names()
-	r.addresses()
+	if gone(r.dev.State) {
+		r.claim(TypeGone, "", "", tierRole) // and gives up its name and address
+	} else {
+		r.names()
+		r.addresses()
+	}
 	return Evidence{Role: r.role, Claims: r.claims, Incarnation: r.incarnation()}
 }
 
@@ -193,7 +200,7 @@ func (r *reader) serials() {
 	if r.src.Kind == inventory.KindImport {
 		maker = "" // who sold it, often enough
 	}
-	add(r.dev.Serial, maker, inventory.PartSystem)
+	add(r.dev.Serial, maker, r.partOf(r.dev.Serial))
 	for _, id := range r.dev.Identifiers {
 		if id.Type == inventory.IDSerial {
 			scope := id.Scope
@@ -206,11 +213,27 @@ func (r *reader) serials() {
 	if found {
 		return
 	}
-	for _, c := range r.components {
+	for _, c := range r.components { // RFC 6933: only a chassis' number is the device's
 		if strings.EqualFold(c.Class, "chassis") {
 			add(c.Serial, c.Vendor, inventory.PartStack)
 		}
 	}
+}
+
+// partOf is what bears the serial number that is shown for the whole device: where its
+// firmware knows none, sources show the enclosure's.
+func (r *reader) partOf(serial string) string {
+	part := inventory.PartSystem
+	for _, id := range r.dev.Identifiers {
+		if id.Type != inventory.IDSerial || strings.TrimSpace(id.Value) != strings.TrimSpace(serial) {
+			continue
+		}
+		if id.Part != inventory.PartChassis {
+			return inventory.PartSystem
+		}
+		part = inventory.PartChassis
+	}
+	return part
 }
 
 // serial claims the number alone, which a delivery note knows, and with its maker.
@@ -234,6 +257,10 @@ func (r *reader) serial(value, maker, part string) bool {
 	if r.virtual {
 		r.claim(inventory.IDSerial, scopeVirtual, v, tierSerial)
 		return true
+	}
+	if part == inventory.PartChassis {
+		r.claim(inventory.IDSerial, "", v, tierPart)
+		return false
 	}
 	r.claim(inventory.IDSerial, "", v, tierSerial)
 	if m := Maker(maker); m != "" {
@@ -261,7 +288,7 @@ func (r *reader) cards() {
 	}
 	for _, id := range r.dev.Identifiers {
 		if id.Type == inventory.IDMAC {
-			r.mac(id.Value, true)
+			r.mac(id.Value, tierMAC, true)
 		}
 	}
 }
@@ -278,12 +305,16 @@ func (r *reader) card(c inventory.Interface) bool {
 		return false
 	}
 	attested := c.Type != inventory.IfWiFi && c.Type != inventory.IfUSB
-	permanent := c.PermanentMAC != "" && r.mac(c.PermanentMAC, attested)
-	return r.mac(c.MAC, attested) || permanent
+	tier := tierMAC
+	if c.Type == inventory.IfUSB {
+		tier = tierPart // goes from hand to hand
+	}
+	permanent := c.PermanentMAC != "" && r.mac(c.PermanentMAC, tier, attested)
+	return r.mac(c.MAC, tier, attested) || permanent
 }
 
 // mac claims one address. onCloud admits the locally administered ones that a provider gives.
-func (r *reader) mac(s string, onCloud bool) bool {
+func (r *reader) mac(s string, tier int, onCloud bool) bool {
 	m, ok := MAC(s)
 	if !ok {
 		return false
@@ -296,7 +327,7 @@ func (r *reader) mac(s string, onCloud bool) bool {
 	site := "site:" + r.src.Site
 	switch class {
 	case macBurnedIn, macHypervisor:
-		r.claim(inventory.IDMAC, "", m, tierMAC)
+		r.claim(inventory.IDMAC, "", m, tier)
 		if r.src.Site != "" {
 			r.claim(inventory.IDMAC, site, m, tierPart)
 		}
@@ -336,10 +367,19 @@ func (r *reader) disks() {
 		if d.Removable || strings.EqualFold(d.Bus, "usb") {
 			continue
 		}
-		if v, ok := Serial(d.Serial); ok {
+		if v, ok := Serial(d.Serial); ok && r.drawn(v) {
 			r.claim(TypeDisk, "", v, tierPart)
 		}
 	}
+}
+
+// counted is a short number that is counted up from nothing, as emulated disks have.
+var counted = regexp.MustCompile(`^[A-Z]{0,6}0{2,}[0-9]{1,3}$`)
+
+// drawn says that a disk's serial number was given to it alone. What a hypervisor shows
+// without being told is the same in every machine; what it draws at random is long.
+func (r *reader) drawn(serial string) bool {
+	return !counted.MatchString(serial) && (!r.virtual || len(serial) >= 16)
 }
 
 // names claims what a thing calls itself. A provider's label is no name, and what reverse

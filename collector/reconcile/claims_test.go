@@ -63,6 +63,7 @@ func TestRead(t *testing.T) {
 			&inventory.Device{Serial: "VMware-a3 03 47 09 00 27 4c 7b-a2 08 13 f1 94 17 1a ea", Vendor: "VMware, Inc."}, cards([]string{"00:50:56:c8:e1:84"})),
 			`agent =` + agent + `/4
 			mac =00:50:56:c8:e1:84/5
+			platform =vmware/10
 			role =host/10
 			smbios_uuid =094703a3-2700-7b4c-a208-13f194171aea/3`, inventory.RoleHost, "uuid:094703a3-2700-7b4c-a208-13f194171aea/00:50:56:c8:e1:84"},
 		{"instance id on the board", see(inventory.KindAgent, agent, "", "", on(0),
@@ -71,6 +72,7 @@ func TestRead(t *testing.T) {
 			`agent =` + agent + `/4
 			cloud_instance aws=i-08e80513f903724e6/0
 			mac cloud=02:4f:1c:fb:db:0a/5
+			platform =amazon/10
 			role =host/10`, inventory.RoleHost, "cloud_instance:i-08e80513f903724e6"},
 		{"Azure's id is the UUID", see(inventory.KindAzure, "azure:1", "vnet-2", "x", on(0),
 			&inventory.Device{Name: "label", Identifiers: []inventory.Identifier{{Type: inventory.IDCloudInstance, Scope: "azure", Value: "0D568898-F259-4ADD-B1E7-A9E334CA4FE8"}}}),

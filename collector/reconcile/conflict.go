@@ -23,7 +23,7 @@ func newJudge(nodes []*node, pins pinned) judge {
 	}
 	for i, a := range nodes {
 		for _, b := range nodes[:i] {
-			if boardSwap(a, b) || pins.same(a.ID, b.ID) {
+			if goesOn(a, b) || pins.same(a.ID, b.ID) {
 				j.serials.join(a.serials, b.serials)
 				j.uuids.join(a.uuids, b.uuids)
 			}
@@ -67,19 +67,24 @@ func (j judge) conflict(a, b *node) string {
 }
 
 // foreignCards says that two whole lists of network cards, valid over the same days,
-// belong to two machines: at most half of the shorter one is in the other.
+// belong to two machines: at most half of the shorter one is in the other. A machine that
+// changes docks all the time keeps a card and its disk.
 func foreignCards(a, b *node) bool {
 	if !a.view || !b.view || len(a.macs) == 0 || len(b.macs) == 0 || !atOnce(a, b) {
 		return false
 	}
 	common, shorter := shared(a.macs, b.macs), min(len(a.macs), len(b.macs))
-	if shared(a.disks, b.disks) > 0 {
+	if common > 0 && shared(a.disks, b.disks) > 0 {
 		return false
 	}
 	if a.Kind == b.Kind {
 		return 2*common <= shorter
 	}
 	return 2*common < shorter
+}
+
+func noCommonCard(a, b *node) bool {
+	return len(a.macs) > 0 && len(b.macs) > 0 && shared(a.macs, b.macs) == 0
 }
 
 // holders finds two holders of a value that cannot be one asset. It knows more than
@@ -103,6 +108,8 @@ func (j judge) despite(k Key, a, b *node) string {
 	switch {
 	case foreignCards(a, b):
 		return "different network cards at the same time"
+	case (k.Type == TypeDisk || k.Type == inventory.IDMachine) && a.agent != "" && b.agent != "" && noCommonCard(a, b):
+		return "different network cards" // a disk that moved, a system that was copied
 	case k.Type == inventory.IDSerial && k.Scope == "" && len(a.makers) > 0 && len(b.makers) > 0 && !overlap(a.makers, b.makers):
 		return "different makers"
 	case k.Type == inventory.IDMAC && k.Scope == "" && twoPlaces(a, b):

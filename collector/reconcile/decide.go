@@ -3,7 +3,6 @@ package reconcile
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -42,13 +41,13 @@ type graph struct {
 	pinList []Pin
 	nodes   map[int64]*node
 	holders map[Key][]*node
-	many    map[Key]bool      // values that more records carry than one thing has
-	verdict map[Key]*Demotion // of the values judged so far; nil for one that may join
+	many    map[Key]bool  // values that more records carry than one thing has
+	verdict map[Key][]era // of the values judged so far, oldest first
 }
 
 func newGraph(r Rules, pins []Pin) *graph {
 	return &graph{rules: r, pins: indexPins(pins), pinList: slices.Clone(pins), nodes: map[int64]*node{}, holders: map[Key][]*node{},
-		many: map[Key]bool{}, verdict: map[Key]*Demotion{}}
+		many: map[Key]bool{}, verdict: map[Key][]era{}}
 }
 
 func (g *graph) add(r *Record) {
@@ -57,31 +56,41 @@ func (g *graph) add(r *Record) {
 	g.learn(r.Pins)
 }
 
-// judge says whether a value is demoted by its holders alone, which nothing that is
-// learned of other records can change.
-func (g *graph) judge(k Key, tier int) *Demotion {
-	d, ok := g.verdict[k]
+// judge divides a value's holders by time and demotes it where they, and nothing that is
+// learned of other records, speak against it.
+func (g *graph) judge(k Key, tier int) []era {
+	out, ok := g.verdict[k]
 	if !ok {
-		d = g.judgeAmong(k, tier, g.holders[k], g.many[k])
-		g.verdict[k] = d
+		slices.SortFunc(g.holders[k], func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
+		out = g.judgeAmong(k, tier, g.holders[k], g.many[k])
+		g.verdict[k] = out
 	}
-	return d
+	return out
 }
 
-func (g *graph) judgeAmong(k Key, tier int, holders []*node, many bool) *Demotion {
+func (g *graph) judgeAmong(k Key, tier int, holders []*node, many bool) []era {
 	if g.rules.distrusts(k) {
-		return &Demotion{Key: k, Tier: tier, Reason: "the rules say that it cannot be trusted"}
+		return []era{{holders, &Demotion{Key: k, Tier: tier, Reason: "the rules say that it cannot be trusted"}}}
 	}
 	if many {
-		return &Demotion{Key: k, Tier: tier, Reason: "more records carry it than one thing has"}
+		return []era{{holders, &Demotion{Key: k, Tier: tier, Reason: "more records carry it than one thing has"}}}
 	}
-	if len(holders) < 2 {
-		return nil
+	var out []era
+	for _, nodes := range eras(k, holders) {
+		e := era{holders: nodes}
+		if len(nodes) > 1 {
+			if a, b, reason := newJudge(nodes, g.pins).holders(k, nodes); reason != "" {
+				e.demotion = &Demotion{Key: k, Tier: tier, Reason: reason, A: a.ID, B: b.ID}
+			}
+		}
+		out = append(out, e)
 	}
-	if a, b, reason := newJudge(holders, g.pins).holders(k, holders); reason != "" {
-		return &Demotion{Key: k, Tier: tier, Reason: reason, A: a.ID, B: b.ID}
-	}
-	return nil
+	return out
+}
+
+// joinsSome says that a value is not demoted at all times.
+func joinsSome(list []era) bool {
+	return slices.ContainsFunc(list, func(e era) bool { return e.demotion == nil })
 }
 
 // component is records that are one asset.
@@ -94,14 +103,20 @@ type component struct {
 type decision struct {
 	*graph
 	of        map[*node]*component
-	demotions map[Key]*Demotion
+	demotions map[inTime]*Demotion
 	joins     []Join
 	handovers []Handover
 }
 
+// inTime is one era of a value.
+type inTime struct {
+	Key
+	era int
+}
+
 // joined is the decision by values that identify, before anything is attached.
 func (g *graph) joined() *decision {
-	d := &decision{graph: g, of: map[*node]*component{}, demotions: map[Key]*Demotion{}}
+	d := &decision{graph: g, of: map[*node]*component{}, demotions: map[inTime]*Demotion{}}
 	for id, n := range g.nodes {
 		if n.closed {
 			d.of[n] = &component{nodes: []*node{n}, anchor: id}
@@ -127,25 +142,26 @@ func (d *decision) pinTogether() {
 // value is a claim value that may join, with what orders it among others.
 type value struct {
 	Key
+	era     int // of those that its holders fall into
 	tier    int
 	kinds   int // how many kinds of sources agree on it
 	holders []*node
+	judged  *Demotion // by its holders alone
 }
 
 // joinByValues joins records tier by tier, within a tier first by what most kinds of
 // sources agree on.
 func (d *decision) joinByValues() {
 	for _, v := range d.values() {
-		slices.SortFunc(v.holders, func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
-		if dem := d.judge(v.Key, v.tier); dem != nil {
-			d.demotions[v.Key] = dem
-			if toldApart(dem) {
+		if v.judged != nil {
+			d.demotions[inTime{v.Key, v.era}] = v.judged
+			if toldApart(v.judged) {
 				d.joinParts(v)
 			}
 			continue
 		}
 		if dem := d.apart(v); dem != nil {
-			d.demotions[v.Key] = dem
+			d.demotions[inTime{v.Key, v.era}] = dem
 			continue
 		}
 		d.join(v.Key, v.tier, "", v.holders)
@@ -155,19 +171,20 @@ func (d *decision) joinByValues() {
 // joinSightings joins what scanners saw of one network card in several places when the
 // card identifies no machine: an adapter that goes from hand to hand is one thing itself.
 func (d *decision) joinSightings() {
-	var keys []Key
-	for k, dem := range d.demotions {
-		if k.Type == inventory.IDMAC && k.Scope == "" && !d.many[k] && dem.Tier == tierMAC {
+	var keys []inTime
+	for k := range d.demotions {
+		if k.Type == inventory.IDMAC && k.Scope == "" && !d.many[k.Key] {
 			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(keys, compareKeys)
+	slices.SortFunc(keys, func(a, b inTime) int { return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.era, b.era)) })
 	for _, k := range keys {
-		bare := slices.DeleteFunc(slices.Clone(d.holders[k]), func(n *node) bool { return !n.bareSighting() || !n.closed })
-		if len(d.components(bare)) < 2 || d.judgeAmong(k, tierMAC, bare, false) != nil || d.apart(value{Key: k, tier: tierMAC, holders: bare}) != nil {
-			continue
+		bare := slices.DeleteFunc(slices.Clone(d.judge(k.Key, tierMAC)[k.era].holders), func(n *node) bool { return !n.bareSighting() || !n.closed })
+		for _, e := range d.judgeAmong(k.Key, tierMAC, bare, false) {
+			if len(d.components(e.holders)) > 1 && e.demotion == nil && d.apart(value{Key: k.Key, tier: tierMAC, holders: e.holders}) == nil {
+				d.join(k.Key, tierMAC, "sightings of one network card", e.holders)
+			}
 		}
-		d.join(k, tierMAC, "sightings of one network card", bare)
 	}
 }
 
@@ -184,10 +201,14 @@ func (d *decision) values() []value {
 	}
 	out := make([]value, 0, len(tiers))
 	for k, t := range tiers {
-		out = append(out, value{Key: k, tier: t, holders: d.holders[k], kinds: kindsOf(d.holders[k])})
+		for i, e := range d.judge(k, t) {
+			if len(e.holders) > 1 || e.demotion != nil {
+				out = append(out, value{Key: k, era: i, tier: t, holders: e.holders, kinds: kindsOf(e.holders), judged: e.demotion})
+			}
+		}
 	}
 	slices.SortFunc(out, func(a, b value) int {
-		return cmp.Or(cmp.Compare(a.tier, b.tier), -cmp.Compare(a.kinds, b.kinds), compareKeys(a.Key, b.Key))
+		return cmp.Or(cmp.Compare(a.tier, b.tier), -cmp.Compare(a.kinds, b.kinds), compareKeys(a.Key, b.Key), cmp.Compare(a.era, b.era))
 	})
 	return out
 }
@@ -255,20 +276,11 @@ func (d *decision) join(k Key, tier int, rule string, nodes []*node) {
 	for i, n := range nodes {
 		j.Records[i] = n.ID
 		d.unite(nodes[0], n)
-		if since := n.since(k); since.After(j.Since) {
+		if since := n.claimOf(k).First; since.After(j.Since) {
 			j.Since = since // they agree from the day on which the last of them said so
 		}
 	}
 	d.joins = append(d.joins, j)
-}
-
-func (n *node) since(k Key) time.Time {
-	for i := range n.Claims {
-		if n.Claims[i].Key == k {
-			return n.Claims[i].First
-		}
-	}
-	return time.Time{}
 }
 
 func (d *decision) unite(a, b *node) {
@@ -295,10 +307,13 @@ func (d *decision) result() Result {
 	}
 	for _, dem := range d.demotions {
 		dem.Told = toldApart(dem)
+		if a, b := d.of[d.nodes[dem.A]], d.of[d.nodes[dem.B]]; a != nil && a == b {
+			continue // something better says that they are one
+		}
 		res.Demotions = append(res.Demotions, *dem)
 	}
 	slices.SortFunc(res.Demotions, func(a, b Demotion) int {
-		return cmp.Or(cmp.Compare(a.Tier, b.Tier), compareKeys(a.Key, b.Key))
+		return cmp.Or(cmp.Compare(a.Tier, b.Tier), compareKeys(a.Key, b.Key), cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B))
 	})
 	return res
 }

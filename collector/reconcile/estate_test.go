@@ -230,6 +230,10 @@ func delivered(serial string, day int) seen {
 	return see(inventory.KindImport, "import:csv", "", serial, on(day), &inventory.Device{Serial: serial})
 }
 
+func listed(serial, state string, day int) seen {
+	return see(inventory.KindImport, "import:cmdb", "", serial, on(day), &inventory.Device{Serial: serial, State: state})
+}
+
 func announced(site, mac, name, ip string, day int) seen {
 	return see(inventory.KindScanner, "scan", site, "mac:"+mac, on(day), &inventory.Device{Name: name + ".local"}, cards([]string{mac}, ip))
 }
@@ -247,7 +251,7 @@ func drawAt(place string, seed uint64, machines int) []seen {
 	}
 	for i := range machines {
 		m := e.machine()
-		switch e.IntN(12) {
+		switch e.IntN(16) {
 		case 0:
 			m.serial, m.uuid = "To Be Filled By O.E.M.", "03000200-0400-0500-0006-000700080009"
 		case 1:
@@ -274,6 +278,23 @@ func drawAt(place string, seed uint64, machines int) []seen {
 			e.daily(b, 5, nil, "")
 		case 6:
 			m.serial = ""
+		case 7: // gone, and another takes its name and address
+			e.add(listed(m.serial, "retired", e.IntN(6)))
+			r := e.machine()
+			r.name = m.name
+			e.daily(r, 3, nil, "")
+		case 8: // long in a drawer, and installed anew
+			old := m
+			old.agent, old.machine, old.name = e.uuid(), fmt.Sprintf("%016x%016x", e.Uint64(), e.Uint64()), e.text("lt-")
+			m.serial, old.serial = "", ""
+			e.daily(old, 80+e.IntN(80), docks, "")
+		case 10: // moved to another maker's hypervisor
+			v := m
+			v.uuid, v.macs, v.disks, v.serial, v.maker = e.uuid(), []string{e.mac("52:54:00")}, nil, "", "QEMU"
+			m.maker, m.serial, m.disks = "VMware, Inc.", "", nil
+			e.daily(v, 3+e.IntN(4), nil, "")
+		case 9: // the same with others' docks
+			e.daily(m, 100+e.IntN(20), docks, keys[e.IntN(3)])
 		}
 		e.daily(m, e.IntN(3), docks, keys[e.IntN(3)])
 		if i%3 == 0 {
@@ -293,7 +314,11 @@ func (e *estate) daily(m machine, from int, docks []string, key string) {
 		if e.IntN(3) > 0 {
 			if len(docks) > 0 && e.IntN(3) == 0 {
 				dock := docks[e.IntN(len(docks))]
-				e.add(m.report(d, dock))
+				s := m.report(d, dock)
+				if e.IntN(2) == 0 { // as some systems label it
+					s.bodies[inventory.SectionInterfaces].(inventory.Interfaces)[len(m.macs)].Type = inventory.IfUSB
+				}
+				e.add(s)
 				e.add(sweep(m.site, dock, ip, d))
 			} else {
 				e.add(m.report(d))

@@ -15,7 +15,7 @@ func (r *reader) incarnation() string {
 			return string(t) + ":" + v
 		}
 	}
-	serial := r.lowest(inventory.IDSerial, nil)
+	serial := r.lowest(inventory.IDSerial, func(c Claim) bool { return c.Tier == tierSerial })
 	id := ""
 	switch u := r.lowest(inventory.IDSMBIOS, nil); {
 	case serial != "":
@@ -24,7 +24,7 @@ func (r *reader) incarnation() string {
 		id = "uuid:" + u
 	}
 	if r.src.Kind == inventory.KindAgent && r.role != inventory.RoleContainer {
-		mac := r.lowest(inventory.IDMAC, func(k Key) bool { return k.Scope == "" })
+		mac := r.lowest(inventory.IDMAC, func(c Claim) bool { return c.Scope == "" })
 		disk := r.lowest(TypeDisk, nil)
 		switch {
 		case r.virtual: // whoever copies a virtual machine copies its serial number and UUID too
@@ -46,17 +46,17 @@ func (r *reader) incarnation() string {
 	if r.addressOnly() {
 		return r.day.Format(time.DateOnly)
 	}
-	if v := r.lowest(TypeName, func(k Key) bool { return k.Scope == "" }); v != "" {
+	if v := r.lowest(TypeName, func(c Claim) bool { return c.Scope == "" }); v != "" {
 		return "name:" + v
 	}
 	return ""
 }
 
 // lowest is the smallest claimed value of a type.
-func (r *reader) lowest(t Type, admit func(Key) bool) string {
+func (r *reader) lowest(t Type, admit func(Claim) bool) string {
 	v := ""
 	for _, c := range r.claims {
-		if c.Type == t && (admit == nil || admit(c.Key)) && (v == "" || c.Value < v) {
+		if c.Type == t && (admit == nil || admit(c)) && (v == "" || c.Value < v) {
 			v = c.Value
 		}
 	}

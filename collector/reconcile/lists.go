@@ -20,6 +20,9 @@ var nameData string
 //go:embed data/maker.txt
 var makerData string
 
+//go:embed data/state.txt
+var stateData string
+
 // The lists are read once and never changed.
 var (
 	macRules     = readMACRules(macData)
@@ -27,6 +30,7 @@ var (
 	badUUIDs     = readUUIDs(uuidData)
 	commonNames  = readSet(nameData)
 	makerAliases = readAliases(makerData)
+	finalStates  = readSet(stateData)
 )
 
 // dataLines are the fields of the lines of a list, without comments and empty lines.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/muster-itam/muster/collector/reconcile"
+	"github.com/muster-itam/muster/internal/inventory"
 )
 
 // Every entry of a list must take effect: one that is written otherwise than what it is
@@ -17,6 +18,10 @@ func TestListsTakeEffect(t *testing.T) {
 		"uuid.txt":   func(e string) bool { _, ok := reconcile.UUID(e); return !ok },
 		"name.txt":   func(e string) bool { _, _, ok := reconcile.Name(e, ""); return !ok },
 		"maker.txt":  func(e string) bool { return reconcile.Maker(e) == e },
+		"state.txt": func(e string) bool {
+			read := reconcile.Read(inventory.Source{Kind: inventory.KindImport}, monday, map[inventory.SectionName]inventory.Body{inventory.SectionDevice: &inventory.Device{State: e}})
+			return len(read.Claims) == 1 && read.Claims[0].Type == reconcile.TypeGone
+		},
 		"mac.txt": func(e string) bool {
 			digits := strings.ReplaceAll(e, ":", "")
 			_, ok := reconcile.MAC(digits + "4711aabbccdd"[:12-len(digits)])

@@ -156,20 +156,24 @@ func toldApart(d *Demotion) bool { return d != nil && d.Reason == reasonPin }
 
 const reasonPin = "a person said that they are different"
 
-// mayJoin are the groups of holders that a value may join: all of them, or those that
+// mayJoin are the groups of holders that a value may join: all of a time, or those that
 // people did not tell apart.
 func (g *graph) mayJoin(k Key, tier int) [][]*node {
-	d := g.judge(k, tier)
+	var out [][]*node
+	for _, e := range g.judge(k, tier) {
+		out = append(out, g.parts(k, e)...)
+	}
+	return out
+}
+
+func (g *graph) parts(k Key, e era) [][]*node {
 	switch {
-	case d == nil:
-		return [][]*node{g.holders[k]}
-	case !toldApart(d):
+	case e.demotion == nil:
+		return [][]*node{e.holders}
+	case !toldApart(e.demotion) || g.evidence(k, e.holders):
 		return nil
 	}
-	if g.evidence(k, g.holders[k]) {
-		return nil
-	}
-	return g.pins.parts(g.holders[k])
+	return g.pins.parts(e.holders)
 }
 
 // evidence says that something other than people's words stands against a value.
@@ -186,7 +190,7 @@ func (g *graph) evidence(k Key, holders []*node) bool {
 
 // joinParts joins what a value may join of holders that people told apart.
 func (d *decision) joinParts(v value) {
-	for _, part := range d.mayJoin(v.Key, v.tier) {
+	for _, part := range d.parts(v.Key, era{v.holders, v.judged}) {
 		slices.SortFunc(part, func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
 		if d.apart(value{Key: v.Key, tier: v.tier, holders: part}) == nil {
 			d.join(v.Key, v.tier, "", part)

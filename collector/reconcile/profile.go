@@ -16,10 +16,15 @@ type node struct {
 	roles          []string
 	agent          string
 	disks, macs    []string
+	platforms      []string
+	machines       []string // machine-ids
+	names          []string
 	provider       map[scope][]string
 	first, last    time.Time
-	presence       []string // site@day where it was seen
-	view           bool     // its list of network cards is the whole list
+	presence       []string  // site@day where it was seen
+	released       time.Time // when its source, to this day, says it went
+	engine         bool      // answered to SNMP
+	view           bool      // its list of network cards is the whole list
 
 	// While loading: how far the neighbourhood is known.
 	closed, weakDone bool
@@ -35,13 +40,17 @@ func newNode(r *Record) *node {
 	for i := range r.Claims {
 		n.note(&r.Claims[i])
 	}
+	if c := n.claimOf(Key{Type: TypeGone}); c.Last.Before(n.last) {
+		n.released = time.Time{} // it came back
+	}
 	switch r.Kind {
 	case inventory.KindAgent, inventory.KindAWS, inventory.KindAzure:
 		n.view = true
 	case inventory.KindImport:
 		n.view = len(n.provider) > 0
 	case inventory.KindScanner:
-		n.view = len(n.macs) > 1
+		// One card is all of it where the device itself was asked.
+		n.view = len(n.macs) > 1 || len(n.serials) > 0 || n.engine
 	}
 	for _, s := range [][]string{n.serials, n.uuids, n.makers, n.disks, n.macs, n.presence} {
 		slices.Sort(s)
@@ -63,13 +72,15 @@ func (n *node) note(c *Claim) {
 	case inventory.IDSerial:
 		if m, ok := strings.CutPrefix(c.Scope, "maker:"); ok {
 			n.makers = append(n.makers, m)
-		} else if c.Scope == "" || c.Scope == scopeVirtual {
+		} else if c.Tier == tierSerial && (c.Scope == "" || c.Scope == scopeVirtual) {
 			n.serials = append(n.serials, c.Value)
 		}
 	case inventory.IDSMBIOS:
 		if c.Scope == "" {
 			n.uuids = append(n.uuids, c.Value)
 		}
+	case TypeGone:
+		n.released = c.First
 	case TypeRole:
 		n.roles = append(n.roles, c.Value)
 	case inventory.IDAgent:
@@ -80,6 +91,16 @@ func (n *node) note(c *Claim) {
 		}
 	case TypeDisk:
 		n.disks = append(n.disks, c.Value)
+	case inventory.IDMachine:
+		n.machines = append(n.machines, c.Value)
+	case inventory.IDSNMPEngine:
+		n.engine = true
+	case TypePlatform:
+		n.platforms = append(n.platforms, c.Value)
+	case TypeName:
+		if c.Tier == tierName && c.Scope == "" {
+			n.names = append(n.names, c.Value)
+		}
 	case TypeAddress:
 		if c.Tier == tierAddress && strings.HasPrefix(c.Scope, "site:") {
 			n.presence = append(n.presence, c.Scope)
@@ -125,11 +146,17 @@ func atOnce(a, b *node) bool {
 	return a.first.Before(b.last) && b.first.Before(a.last)
 }
 
-// boardSwap is the one case in which a machine changes serial number or UUID and stays
+// goesOn says that two sets of hardware are one machine after the other though their
+// numbers differ. There are these cases and no others.
+func goesOn(a, b *node) bool {
+	return a.agent != "" && a.agent == b.agent && !atOnce(a, b) && (boardSwap(a, b) || migration(a, b))
+}
+
+// boardSwap is the case in which a machine changes serial number or UUID and stays
 // itself: one agent goes on, on the same disk, with a network card it had before, and the
 // old board is not seen after the new one.
 func boardSwap(a, b *node) bool {
-	if a.agent == "" || a.agent != b.agent || atOnce(a, b) || shared(a.macs, b.macs) == 0 {
+	if shared(a.macs, b.macs) == 0 {
 		return false
 	}
 	return shared(a.disks, b.disks) > 0 || len(a.disks) == 0 && len(b.disks) == 0
@@ -148,4 +175,12 @@ func (r *Record) Identified() bool {
 		}
 	}
 	return false
+}
+
+// migration is the case in which a virtual machine gets new numbers and cards and stays
+// itself: it goes on under another maker's hypervisor with its agent, system and name. A
+// copy under the same hypervisor looks just so, and is another machine.
+func migration(a, b *node) bool {
+	return len(a.platforms) > 0 && len(b.platforms) > 0 && !overlap(a.platforms, b.platforms) &&
+		overlap(a.machines, b.machines) && overlap(a.names, b.names)
 }

@@ -25,6 +25,9 @@ const (
 	TypeName    Type = "name"
 	TypeAddress Type = "address" // Scope is place@day
 	TypeRole    Type = "role"
+	// TypePlatform is the maker of the hypervisor that a virtual machine runs on.
+	TypePlatform Type = "platform"
+	TypeGone     Type = "gone" // from First to Last its source said that it is gone for good
 )
 
 // Key is what records share when they agree: the whole identity of a claim.

@@ -128,7 +128,7 @@ func (l *neighbourhood) freshlyDemoted(n *node, c *Claim) bool {
 		}
 		others = append(others, h)
 	}
-	return swapped || l.judgeAmong(c.Key, c.Tier, others, false) == nil
+	return swapped || joinsSome(l.judgeAmong(c.Key, c.Tier, others, false))
 }
 
 // records loads those that are not yet known.

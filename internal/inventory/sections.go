@@ -112,10 +112,11 @@ const (
 
 // Parts that bear serial numbers.
 const (
-	PartSystem = "system"
-	PartBoard  = "board"
-	PartStack  = "stack_member"
-	PartBMC    = "bmc"
+	PartSystem  = "system"
+	PartBoard   = "board"
+	PartChassis = "chassis" // an enclosure's, which several machines may be in
+	PartStack   = "stack_member"
+	PartBMC     = "bmc"
 )
 
 // Quality says how an identifier was learned.

@@ -32,7 +32,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	data := flag.String("data", "", "folder with observations.jsonl (or .gz) and sites.json")
-	store := flag.String("store", "memory", "memory, or sqlite:FILE of a new store")
+	store := flag.String("store", "memory", "memory, hindsight, or sqlite:FILE of a new store")
 	out := flag.String("out", "", "file to write: observation, final asset, asset on arrival")
 	said := flag.String("overrides", "", "file with decisions of persons, each to be entered as a pin once both observations have arrived")
 	profile := flag.String("profile", "", "file to write a CPU profile to")
@@ -91,8 +91,8 @@ func run(ctx context.Context, data, dsn, out, said string) (err error) {
 	if err != nil {
 		return err
 	}
-	var b bench = newMemory()
-	if dsn != "memory" {
+	var b bench = newMemory(dsn == "hindsight")
+	if dsn != "memory" && dsn != "hindsight" {
 		if b, err = openStored(ctx, dsn); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 
 // Every kind of the schema becomes an observation, and both ways give the same answer.
 func TestRun(t *testing.T) {
-	for _, dsn := range []string{"memory", "sqlite:" + filepath.Join(t.TempDir(), "muster.db")} {
+	for _, dsn := range []string{"memory", "hindsight", "sqlite:" + filepath.Join(t.TempDir(), "muster.db")} {
 		out := filepath.Join(t.TempDir(), "map.tsv")
 		if err := run(t.Context(), "testdata/small", dsn, out, ""); err != nil {
 			t.Fatalf("%s: %v", dsn, err)

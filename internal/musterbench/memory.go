@@ -16,10 +16,13 @@ type memory struct {
 	assets  map[int64]int64
 	arrived []answer
 	pins    []reconcile.Pin
+	// lookBack asks for what could have been known on arrival in place of what was.
+	lookBack bool
+	learned  [][]reconcile.Key // with each observation, what its record claimed for the first time
 }
 
-func newMemory() *memory {
-	return &memory{byKey: map[string]int64{}, holders: map[reconcile.Key][]int64{}, assets: map[int64]int64{}}
+func newMemory(lookBack bool) *memory {
+	return &memory{lookBack: lookBack, byKey: map[string]int64{}, holders: map[reconcile.Key][]int64{}, assets: map[int64]int64{}}
 }
 
 func (m *memory) Records(_ context.Context, ids []int64) ([]reconcile.Record, error) {
@@ -40,6 +43,7 @@ func (m *memory) Holders(_ context.Context, keys []reconcile.Key, limit int) (ma
 }
 
 func (m *memory) report(ctx context.Context, l *line, o *inventory.Observation) error {
+	m.learned = append(m.learned, nil)
 	id, err := m.take(ctx, o)
 	m.arrived = append(m.arrived, answer{id: l.ID, record: id, seen: o.SeenAt, live: m.assets[id]})
 	return err
@@ -77,6 +81,7 @@ func (m *memory) take(ctx context.Context, o *inventory.Observation) (int64, err
 	for _, c := range changed {
 		if !before[c.Key] {
 			m.holders[c.Key] = append(m.holders[c.Key], id)
+			m.learned[len(m.learned)-1] = append(m.learned[len(m.learned)-1], c.Key)
 		}
 	}
 	if ok && len(changed) == 0 {
@@ -118,16 +123,19 @@ func (m *memory) pin(ctx context.Context, a, b string, same bool) error {
 }
 
 func (m *memory) answers(_ context.Context, each func(answer) error) (reconcile.Result, int, error) {
-	for _, a := range m.arrived {
-		a.final = m.assets[a.record]
-		if err := each(a); err != nil {
-			return reconcile.Result{}, 0, err
-		}
-	}
 	res, wrong := reconcile.Decide(m.records, m.pins), 0
 	for id, asset := range res.Assets {
 		if m.assets[id] != asset {
 			wrong++
+		}
+	}
+	if m.lookBack {
+		m.hindsight(res)
+	}
+	for _, a := range m.arrived {
+		a.final = m.assets[a.record]
+		if err := each(a); err != nil {
+			return reconcile.Result{}, 0, err
 		}
 	}
 	return res, wrong, nil

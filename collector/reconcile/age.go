@@ -1,0 +1,101 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Ageing: what a card, a disk or a name said long ago says nothing of who has it now.
+// No clock decides that: the days of the holders are compared with each other, so the
+// outcome is the same whenever it is worked out.
+
+// How far apart two holders of a value may be in time for it to mean one thing.
+const (
+	cardLife = 90 * day // addresses of network cards, disks, machine-ids
+	nameLife = 30 * day // names, SSH host keys
+)
+
+// clockOff is how far apart an agent's days and others' lie when its clock is wrong: then
+// they say nothing. Nobody else's clock is an endpoint's.
+const clockOff = 2 * 365 * day
+
+// lifeOf is how long a value outlives its holder's last word of it; 0 is for ever.
+func lifeOf(t Type) time.Duration {
+	switch t {
+	case inventory.IDMAC, inventory.IDMachine, TypeDisk:
+		return cardLife
+	case TypeName, inventory.IDSSHHostKey:
+		return nameLife
+	default: // the rest is given for life, or for a day and says so in its scope
+		return 0
+	}
+}
+
+// era is holders of a value whose days lie near each other.
+type era struct {
+	holders  []*node
+	demotion *Demotion
+}
+
+// eras divides the holders of a value by time.
+func eras(k Key, holders []*node) [][]*node {
+	life := lifeOf(k.Type)
+	if life == 0 || len(holders) < 2 || within(holders, life) {
+		return [][]*node{holders}
+	}
+	type span struct {
+		*node
+		first, last time.Time
+	}
+	spans := make([]span, len(holders))
+	for i, n := range holders {
+		c := n.claimOf(k)
+		spans[i] = span{n, c.First, c.Last}
+	}
+	slices.SortFunc(spans, func(a, b span) int {
+		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last), cmp.Compare(a.ID, b.ID))
+	})
+	var out [][]*node
+	var last time.Time // of the era at hand
+	agents := true     // hold it alone
+	for i, s := range spans {
+		gap := s.first.Sub(last)
+		wrongClock := gap > clockOff && (agents || s.Kind == inventory.KindAgent)
+		if i == 0 || gap > life && !wrongClock {
+			out, agents = append(out, nil), true
+		}
+		out[len(out)-1] = append(out[len(out)-1], s.node)
+		agents = agents && s.Kind == inventory.KindAgent
+		if s.last.After(last) {
+			last = s.last
+		}
+	}
+	return out
+}
+
+// within says that all that was ever heard of nodes lies within a time.
+func within(nodes []*node, d time.Duration) bool {
+	first, last := nodes[0].first, nodes[0].last
+	for _, n := range nodes[1:] {
+		if n.first.Before(first) {
+			first = n.first
+		}
+		if n.last.After(last) {
+			last = n.last
+		}
+	}
+	return last.Sub(first) <= d
+}
+
+// claimOf is the node's claim with that key; zero when it has none.
+func (n *node) claimOf(k Key) Claim {
+	for i := range n.Claims {
+		if n.Claims[i].Key == k {
+			return n.Claims[i]
+		}
+	}
+	return Claim{}
+}
