@@ -49,14 +49,14 @@ func compare(ctx context.Context, o options, agents []*agent) (err error) {
 	}
 	installs, assets := 0, 0
 	var ids []inventory.AssetID
-	if err := st.Assets(ctx, time.Time{}, func(a inventory.Asset) error {
+	if err := st.Assets(ctx, store.When{}, func(a inventory.Asset) error {
 		ids = append(ids, a.ID)
 		return nil
 	}); err != nil {
 		return err
 	}
 	for _, id := range ids {
-		d, err := st.Asset(ctx, id, time.Time{})
+		d, err := st.Asset(ctx, id, store.When{})
 		if err != nil {
 			return err
 		}
