@@ -76,7 +76,9 @@ func decide(t *testing.T, r *rig, rnd *rand.Rand, step int) {
 		return
 	}
 	slices.Sort(records)
-	ref := func() store.Ref { return store.Ref{Record: rnd.IntN(2) == 0, ID: records[rnd.IntN(min(len(records), 24))]} }
+	ref := func() store.Ref {
+		return store.Ref{Record: rnd.IntN(2) == 0, ID: records[rnd.IntN(min(len(records), 24))]}
+	}
 	switch rnd.IntN(6) {
 	case 5:
 		keep := store.Retention{Observations: 48 * time.Hour, History: 72 * time.Hour, Sightings: 72 * time.Hour}
