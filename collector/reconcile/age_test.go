@@ -40,6 +40,11 @@ func check(t *testing.T, cases []caseOf) {
 				if got := groups(t, order, c.seen); got != c.want {
 					t.Errorf("in order %v: %s, want %s: %s", order, got, c.want, c.why)
 				}
+				w := newWorld(t)
+				for _, i := range order { // what is held to be settled must be
+					w.group(c.seen[i : i+1])
+					w.checkRebuild()
+				}
 			}
 		})
 	}

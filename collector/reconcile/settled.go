@@ -27,8 +27,10 @@ type Surroundings interface {
 //
 //   - whether two agents, or two whole lists of network cards that share a value, were
 //     about at once (atOnce);
-//   - how far apart in time two bearers of a name or a host key are;
-//   - on which days scanners of two sites saw one card (twoPlaces).
+//   - how far apart in time two holders of a name, a host key, a card or a disk are (eras);
+//   - on which days scanners saw one card at two sites (twoPlaces), two things of one name
+//     (sideBySide), one card with more addresses than are its own (answersForOthers);
+//   - whether a source or an agent spoke of a thing after it was gone (releasedOn).
 //
 // Where none of these comparisons comes out differently, and a new address means nothing to
 // things of which only an address is known, every decision is the one that it was.
@@ -77,11 +79,13 @@ type brief struct {
 	agent       bool // has an agent's id
 	view        bool // its list of network cards may be the whole list
 	addressOnly bool
+	gone        bool // was said to be gone for good
 }
 
 func newBrief(r Record) *brief {
 	b := &brief{Record: r, addressOnly: r.Kind == inventory.KindScanner}
 	b.first, b.last = span(r.Claims)
+	polled := false // its one card may be the whole list
 	for i := range r.Claims {
 		c := &r.Claims[i]
 		switch {
@@ -89,10 +93,14 @@ func newBrief(r Record) *brief {
 			b.cards++
 		case c.Type == inventory.IDAgent:
 			b.agent = true
+		case c.Type == inventory.IDSerial, c.Type == inventory.IDSNMPEngine:
+			polled = true
+		case c.Type == TypeGone:
+			b.gone = true
 		}
 		b.addressOnly = b.addressOnly && c.Tier >= tierName
 	}
-	b.view = b.cards > 0 && (r.Kind != inventory.KindScanner || b.cards > 1)
+	b.view = b.cards > 0 && (r.Kind != inventory.KindScanner || b.cards > 1 || polled)
 	return b
 }
 
@@ -304,13 +312,13 @@ func (s *settler) alone(id int64) bool {
 func (s *settler) settled(id int64) bool {
 	before, now := s.before[id], s.briefs[id]
 	first, last := span(before)
-	if len(before) == 0 || s.assets[id] == 0 || len(now.Pins) > 0 || now.addressOnly || !now.first.Equal(first) {
+	if len(before) == 0 || s.assets[id] == 0 || len(now.Pins) > 0 || now.addressOnly || now.gone || now.Kind == inventory.KindScanner && !now.Identified() || !now.first.Equal(first) {
 		return false
 	}
 	for i := range now.Claims {
 		c := &now.Claims[i]
 		if i >= len(before) {
-			if c.Type != TypeAddress || c.Tier != tierAddress || !s.addressIdle(id, c.Key) {
+			if c.Type != TypeAddress || c.Tier != tierAddress || !s.addressIdle(id, c.Key) || now.fills(c.Scope) {
 				return false
 			}
 			continue
@@ -330,7 +338,7 @@ func (s *settler) settled(id int64) bool {
 				return false
 			}
 		case c.Tier <= tierPart:
-			if !s.valueKept(now, c, last) {
+			if !s.valueKept(now, was, last) {
 				return false
 			}
 		}
@@ -366,6 +374,9 @@ func (s *settler) nameKept(id int64, was *Claim) bool {
 		if s.assets[h] != s.assets[id] || len(s.briefs[h].Pins) > 0 {
 			return false
 		}
+		if now := s.briefs[id]; now.Kind == inventory.KindScanner && s.briefs[h].Kind == inventory.KindScanner {
+			return false // the days on which each was seen are compared
+		}
 		theirs := s.claimed(h, was.Key)
 		if theirs == nil || max(theirs.First.Sub(was.Last), was.First.Sub(theirs.Last)) > nameLife {
 			return false
@@ -388,10 +399,21 @@ func (s *settler) claimed(id int64, k Key) *Claim {
 	return nil
 }
 
+// fills says that with an address of today a sighted card has more than are its own.
+func (b *brief) fills(placeAndDay string) bool {
+	n := 0
+	for i := range b.Claims {
+		if c := &b.Claims[i]; c.Type == TypeAddress && c.Scope == placeAndDay {
+			n++
+		}
+	}
+	return b.Kind == inventory.KindScanner && n > maxOwn
+}
+
 // valueKept says that the others who hold a value are about at once with the record where
-// they were before; last is its last day then.
-func (s *settler) valueKept(now *brief, c *Claim, last time.Time) bool {
-	held := s.holders[c.Key]
+// they were before, and near it in time; last is its last day then.
+func (s *settler) valueKept(now *brief, was *Claim, last time.Time) bool {
+	held, life := s.holders[was.Key], lifeOf(was.Type)
 	if len(held) > s.rules.holders() {
 		return true
 	}
@@ -401,6 +423,9 @@ func (s *settler) valueKept(now *brief, c *Claim, last time.Time) bool {
 		}
 		other := s.briefs[h]
 		if len(other.Pins) > 0 {
+			return false
+		}
+		if theirs := s.claimed(h, was.Key); life > 0 && (theirs == nil || max(theirs.First.Sub(was.Last), was.First.Sub(theirs.Last)) > life) {
 			return false
 		}
 		if now.Kind == inventory.KindScanner && other.Kind == inventory.KindScanner && now.cards == 1 && other.cards == 1 {
@@ -418,7 +443,7 @@ func (s *settler) valueKept(now *brief, c *Claim, last time.Time) bool {
 func (s *settler) assetKept(now *brief, last time.Time) bool {
 	var keys []Key
 	for _, id := range s.members[s.assets[now.ID]] {
-		if len(s.briefs[id].Pins) > 0 {
+		if len(s.briefs[id].Pins) > 0 || s.briefs[id].gone {
 			return false
 		}
 		keys = appendStrong(keys, s.briefs[id])
