@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,11 +115,24 @@ func toldEmpty(r *store.RecordDetail, at When, name inventory.SectionName) bool 
 // RecordID is how people see a record's id.
 func RecordID(id int64) string { return "r" + strconv.FormatInt(id, 10) }
 
-// RecordName names a record for people.
+// RecordName names a record for people: who said it and of what.
 func RecordName(r *store.RecordDetail) string {
-	name := r.Key.Key
+	_, name, found := strings.Cut(r.Key.Key, ":") // mac:8c:16:.., ip:10.1.0.5
+	if !found || r.Key.Kind != inventory.KindScanner {
+		name = r.Key.Key
+	}
 	if dev, ok := r.Bodies[inventory.SectionDevice].(*inventory.Device); ok && dev.Name != "" {
 		name = dev.Name
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s's %s", r.Key.Kind, RecordID(r.ID))) + " (" + name + ")"
+	switch kind := string(r.Key.Kind); r.Key.Kind {
+	case inventory.KindAgent:
+		name = "the agent on " + name
+	case inventory.KindScanner:
+		name = "the sighting of " + name
+	case inventory.KindImport:
+		name = "the row " + name + " of " + strings.TrimPrefix(r.Key.Scope, "import:")
+	default:
+		name = "the entry " + name + " of " + kind
+	}
+	return name + " (" + RecordID(r.ID) + ")"
 }

@@ -90,7 +90,13 @@ func (c Comparison) Text(a, b string, name func(int64) string) []string {
 		out = append(out, fmt.Sprintf("%s and %s cannot be one: %s.", name(v.A), name(v.B), v.Reason))
 	}
 	weak := 0
+	told := map[said]bool{}
 	for _, s := range c.Shared {
+		v := said{s.Key.Type, s.Key.Value}
+		if s.Tier < tierAddress && told[v] {
+			continue
+		}
+		told[v] = true
 		switch {
 		case s.Tier >= tierAddress:
 			weak++
@@ -111,7 +117,7 @@ func (c Comparison) Text(a, b string, name func(int64) string) []string {
 	if len(c.Vetoes) == 0 {
 		out = append(out, "Nothing is known that keeps them apart: say with muster pin if they are one.")
 	}
-	return out
+	return sentences(out)
 }
 
 func times(n int) string {
@@ -166,5 +172,5 @@ func Tell(joins []Join, name func(int64) string) []string {
 	for i, j := range joins {
 		out[i] = sentence(j, func(int64) bool { return true }, name)
 	}
-	return out
+	return sentences(out)
 }

@@ -298,6 +298,14 @@ func (d *decision) unite(a, b *node) {
 	ca.anchor = min(ca.anchor, cb.anchor)
 }
 
+// heldThen are the holders of a demoted value at its time.
+func (d *decision) heldThen(k inTime) []*node {
+	if list := d.verdict[k.Key]; k.era < len(list) {
+		return list[k.era].holders
+	}
+	return d.holders[k.Key]
+}
+
 func (d *decision) result() Result {
 	res := Result{Assets: make(map[int64]int64, len(d.of)), Joins: d.joins, Handovers: d.handovers, NearMisses: d.nearMisses()}
 	for n, c := range d.of {
@@ -305,12 +313,16 @@ func (d *decision) result() Result {
 			res.Assets[n.ID] = c.anchor
 		}
 	}
-	for _, dem := range d.demotions {
-		dem.Told = toldApart(dem)
+	for k, dem := range d.demotions {
+		dem := *dem // verdicts outlive a decision
+		dem.Told = toldApart(&dem)
 		if a, b := d.of[d.nodes[dem.A]], d.of[d.nodes[dem.B]]; a != nil && a == b {
 			continue // something better says that they are one
 		}
-		res.Demotions = append(res.Demotions, *dem)
+		for _, n := range d.heldThen(k) {
+			dem.Holders = append(dem.Holders, n.ID)
+		}
+		res.Demotions = append(res.Demotions, dem)
 	}
 	slices.SortFunc(res.Demotions, func(a, b Demotion) int {
 		return cmp.Or(cmp.Compare(a.Tier, b.Tier), compareKeys(a.Key, b.Key), cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B))

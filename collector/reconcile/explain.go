@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
 )
 
 // Explain says in words why the asset named by record id is one asset: first the values
@@ -12,16 +14,20 @@ import (
 // renders a record for people.
 func Explain(res Result, id int64, name func(record int64) string) []string {
 	mine := func(r int64) bool { return res.Assets[r] == id }
-	records := 0
+	records, one := 0, int64(0)
 	for r := range res.Assets {
 		if mine(r) {
 			records++
+			one = r
 		}
 	}
 	if records == 0 {
 		return nil
 	}
 	out := []string{fmt.Sprintf("One asset of %s.", count(records, "record"))}
+	if records == 1 {
+		out[0] = fmt.Sprintf("One asset of 1 record, %s.", name(one))
+	}
 	tree, also := holding(res, mine)
 	for _, j := range tree {
 		out = append(out, sentence(j, mine, name))
@@ -30,21 +36,29 @@ func Explain(res Result, id int64, name func(record int64) string) []string {
 		out = append(out, "What holds it together was decided earlier and is not among what was loaded.")
 	}
 	if len(also) > 0 {
-		out = append(out, "They also agree on "+list(also)+".")
+		out = append(out, "They also agree on the "+list(also)+".")
 	}
-	for _, d := range res.Demotions {
-		if line := doubt(d, mine, name); line != "" {
-			out = append(out, line)
+	for _, h := range res.Handovers {
+		if mine(h.Record) {
+			out = append(out, fmt.Sprintf("%s came with the %s, which another asset had until %s.", name(h.Record), describe(h.Key), h.On.Format(time.DateOnly)))
 		}
 	}
-	return out
+	return sentences(append(out, doubts(res.Demotions, mine, name)...))
+}
+
+// said is a value as people see it: its scopes are ours.
+type said struct {
+	Type
+	value string
 }
 
 // holding splits the joins of an asset into those that connect something not yet
-// connected and the values that agree besides.
+// connected and the values that agree besides, each said once.
 func holding(res Result, mine func(int64) bool) (tree []Join, also []string) {
 	connected := classes{}
 	text := func(r int64) string { return fmt.Sprint(r) }
+	told := map[said]bool{}
+	var rest []Join
 	for _, j := range res.Joins {
 		own := slices.DeleteFunc(slices.Clone(j.Records), func(r int64) bool { return !mine(r) })
 		if len(own) < 2 {
@@ -59,8 +73,15 @@ func holding(res Result, mine func(int64) bool) (tree []Join, also []string) {
 		}
 		if news {
 			tree = append(tree, j)
-		} else if w := describe(j.Key); !slices.Contains(also, w) {
-			also = append(also, w)
+			told[said{j.Key.Type, j.Key.Value}] = true
+		} else {
+			rest = append(rest, j)
+		}
+	}
+	for _, j := range rest {
+		if v := (said{j.Key.Type, j.Key.Value}); !told[v] && j.Tier >= 0 {
+			told[v] = true
+			also = append(also, describe(j.Key))
 		}
 	}
 	return tree, also
@@ -86,14 +107,45 @@ func sentence(j Join, mine func(int64) bool, name func(int64) string) string {
 	return line + "."
 }
 
-func doubt(d Demotion, mine func(int64) bool, name func(int64) string) string {
-	if d.A == 0 {
-		return fmt.Sprintf("The %s joins nothing: %s.", describe(d.Key), d.Reason)
+// doubts are the values of an asset that join nothing, those with the same witnesses and
+// the same reason together.
+func doubts(all []Demotion, mine func(int64) bool, name func(int64) string) []string {
+	type why struct {
+		a, b   int64
+		reason string
 	}
-	if !mine(d.A) && !mine(d.B) {
-		return ""
+	var order []why
+	values := map[why][]string{}
+	told := map[said]bool{}
+	for _, d := range all {
+		v, w := said{d.Key.Type, d.Key.Value}, why{d.A, d.B, d.Reason}
+		if told[v] || d.A != 0 && !slices.ContainsFunc(d.Holders, mine) {
+			continue
+		}
+		if mine(w.b) && !mine(w.a) {
+			w.a, w.b = w.b, w.a
+		}
+		told[v] = true
+		if values[w] == nil {
+			order = append(order, w)
+		}
+		values[w] = append(values[w], describe(d.Key))
 	}
-	return fmt.Sprintf("The %s joins nothing: %s and %s both have it and cannot be one asset (%s).", describe(d.Key), name(d.A), name(d.B), d.Reason)
+	var out []string
+	for _, w := range order {
+		verb, them := "joins", "it"
+		if len(values[w]) > 1 {
+			verb, them = "join", "them"
+		}
+		line := fmt.Sprintf("The %s %s nothing: ", list(values[w]), verb)
+		if w.a == 0 {
+			line += w.reason + "."
+		} else {
+			line += fmt.Sprintf("%s and %s both have %s and cannot be one asset (%s).", name(w.a), name(w.b), them, w.reason)
+		}
+		out = append(out, line)
+	}
+	return out
 }
 
 // Describe is a value with what it is and where it counts.
@@ -102,7 +154,7 @@ func Describe(k Key) string { return describe(k) }
 func describe(k Key) string {
 	text := typeWords(k.Type)
 	if k.Value != "" {
-		text += " " + k.Value
+		text += " " + usual(k)
 	}
 	place, when, dated := strings.Cut(k.Scope, "@")
 	site, inSite := strings.CutPrefix(place, "site:")
@@ -119,6 +171,32 @@ func describe(k Key) string {
 		text += " on " + when
 	}
 	return text
+}
+
+// usual is a value as people know it. Of a UUID's two byte orders it is the one in which
+// it has a version (RFC 9562 section 4.2); a claim has the smaller.
+func usual(k Key) string {
+	if k.Type != inventory.IDSMBIOS {
+		return k.Value
+	}
+	u, ok := parseUUID(k.Value)
+	if version := u[6] >> 4; !ok || version > 0 && version < 6 {
+		return k.Value
+	}
+	if version := u.swapped()[6] >> 4; version > 0 && version < 6 {
+		return u.swapped().String()
+	}
+	return k.Value
+}
+
+// sentences begin with a capital letter, but for those that begin with an id.
+func sentences(lines []string) []string {
+	for i, l := range lines {
+		if first, _, _ := strings.Cut(l, " "); first != "" && !strings.ContainsAny(first, "0123456789") {
+			lines[i] = strings.ToUpper(l[:1]) + l[1:]
+		}
+	}
+	return lines
 }
 
 func list(words []string) string {

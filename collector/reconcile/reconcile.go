@@ -94,6 +94,8 @@ type Demotion struct {
 	Reason string
 	A, B   int64
 	Told   bool // a person told them apart
+	// Holders are the records that carry it, as far as they are known.
+	Holders []int64
 }
 
 // Handover says that a record went with its value from one asset to the next: a

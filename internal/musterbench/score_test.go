@@ -94,12 +94,12 @@ func TestFloors(t *testing.T) {
 		t.Run(sample, func(t *testing.T) {
 			data := filepath.Join(benchDir, sample)
 			f := score(t, data, answerOf(t, program, data, "memory"))
-			if f.Unmapped != 0 || f.B3 < .995 || f.PairPrecision < .995 || f.Exact < .985 || f.FalseMerges > .003 {
+			if f.Unmapped != 0 || f.B3 < .999 || f.PairPrecision < .999 || f.Exact < .99 || f.FalseMerges > .003 {
 				t.Errorf("B3 F1 %.4f, pairs precision %.4f, exact %.4f, falsely merged %.4f, unmapped %d",
 					f.B3, f.PairPrecision, f.Exact, f.FalseMerges, f.Unmapped)
 			}
 			for name, g := range f.Groups {
-				if kind, ok := strings.CutPrefix(name, "tag "); ok && g.B3 < .97 {
+				if kind, ok := strings.CutPrefix(name, "tag "); ok && g.B3 < .99 {
 					t.Errorf("trouble %s: B3 F1 %.4f over %d observations", kind, g.B3, g.Obs)
 				}
 			}
