@@ -78,7 +78,8 @@ func startLab(t *testing.T) *lab {
 	if err := json.Unmarshal(text, &l.truth); err != nil {
 		t.Fatal(err)
 	}
-	if out, _ := exec.CommandContext(t.Context(), "ip", "netns", "list").Output(); !bytes.Contains(out, []byte("lab-scanner")) {
+	// Namespaces alone may be what is left of a lab whose daemons have ended.
+	if exec.CommandContext(t.Context(), filepath.Join(labDir, "enter.sh"), "ws1", "true").Run() != nil {
 		up := exec.CommandContext(t.Context(), filepath.Join(labDir, "up.sh"), "--install", "--no-dense")
 		if out, err := up.CombinedOutput(); err != nil {
 			t.Fatalf("bring the lab up: %v\n%s", err, out)
