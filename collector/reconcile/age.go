@@ -76,6 +76,29 @@ func eras(k Key, holders []*node) [][]*node {
 	return out
 }
 
+// longSilence says that nobody held a value for so long that clocks decide what belongs
+// together: one more holder can then divide what was one.
+func longSilence(k Key, holders []*node) bool {
+	if lifeOf(k.Type) == 0 || len(holders) < 2 || within(holders, clockOff) {
+		return false
+	}
+	claims := make([]Claim, len(holders))
+	for i, n := range holders {
+		claims[i] = n.claimOf(k)
+	}
+	slices.SortFunc(claims, func(a, b Claim) int { return a.First.Compare(b.First) })
+	last := claims[0].Last
+	for _, c := range claims[1:] {
+		if c.First.Sub(last) > clockOff {
+			return true
+		}
+		if c.Last.After(last) {
+			last = c.Last
+		}
+	}
+	return false
+}
+
 // within says that all that was ever heard of nodes lies within a time.
 func within(nodes []*node, d time.Duration) bool {
 	first, last := nodes[0].first, nodes[0].last

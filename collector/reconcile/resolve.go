@@ -98,7 +98,7 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 			}
 			joins := l.freshlyDemoted(n, c)
 			for _, h := range l.holders[c.Key] {
-				if joins || c.Type == inventory.IDMAC && n.bareSighting() && h.bareSighting() {
+				if joins || c.Type == inventory.IDMAC && (n.bareSighting() || l.seeds[n]) && h.bareSighting() {
 					add(h)
 				}
 			}
@@ -128,7 +128,7 @@ func (l *neighbourhood) freshlyDemoted(n *node, c *Claim) bool {
 		}
 		others = append(others, h)
 	}
-	return swapped || joinsSome(l.judgeAmong(c.Key, c.Tier, others, false))
+	return swapped || longSilence(c.Key, others) || joinsSome(l.judgeAmong(c.Key, c.Tier, others, false))
 }
 
 // records loads those that are not yet known.

@@ -2,11 +2,15 @@ package reconcile_test
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/muster-itam/muster/collector/reconcile"
+	"github.com/muster-itam/muster/internal/inventory"
 )
 
 func (w *world) Assets(_ context.Context, ids []int64) (map[int64]int64, error) {
@@ -58,19 +62,18 @@ func (w *world) group(list []seen) (changed, decided int) {
 }
 
 // What is left undecided because it cannot matter is what a rebuild says, after every
-// group of whatever size, in whatever order the estate tells it.
+// group of whatever size, in whatever order the estate tells it, however long it is silent
+// in between.
 func TestUnsettledIsEnough(t *testing.T) {
 	changed, decided := 0, 0
-	for seed := range uint64(60) {
-		all := draw(500+seed, 4+int(seed%9))
+	seeds := uint64(60)
+	if n, err := strconv.ParseUint(os.Getenv("MUSTER_SEEDS"), 10, 32); err == nil {
+		seeds = n // to look for longer
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 4))
-		if seed%3 == 0 {
-			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		} else {
-			slices.SortStableFunc(all, func(a, b seen) int { return a.at.Compare(b.at) })
-		}
 		w := newWorld(t)
-		for len(all) > 0 {
+		for all := again(r, draw(500+seed, 3+int(seed%6))); len(all) > 0; {
 			n := min(len(all), 1+r.IntN(12))
 			c, d := w.group(all[:n])
 			changed, decided = changed+c, decided+d
@@ -85,6 +88,33 @@ func TestUnsettledIsEnough(t *testing.T) {
 		t.Errorf("all of %d changed records were decided: nothing is ever settled", changed)
 	}
 	t.Logf("%d records changed, %d decided", changed, decided)
+}
+
+// again lets an estate tell parts of its story several times, days, months and years
+// apart, and lets some of its things be gone for good at times.
+func again(r *rand.Rand, story []seen) []seen {
+	var all []seen
+	for i, days := 0, 0; i < 3; i, days = i+1, days+[]int{1, 3, 4, 25, 33, 80, 95, 400, 740}[r.IntN(9)] {
+		for _, s := range story {
+			if i > 0 && r.IntN(3) == 0 {
+				continue
+			}
+			s.at = s.at.AddDate(0, 0, days)
+			if d, ok := s.bodies[inventory.SectionDevice].(*inventory.Device); ok && s.source.Kind != inventory.KindAgent && r.IntN(20) == 0 {
+				other := *d
+				other.State = "terminated"
+				s.bodies = maps.Clone(s.bodies)
+				s.bodies[inventory.SectionDevice] = &other
+			}
+			all = append(all, s)
+		}
+	}
+	if r.IntN(3) == 0 {
+		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	} else {
+		slices.SortStableFunc(all, func(a, b seen) int { return a.at.Compare(b.at) })
+	}
+	return all
 }
 
 // Days on which the same machines say the same again are settled, those who share a name
