@@ -38,16 +38,9 @@ func (c Config) Validate() error {
 		return inventory.Errorf(inventory.CodeInvalid, "interval %v: must be from %v to %v", c.Interval, minInterval, maxInterval)
 	}
 	for _, name := range c.Skip {
-		if !slices.Contains(sectionOrder, name) {
-			return inventory.Errorf(inventory.CodeInvalid, "skip %q: no such section; there are %q", name, sectionOrder)
+		if !slices.Contains(inventory.Sections(), name) {
+			return inventory.Errorf(inventory.CodeInvalid, "skip %q: no such section; there are %q", name, inventory.Sections())
 		}
 	}
 	return nil
-}
-
-// sectionOrder is the order in which sections are reported and shown.
-var sectionOrder = []inventory.SectionName{
-	inventory.SectionDevice, inventory.SectionOS, inventory.SectionHardware, inventory.SectionMemory,
-	inventory.SectionDisks, inventory.SectionFilesystems, inventory.SectionInterfaces, inventory.SectionPCI,
-	inventory.SectionUsers, inventory.SectionPorts, inventory.SectionSoftware,
 }

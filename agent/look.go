@@ -70,7 +70,7 @@ func (e *Eyes) Look(ctx context.Context, agentID string) (inventory.Observation,
 		return inventory.Observation{}, nil, fmt.Errorf("look at the machine: %w", err)
 	}
 	o := inventory.Observation{SeenAt: e.now().UTC().Truncate(time.Millisecond), Complete: true}
-	for _, name := range sectionOrder {
+	for _, name := range inventory.Sections() {
 		if s, ok := join(name, readings); ok {
 			if d, ok := s.Body.(*inventory.Device); ok && agentID != "" {
 				d.Identifiers = append(d.Identifiers, inventory.Identifier{Type: inventory.IDAgent, Value: agentID})

@@ -26,16 +26,27 @@ func detailToProto(d *query.Detail) *musterv1.GetAssetResponse {
 		Asset:       assetToProto(&d.Asset),
 		Attributes:  attributesToProto(d.Attributes),
 		Records:     recordsToProto(d.Records),
-		Hardware:    wire.HardwareToProto(&d.Hardware),
-		Os:          wire.OSToProto(&d.OS),
-		Interfaces:  wire.InterfacesToProto(d.Interfaces),
-		Disks:       wire.DisksToProto(d.Disks),
-		Memory:      wire.MemoryToProto(d.Memory),
-		Filesystems: wire.FilesystemsToProto(d.Filesystems),
-		Pci:         wire.PCIToProto(d.PCI),
-		Users:       wire.UsersToProto(d.Users),
-		Ports:       wire.PortsToProto(d.Ports),
-		Components:  wire.ComponentsToProto(d.Components),
+		Hardware:    wire.Message[musterv1.Hardware](&d.Hardware),
+		Os:          wire.Message[musterv1.OS](&d.OS),
+		Interfaces:  wire.Items[musterv1.Interface](d.Interfaces),
+		Disks:       wire.Items[musterv1.Disk](d.Disks),
+		Memory:      wire.Items[musterv1.MemoryModule](d.Memory),
+		Filesystems: wire.Items[musterv1.Filesystem](d.Filesystems),
+		Pci:         wire.Items[musterv1.PCIDevice](d.PCI),
+		Users:       wire.Items[musterv1.User](d.Users),
+		Ports:       wire.Items[musterv1.Port](d.Ports),
+		Components:  wire.Items[musterv1.Component](d.Components),
+		Security:    wire.Message[musterv1.Security](&d.Security),
+		Volumes:     wire.Items[musterv1.Volume](d.Volumes),
+		Gpus:        wire.Items[musterv1.GPU](d.GPUs),
+		Monitors:    wire.Items[musterv1.Monitor](d.Monitors),
+		Batteries:   wire.Items[musterv1.Battery](d.Batteries),
+		Printers:    wire.Items[musterv1.Printer](d.Printers),
+		Peripherals: wire.Items[musterv1.Peripheral](d.Peripherals),
+		Containers:  wire.Items[musterv1.Container](d.Containers),
+		Usage:       wire.Items[musterv1.Usage](d.Usage),
+		Readings:    wire.Items[musterv1.Reading](d.Readings),
+		Software:    wire.Items[musterv1.InstalledSoftware](d.Software),
 		From:        map[string]string{},
 	}
 	if d.Former != 0 {
@@ -43,10 +54,6 @@ func detailToProto(d *query.Detail) *musterv1.GetAssetResponse {
 	}
 	for name, r := range d.From {
 		res.From[string(name)] = query.RecordID(r.ID)
-	}
-	for _, sw := range d.Software {
-		res.Software = append(res.Software, &musterv1.InstalledSoftware{Name: sw.Name, Version: sw.Version, Source: sw.Source, Arch: sw.Arch,
-			Publisher: sw.Publisher, Installed: sw.Installed, Bytes: sw.Bytes, Path: sw.Path, Purl: sw.PURL})
 	}
 	for _, l := range d.Links {
 		p := &musterv1.Link{Type: l.Type, LocalPort: l.LocalPort, Name: l.AssetName, RemotePort: l.RemotePort, Via: l.Via}

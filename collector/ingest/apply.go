@@ -173,6 +173,14 @@ func (a *applier) apply(ctx context.Context, it *item) (Ack, error) {
 	if err != nil {
 		return Ack{}, err
 	}
+	switch {
+	case len(o.Sections) == 0 && len(o.Digest) > 0 && !bytes.Equal(o.Digest, rec.Digest):
+		needed = inventory.Sections()
+	case len(needed) > 0:
+		rec.Digest = nil // what was asked for may come as something else
+	case len(o.Sections) > 0:
+		rec.Digest = o.Digest
+	}
 	moved := rec.Site != o.Source.Site // private addresses mean something else there
 	rec.Source, rec.Site = src.ID, o.Source.Site
 	rec.LastSeen = later(rec.LastSeen, seen)
@@ -310,7 +318,7 @@ func (a *applier) sections(ctx context.Context, record, obs int64, it *item) (ch
 			}
 			if differs {
 				changed = append(changed, s.Name)
-				if was.BodyObs != 0 {
+				if was.BodyObs != 0 && s.Name != inventory.SectionReadings { // how a look went is no change of the thing
 					news = append(news, string(s.Name))
 				}
 			}

@@ -27,6 +27,16 @@ type Detail struct {
 	Users       inventory.Users
 	Ports       inventory.Ports
 	Components  inventory.Components
+	Security    inventory.Security
+	Volumes     inventory.Volumes
+	GPUs        inventory.GPUs
+	Monitors    inventory.Monitors
+	Batteries   inventory.Batteries
+	Printers    inventory.Printers
+	Peripherals inventory.Peripherals
+	Containers  inventory.Containers
+	Usage       inventory.Usages
+	Readings    inventory.Readings
 	// From has for each section that is known the record it is from.
 	From map[inventory.SectionName]*store.RecordDetail
 }
@@ -71,6 +81,18 @@ func choose(found store.AssetDetail, at When) Detail {
 	d.Users = pick[inventory.Users](&d, best, at, inventory.SectionUsers)
 	d.Ports = pick[inventory.Ports](&d, best, at, inventory.SectionPorts)
 	d.Components = pick[inventory.Components](&d, best, at, inventory.SectionComponents)
+	if sec := pick[*inventory.Security](&d, best, at, inventory.SectionSecurity); sec != nil {
+		d.Security = *sec
+	}
+	d.Volumes = pick[inventory.Volumes](&d, best, at, inventory.SectionVolumes)
+	d.GPUs = pick[inventory.GPUs](&d, best, at, inventory.SectionGPUs)
+	d.Monitors = pick[inventory.Monitors](&d, best, at, inventory.SectionMonitors)
+	d.Batteries = pick[inventory.Batteries](&d, best, at, inventory.SectionBatteries)
+	d.Printers = pick[inventory.Printers](&d, best, at, inventory.SectionPrinters)
+	d.Peripherals = pick[inventory.Peripherals](&d, best, at, inventory.SectionPeripherals)
+	d.Containers = pick[inventory.Containers](&d, best, at, inventory.SectionContainers)
+	d.Usage = pick[inventory.Usages](&d, best, at, inventory.SectionUsage)
+	d.Readings = pick[inventory.Readings](&d, best, at, inventory.SectionReadings)
 	for _, r := range best {
 		if len(r.Software) > 0 || toldEmpty(r, at, inventory.SectionSoftware) {
 			d.Software, d.From[inventory.SectionSoftware] = r.Software, r

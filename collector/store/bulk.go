@@ -15,7 +15,7 @@ type bulk struct {
 	n   int
 }
 
-// row adds a row of int64, int, string, []byte (as hexadecimal digits) and nil.
+// row adds a row of int64, int, string, []byte (as hexadecimal digits, null for nil) and nil.
 func (b *bulk) row(values ...any) {
 	if b.n > 0 {
 		b.buf = append(b.buf, ',')
@@ -37,6 +37,10 @@ func (b *bulk) row(values ...any) {
 		case string:
 			b.buf = appendText(b.buf, v)
 		case []byte:
+			if v == nil {
+				b.buf = append(b.buf, "null"...)
+				continue
+			}
 			b.buf = append(b.buf, '"')
 			b.buf = hex.AppendEncode(b.buf, v)
 			b.buf = append(b.buf, '"')

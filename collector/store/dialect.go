@@ -40,6 +40,9 @@ type dialect struct {
 	integrity string
 }
 
+// bytes is the expression that makes a byte string of hexadecimal digits.
+func (d *dialect) bytes(expr string) string { return fmt.Sprintf(d.load[kindBytes], expr) }
+
 // trouble is what an engine's error means for the transaction it ended.
 type trouble int
 

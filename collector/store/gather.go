@@ -133,7 +133,7 @@ func (t *Tx) GatherNewest(ctx context.Context, keys []RecordKey) error {
 // gather learns records, with their sections and claims.
 func (t *Tx) gather(ctx context.Context, query, arg string, found func(*recordState)) error {
 	rows, err := t.query(ctx, `select r.id, r.asset_id, r.source_id, r.kind, r.scope, r.native_key, r.incarnation, r.site, r.role,
-		r.first_seen, r.last_seen, r.first_obs, r.claims_day `+query, arg)
+		r.first_seen, r.last_seen, r.first_obs, r.claims_day, r.digest `+query, arg)
 	if err != nil {
 		return err
 	}

@@ -113,13 +113,13 @@ func (t *Tx) flushRecords(ctx context.Context) error {
 	var b bulk
 	for _, r := range t.created {
 		b.row(r.ID, string(r.Key.Kind), r.Key.Scope, r.Key.Key, r.Key.Incarnation, r.Source, r.Site, string(r.Role),
-			millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay)
+			millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay, r.Digest)
 		r.created = false
 	}
 	if b.n > 0 {
-		n, err := t.changed(ctx, `insert into record (id, asset_id, kind, scope, native_key, incarnation, source_id, site, role, first_seen, last_seen, first_obs, claims_day)
+		n, err := t.changed(ctx, `insert into record (id, asset_id, kind, scope, native_key, incarnation, source_id, site, role, first_seen, last_seen, first_obs, claims_day, digest)
 			select cast(value->>0 as bigint), 0, value->>1, value->>2, value->>3, value->>4, cast(value->>5 as bigint), value->>6, value->>7,
-			cast(value->>8 as bigint), cast(value->>9 as bigint), cast(value->>10 as bigint), cast(value->>11 as bigint)
+			cast(value->>8 as bigint), cast(value->>9 as bigint), cast(value->>10 as bigint), cast(value->>11 as bigint), `+t.d.bytes("value->>12")+`
 			from json_each($1) where true on conflict do nothing`, b.text())
 		if err != nil {
 			return wrap("add records", err)
@@ -131,16 +131,16 @@ func (t *Tx) flushRecords(ctx context.Context) error {
 	b = bulk{}
 	slices.SortFunc(t.records, func(a, b *recordState) int { return cmp.Compare(a.ID, b.ID) })
 	for _, r := range t.records {
-		b.row(r.ID, r.Source, r.Site, string(r.Role), millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay)
+		b.row(r.ID, r.Source, r.Site, string(r.Role), millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay, r.Digest)
 		r.touched = false
 	}
 	if b.n == 0 {
 		return nil
 	}
 	return t.exec(ctx, `update record set source_id = n.source, site = n.site, role = n.role, first_seen = n.first, last_seen = n.last,
-			first_obs = n.obs, claims_day = n.day
+			first_obs = n.obs, claims_day = n.day, digest = n.digest
 		from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as source, value->>2 as site, value->>3 as role, cast(value->>4 as bigint) as first,
-			cast(value->>5 as bigint) as last, cast(value->>6 as bigint) as obs, cast(value->>7 as bigint) as day from json_each($1)) n
+			cast(value->>5 as bigint) as last, cast(value->>6 as bigint) as obs, cast(value->>7 as bigint) as day, `+t.d.bytes("value->>8")+` as digest from json_each($1)) n
 		where record.id = n.id`, b.text())
 }
 
@@ -168,7 +168,7 @@ func (t *Tx) flushSections(ctx context.Context) error {
 		return nil
 	}
 	return t.exec(ctx, `insert into section (record_id, name, status, reason, hash, body_obs, obs_id, took_ms)
-		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, `+fmt.Sprintf(t.d.load[kindBytes], "value->>4")+`,
+		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, `+t.d.bytes("value->>4")+`,
 		cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint) from json_each($1) where true
 		on conflict (record_id, name) do update set status = excluded.status, reason = excluded.reason, hash = excluded.hash,
 		body_obs = excluded.body_obs, obs_id = excluded.obs_id, took_ms = excluded.took_ms`, b.text())

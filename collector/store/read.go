@@ -132,7 +132,7 @@ func (v view) membersAt(ctx context.Context, at When, ids []int64) (map[int64][]
 		args = append(args, idList(ids))
 	}
 	rows, err := v.query(ctx, `select r.id, m.asset_id, r.source_id, r.kind, r.scope, r.native_key, r.incarnation, r.site, r.role, r.first_seen,
-			(select coalesce(max(o.seen_at), r.first_seen) from observation o where o.record_id = r.id and o.seen_at <= $1 and o.received_at <= $2), r.first_obs, r.claims_day
+			(select coalesce(max(o.seen_at), r.first_seen) from observation o where o.record_id = r.id and o.seen_at <= $1 and o.received_at <= $2), r.first_obs, r.claims_day, r.digest
 		from member m join record r on r.id = m.record_id
 		join observation b on b.id = m.from_obs left join observation e on e.id = m.to_obs
 		where `+during+which+` order by r.id`, args...)
@@ -226,11 +226,7 @@ func (v view) resolve(ctx context.Context, id inventory.AssetID) (int64, error) 
 }
 
 // everything are the sections kept as facts.
-var everything = []inventory.SectionName{
-	inventory.SectionDevice, inventory.SectionOS, inventory.SectionHardware, inventory.SectionMemory, inventory.SectionInterfaces,
-	inventory.SectionDisks, inventory.SectionFilesystems, inventory.SectionPCI, inventory.SectionUsers, inventory.SectionPorts,
-	inventory.SectionComponents, inventory.SectionNeighbours,
-}
+var everything = slices.DeleteFunc(inventory.Sections(), func(name inventory.SectionName) bool { return name == inventory.SectionSoftware })
 
 // Asset is everything about one asset, now or as it was at a time.
 func (s *Store) Asset(ctx context.Context, id inventory.AssetID, at When) (AssetDetail, error) {

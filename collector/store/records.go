@@ -103,15 +103,16 @@ type Record struct {
 	Role                inventory.Role
 	FirstSeen, LastSeen time.Time
 	FirstObs            int64
-	ClaimsDay           int64 // 0 when claims were never derived
+	ClaimsDay           int64  // 0 when claims were never derived
+	Digest              []byte // of the sections of its last report, nil when it has to send them again
 }
 
-const recordColumns = `id, asset_id, source_id, kind, scope, native_key, incarnation, site, role, first_seen, last_seen, first_obs, claims_day`
+const recordColumns = `id, asset_id, source_id, kind, scope, native_key, incarnation, site, role, first_seen, last_seen, first_obs, claims_day, digest`
 
 func scanRecord(row interface{ Scan(...any) error }) (Record, error) {
 	var r Record
 	var first, last int64
-	err := row.Scan(&r.ID, &r.Asset, &r.Source, &r.Key.Kind, &r.Key.Scope, &r.Key.Key, &r.Key.Incarnation, &r.Site, &r.Role, &first, &last, &r.FirstObs, &r.ClaimsDay)
+	err := row.Scan(&r.ID, &r.Asset, &r.Source, &r.Key.Kind, &r.Key.Scope, &r.Key.Key, &r.Key.Incarnation, &r.Site, &r.Role, &first, &last, &r.FirstObs, &r.ClaimsDay, &r.Digest)
 	r.FirstSeen, r.LastSeen = fromMillis(first), fromMillis(last)
 	return r, err
 }

@@ -36,8 +36,8 @@ func checkValue(v reflect.Value, field string, visit func(field, text string) er
 	return nil
 }
 
-// check of a software list is spelled out: it is by far the longest list.
-func (l SoftwareList) check(visit func(field, text string) error) error {
+// checkSoftware is spelled out: it is by far the longest list.
+func checkSoftware(l SoftwareList, visit func(field, text string) error) error {
 	for i := range l {
 		s := &l[i]
 		if s.Name == "" {
@@ -46,6 +46,7 @@ func (l SoftwareList) check(visit func(field, text string) error) error {
 		for _, f := range [...]struct{ name, text string }{
 			{"source", s.Source}, {"name", s.Name}, {"version", s.Version}, {"arch", s.Arch},
 			{"publisher", s.Publisher}, {"installed", s.Installed}, {"path", s.Path}, {"purl", s.PURL},
+			{"kind", string(s.Kind)}, {"edition", s.Edition}, {"user", s.User},
 		} {
 			if err := visit(f.name, f.text); err != nil {
 				return err

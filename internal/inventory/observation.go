@@ -40,6 +40,10 @@ type Observation struct {
 	SeenAt time.Time
 	// Complete says that the observation has every section the source can see of the thing.
 	Complete bool
+	// Digest stands for all sections of a report in which nothing changed: it is that of the
+	// sections' names, statuses, reasons and hashes, and then Sections is empty. A report with
+	// sections may carry its digest too, so that the next one can be this short.
+	Digest   []byte
 	Sections []Section
 }
 
@@ -78,16 +82,26 @@ const (
 	SectionDevice      SectionName = "device"
 	SectionOS          SectionName = "os"
 	SectionHardware    SectionName = "hardware"
+	SectionSecurity    SectionName = "security"
 	SectionMemory      SectionName = "memory"
-	SectionInterfaces  SectionName = "interfaces"
 	SectionDisks       SectionName = "disks"
 	SectionFilesystems SectionName = "filesystems"
+	SectionVolumes     SectionName = "volumes"
+	SectionInterfaces  SectionName = "interfaces"
 	SectionPCI         SectionName = "pci"
-	SectionSoftware    SectionName = "software"
+	SectionGPUs        SectionName = "gpus"
+	SectionMonitors    SectionName = "monitors"
+	SectionBatteries   SectionName = "batteries"
+	SectionPrinters    SectionName = "printers"
+	SectionPeripherals SectionName = "peripherals"
 	SectionUsers       SectionName = "users"
 	SectionPorts       SectionName = "ports"
+	SectionContainers  SectionName = "containers"
 	SectionComponents  SectionName = "components"
 	SectionNeighbours  SectionName = "neighbours"
+	SectionSoftware    SectionName = "software"
+	SectionUsage       SectionName = "usage"
+	SectionReadings    SectionName = "readings" // of an agent's sources
 )
 
 // Limits on one observation. What exceeds them is refused with the field and the limit named.
@@ -96,6 +110,7 @@ const (
 	MaxText        = 4096    // bytes in one text field
 	MaxSections    = 64
 	MaxIdentifiers = 1024
+	maxHash        = 64 // bytes of a hash or digest
 )
 
 // Validate reports the first field that is out of bounds, as an invalid error.
@@ -105,6 +120,8 @@ func (o *Observation) Validate() error {
 		return Errorf(CodeInvalid, "epoch and seq must be positive, got %d and %d", o.Epoch, o.Seq)
 	case len(o.Sections) > MaxSections:
 		return Errorf(CodeInvalid, "sections: %d given, at most %d allowed", len(o.Sections), MaxSections)
+	case len(o.Digest) > maxHash:
+		return Errorf(CodeInvalid, "digest: %d bytes, at most %d allowed", len(o.Digest), maxHash)
 	case len(o.NativeKey) > MaxText:
 		return Errorf(CodeInvalid, "native_key: %d bytes, at most %d allowed", len(o.NativeKey), MaxText)
 	}
@@ -132,8 +149,8 @@ func (s *Section) validate() error {
 	default:
 		return Errorf(CodeInvalid, "section %q: unknown status %q", s.Name, s.Status)
 	}
-	if len(s.Hash) > 64 {
-		return Errorf(CodeInvalid, "section %q: hash of %d bytes, at most 64 allowed", s.Name, len(s.Hash))
+	if len(s.Hash) > maxHash {
+		return Errorf(CodeInvalid, "section %q: hash of %d bytes, at most %d allowed", s.Name, len(s.Hash), maxHash)
 	}
 	if s.Body == nil {
 		return nil

@@ -1,11 +1,7 @@
 package inventory
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/netip"
-	"sort"
-	"strconv"
 	"time"
 )
 
@@ -69,23 +65,27 @@ const (
 
 // Device says what the thing is and which identifiers it carries.
 type Device struct {
-	Name         string       `json:"name,omitempty"`   // host name without domain
-	Domain       string       `json:"domain,omitempty"` // DNS or directory domain
-	Class        Class        `json:"class,omitempty"`
-	Role         Role         `json:"role,omitempty"`
-	Vendor       string       `json:"vendor,omitempty"`
-	Model        string       `json:"model,omitempty"`
-	Serial       string       `json:"serial,omitempty"` // as the source shows it, placeholder or not
-	AssetTag     string       `json:"asset_tag,omitempty"`
-	Description  string       `json:"description,omitempty"` // SNMP sysDescr
-	Location     string       `json:"location,omitempty"`
-	Contact      string       `json:"contact,omitempty"`
-	User         string       `json:"user,omitempty"`  // assigned or last user
-	State        string       `json:"state,omitempty"` // provider's state: running, stopped, terminated
-	Virtual      string       `json:"virtual,omitempty"`
-	CloudAccount string       `json:"cloud_account,omitempty"`
-	CloudRegion  string       `json:"cloud_region,omitempty"`
-	Identifiers  []Identifier `json:"identifiers,omitempty"`
+	Name         string `json:"name,omitempty"`   // host name without domain
+	Domain       string `json:"domain,omitempty"` // DNS or directory domain
+	Class        Class  `json:"class,omitempty"`
+	Role         Role   `json:"role,omitempty"`
+	Vendor       string `json:"vendor,omitempty"`
+	Model        string `json:"model,omitempty"`
+	Serial       string `json:"serial,omitempty"` // as the source shows it, placeholder or not
+	AssetTag     string `json:"asset_tag,omitempty"`
+	Description  string `json:"description,omitempty"` // SNMP sysDescr
+	Location     string `json:"location,omitempty"`
+	Contact      string `json:"contact,omitempty"`
+	User         string `json:"user,omitempty"`  // assigned or last user
+	State        string `json:"state,omitempty"` // provider's state: running, stopped, terminated
+	Virtual      string `json:"virtual,omitempty"`
+	CloudAccount string `json:"cloud_account,omitempty"`
+	CloudRegion  string `json:"cloud_region,omitempty"`
+	// Directory is what manages its accounts: active_directory, entra_id, hybrid, freeipa,
+	// open_directory, workgroup. DirectoryName is the realm, tenant or workgroup.
+	Directory     string       `json:"directory,omitempty"`
+	DirectoryName string       `json:"directory_name,omitempty"`
+	Identifiers   []Identifier `json:"identifiers,omitempty"`
 }
 
 // IdentifierType names a kind of identifier.
@@ -150,6 +150,8 @@ type OS struct {
 	Edition  string    `json:"edition,omitempty"`
 	BootTime time.Time `json:"boot_time,omitzero"` // rounded to the minute so that it does not flap
 	Timezone string    `json:"timezone,omitempty"`
+	// Installed is the day of installation, YYYY-MM-DD.
+	Installed string `json:"installed,omitempty"`
 }
 
 // Hardware is what does not fit a list of its own. Sizes are bytes.
@@ -218,6 +220,9 @@ type Interface struct {
 	Driver       string         `json:"driver,omitempty"`
 	Description  string         `json:"description,omitempty"`
 	Addresses    []netip.Prefix `json:"addresses,omitempty"` // a bare address has its full length as bits
+	Gateways     []string       `json:"gateways,omitempty"`  // of default routes
+	DNS          []string       `json:"dns,omitempty"`       // resolvers' addresses
+	SSID         string         `json:"ssid,omitempty"`      // of the wireless network it is in
 }
 
 // Disk is one physical or virtual disk.
@@ -232,6 +237,9 @@ type Disk struct {
 	Bytes      int64  `json:"bytes,omitempty"`
 	Rotational bool   `json:"rotational,omitempty"`
 	Removable  bool   `json:"removable,omitempty"`
+	Health     string `json:"health,omitempty"` // the disk's own word: ok, failing
+	// WearPercent is how much of its rated writes a flash disk has used, as it says itself.
+	WearPercent int `json:"wear_percent,omitempty"`
 }
 
 // Filesystem is a partition or other volume, mounted or not. Used space is rounded by
@@ -244,6 +252,8 @@ type Filesystem struct {
 	Label      string `json:"label,omitempty"`
 	Bytes      int64  `json:"bytes,omitempty"`
 	UsedBytes  int64  `json:"used_bytes,omitempty"`
+	// Encryption is what its blocks pass through: luks1, luks2, bitlocker, filevault, plain (dm-crypt), zfs.
+	Encryption string `json:"encryption,omitempty"`
 }
 
 // PCIDevice is one function on the PCI bus. Ids are four hexadecimal digits.
@@ -269,7 +279,26 @@ type Software struct {
 	Bytes     int64  `json:"bytes,omitempty"`
 	Path      string `json:"path,omitempty"`
 	PURL      string `json:"purl,omitempty"`
+	// Kind is what sort of thing it is; empty for a program or package.
+	Kind    SoftwareKind `json:"kind,omitempty"`
+	Edition string       `json:"edition,omitempty"` // Express, Enterprise ...
+	User    string       `json:"user,omitempty"`    // whose it is, when it is not the machine's
 }
+
+// SoftwareKind tells programs from what comes in their company.
+type SoftwareKind string
+
+// The kinds of software. Nothing is left out for its kind; who counts programs asks for those without one.
+const (
+	KindUpdate          SoftwareKind = "update" // hotfix, security update
+	KindSystemComponent SoftwareKind = "system_component"
+	KindDriver          SoftwareKind = "driver"
+	KindFeature         SoftwareKind = "feature"   // optional part of the operating system
+	KindExtension       SoftwareKind = "extension" // of a browser or editor
+	KindLibrary         SoftwareKind = "library"   // of a language's package manager
+	KindContainerImage  SoftwareKind = "container_image"
+	KindKey             SoftwareKind = "key" // a signing key in a package database
+)
 
 // User is a local account that a person can sign in with.
 type User struct {
@@ -278,6 +307,10 @@ type User struct {
 	FullName string `json:"full_name,omitempty"`
 	Shell    string `json:"shell,omitempty"`
 	Home     string `json:"home,omitempty"`
+	Admin    bool   `json:"admin,omitempty"`
+	Disabled bool   `json:"disabled,omitempty"`
+	// LastLogin is a day, YYYY-MM-DD; sent only where the host's configuration asks for it.
+	LastLogin string `json:"last_login,omitempty"`
 }
 
 // Port is a listening or answering service.
@@ -316,156 +349,122 @@ type Neighbour struct {
 	MAC        string `json:"mac,omitempty"`
 }
 
-// Lists that are sections of their own.
-type (
-	MemoryModules []MemoryModule
-	Interfaces    []Interface
-	Disks         []Disk
-	Filesystems   []Filesystem
-	PCIDevices    []PCIDevice
-	SoftwareList  []Software
-	Users         []User
-	Ports         []Port
-	Components    []Component
-	Neighbours    []Neighbour
-)
-
-func (*Device) Section() SectionName       { return SectionDevice }
-func (*OS) Section() SectionName           { return SectionOS }
-func (*Hardware) Section() SectionName     { return SectionHardware }
-func (MemoryModules) Section() SectionName { return SectionMemory }
-func (Interfaces) Section() SectionName    { return SectionInterfaces }
-func (Disks) Section() SectionName         { return SectionDisks }
-func (Filesystems) Section() SectionName   { return SectionFilesystems }
-func (PCIDevices) Section() SectionName    { return SectionPCI }
-func (SoftwareList) Section() SectionName  { return SectionSoftware }
-func (Users) Section() SectionName         { return SectionUsers }
-func (Ports) Section() SectionName         { return SectionPorts }
-func (Components) Section() SectionName    { return SectionComponents }
-func (Neighbours) Section() SectionName    { return SectionNeighbours }
-
-func (d *Device) Len() int       { return max(1, len(d.Identifiers)) }
-func (*OS) Len() int             { return 1 }
-func (*Hardware) Len() int       { return 1 }
-func (l MemoryModules) Len() int { return len(l) }
-func (l Interfaces) Len() int    { return len(l) }
-func (l Disks) Len() int         { return len(l) }
-func (l Filesystems) Len() int   { return len(l) }
-func (l PCIDevices) Len() int    { return len(l) }
-func (l SoftwareList) Len() int  { return len(l) }
-func (l Users) Len() int         { return len(l) }
-func (l Ports) Len() int         { return len(l) }
-func (l Components) Len() int    { return len(l) }
-func (l Neighbours) Len() int    { return len(l) }
-
-func (d *Device) Facts() []Fact   { return attributes(d) }
-func (o *OS) Facts() []Fact       { return attributes(o) }
-func (h *Hardware) Facts() []Fact { return attributes(h) }
-
-func (l MemoryModules) Facts() []Fact {
-	return items(l, func(m MemoryModule) string { return m.Slot + "|" + m.Serial })
+// GPU is a graphics processor.
+type GPU struct {
+	Name          string `json:"name,omitempty"`
+	Vendor        string `json:"vendor,omitempty"`
+	Bytes         int64  `json:"bytes,omitempty"` // of its own memory
+	Driver        string `json:"driver,omitempty"`
+	DriverVersion string `json:"driver_version,omitempty"`
+	Address       string `json:"address,omitempty"` // on the PCI bus
 }
 
-func (l Interfaces) Facts() []Fact {
-	return items(l, func(i Interface) string { return i.Name + "|" + i.MAC })
+// Monitor is a display that tells of itself by EDID.
+type Monitor struct {
+	Vendor       string `json:"vendor,omitempty"`
+	Model        string `json:"model,omitempty"`
+	Serial       string `json:"serial,omitempty"`
+	Manufactured string `json:"manufactured,omitempty"` // YYYY-Www (ISO 8601), or YYYY
+	WidthMM      int    `json:"width_mm,omitempty"`
+	HeightMM     int    `json:"height_mm,omitempty"`
+	Resolution   string `json:"resolution,omitempty"` // preferred mode: 2560x1440
+	Port         string `json:"port,omitempty"`       // DP-1, HDMI-A-2 ...
 }
 
-func (l Disks) Facts() []Fact {
-	return items(l, func(d Disk) string {
-		if d.Serial != "" {
-			return d.Serial
-		}
-		return d.Name
-	})
+// Battery is a battery or uninterruptible supply inside or beside the machine. Charge is not
+// reported, and capacity is rounded by the source, so that it does not change with every report.
+type Battery struct {
+	Name          string `json:"name,omitempty"`
+	Vendor        string `json:"vendor,omitempty"`
+	Model         string `json:"model,omitempty"`
+	Serial        string `json:"serial,omitempty"`
+	Chemistry     string `json:"chemistry,omitempty"` // Li-ion ...
+	Manufactured  string `json:"manufactured,omitempty"`
+	DesignMWh     int64  `json:"design_mwh,omitempty"`
+	FullMWh       int64  `json:"full_mwh,omitempty"`
+	HealthPercent int    `json:"health_percent,omitempty"`
+	Cycles        int    `json:"cycles,omitempty"`
 }
 
-func (l Filesystems) Facts() []Fact {
-	return items(l, func(f Filesystem) string { return f.Device + "|" + f.Mountpoint })
+// Printer is a print queue. URI never holds a password.
+type Printer struct {
+	Name     string `json:"name"`
+	Vendor   string `json:"vendor,omitempty"`
+	Model    string `json:"model,omitempty"`
+	Serial   string `json:"serial,omitempty"`
+	Driver   string `json:"driver,omitempty"`
+	URI      string `json:"uri,omitempty"` // or the name of a port
+	Location string `json:"location,omitempty"`
+	Default  bool   `json:"default,omitempty"`
+	Shared   bool   `json:"shared,omitempty"`
+	Network  bool   `json:"network,omitempty"`
 }
 
-func (l PCIDevices) Facts() []Fact { return items(l, func(p PCIDevice) string { return p.Address }) }
-
-// Facts of a software list are for display; the store keeps software in tables of its own.
-func (l SoftwareList) Facts() []Fact {
-	return items(l, func(s Software) string { return s.Source + "|" + s.Name + "|" + s.Version + "|" + s.Arch })
+// Peripheral is what is plugged in: by USB, Thunderbolt or Bluetooth. Ids are four hexadecimal digits.
+type Peripheral struct {
+	Bus       string `json:"bus,omitempty"`     // usb, thunderbolt, bluetooth
+	Address   string `json:"address,omitempty"` // 1-4.2: the port, not a number that changes when it is plugged in again
+	Class     string `json:"class,omitempty"`   // dock, hub, storage, camera, input, printer, audio, network, smartcard, phone, other
+	VendorID  string `json:"vendor_id,omitempty"`
+	ProductID string `json:"product_id,omitempty"`
+	Vendor    string `json:"vendor,omitempty"`
+	Model     string `json:"model,omitempty"`
+	Serial    string `json:"serial,omitempty"`
+	Version   string `json:"version,omitempty"` // of its firmware
 }
 
-func (l Users) Facts() []Fact { return items(l, func(u User) string { return u.Name }) }
-
-func (l Ports) Facts() []Fact {
-	return items(l, func(p Port) string { return p.Protocol + "/" + strconv.Itoa(p.Number) + "|" + p.Address })
+// Volume is storage that is put together from other storage: RAID, volume managers.
+type Volume struct {
+	Type      string   `json:"type"` // lvm_pv, lvm_vg, lvm_lv, md, zpool, btrfs, bcache, storage_pool, apfs_container, dm_crypt
+	Name      string   `json:"name"`
+	UUID      string   `json:"uuid,omitempty"`
+	Level     string   `json:"level,omitempty"` // raid1, mirror, thin ...
+	State     string   `json:"state,omitempty"` // active, degraded ...
+	Bytes     int64    `json:"bytes,omitempty"`
+	FreeBytes int64    `json:"free_bytes,omitempty"`
+	Members   []string `json:"members,omitempty"`
 }
 
-func (l Components) Facts() []Fact {
-	return items(l, func(c Component) string { return strconv.Itoa(c.Index) })
+// Security is how the machine protects itself.
+type Security struct {
+	TPMVersion      string `json:"tpm_version,omitempty"` // 1.2, 2.0; none when there is none
+	TPMVendor       string `json:"tpm_vendor,omitempty"`
+	TPMFirmware     string `json:"tpm_firmware,omitempty"`
+	FirmwareMode    string `json:"firmware_mode,omitempty"`    // uefi, bios
+	SecureBoot      string `json:"secure_boot,omitempty"`      // enabled, disabled, setup, unsupported; on Apple silicon full, reduced, permissive
+	DiskEncryption  string `json:"disk_encryption,omitempty"`  // of the system's own volume: luks1, luks2, bitlocker, filevault, zfs, none
+	MandatoryAccess string `json:"mandatory_access,omitempty"` // selinux:enforcing, apparmor:enabled, sip:enabled ...
 }
 
-func (l Neighbours) Facts() []Fact {
-	return items(l, func(n Neighbour) string {
-		return n.Protocol + "|" + n.LocalPort + "|" + n.ChassisID + n.MAC + "|" + n.RemotePort
-	})
+// Container is a container that a runtime on this machine knows.
+type Container struct {
+	ID      string `json:"id"`
+	Name    string `json:"name,omitempty"`
+	Image   string `json:"image,omitempty"`    // as it was asked for: registry/name:tag
+	ImageID string `json:"image_id,omitempty"` // sha256:...
+	Runtime string `json:"runtime,omitempty"`  // docker, containerd, podman, cri-o, lxc
+	State   string `json:"state,omitempty"`    // running, exited, paused ...
+	Created string `json:"created,omitempty"`  // YYYY-MM-DD
+	Pod     string `json:"pod,omitempty"`      // namespace/name
 }
 
-func (d *Device) check(visit func(field, text string) error) error {
-	if len(d.Identifiers) > MaxIdentifiers {
-		return Errorf(CodeInvalid, "device: %d identifiers, at most %d allowed", len(d.Identifiers), MaxIdentifiers)
-	}
-	return checkFacts(d, visit)
-}
-func (o *OS) check(visit func(field, text string) error) error           { return checkFacts(o, visit) }
-func (h *Hardware) check(visit func(field, text string) error) error     { return checkFacts(h, visit) }
-func (l MemoryModules) check(visit func(field, text string) error) error { return checkFacts(l, visit) }
-func (l Interfaces) check(visit func(field, text string) error) error    { return checkFacts(l, visit) }
-func (l Disks) check(visit func(field, text string) error) error         { return checkFacts(l, visit) }
-func (l Filesystems) check(visit func(field, text string) error) error   { return checkFacts(l, visit) }
-func (l PCIDevices) check(visit func(field, text string) error) error    { return checkFacts(l, visit) }
-func (l Users) check(visit func(field, text string) error) error         { return checkFacts(l, visit) }
-func (l Ports) check(visit func(field, text string) error) error         { return checkFacts(l, visit) }
-func (l Components) check(visit func(field, text string) error) error    { return checkFacts(l, visit) }
-func (l Neighbours) check(visit func(field, text string) error) error    { return checkFacts(l, visit) }
-
-// attributes turns a struct into one fact per JSON field that is not empty.
-func attributes(v any) []Fact {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil // the section types marshal by construction
-	}
-	var m map[string]json.RawMessage
-	if json.Unmarshal(b, &m) != nil {
-		return nil
-	}
-	out := make([]Fact, 0, len(m))
-	for k, raw := range m {
-		out = append(out, Fact{Key: k, Value: string(raw)})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
-	return out
+// Usage is evidence that a program was used; sent only where the host's configuration asks for it.
+type Usage struct {
+	Source   string `json:"source"` // prefetch, spotlight, atime ...
+	Name     string `json:"name"`
+	Path     string `json:"path,omitempty"`
+	LastUsed string `json:"last_used,omitempty"` // YYYY-MM-DD
 }
 
-// items turns a list into one fact per item; items that share a natural key get a number after it.
-func items[T any](list []T, key func(T) string) []Fact {
-	out := make([]Fact, 0, len(list))
-	for _, v := range list {
-		b, err := json.Marshal(v)
-		if err != nil {
-			continue
-		}
-		out = append(out, Fact{Key: key(v), Value: string(b)})
-	}
-	sort.Slice(out, func(i, j int) bool {
-		if out[i].Key != out[j].Key {
-			return out[i].Key < out[j].Key
-		}
-		return out[i].Value < out[j].Value
-	})
-	for i, n := 1, 1; i < len(out); i++ {
-		base := out[i-n].Key
-		if out[i].Key != base {
-			n = 1
-			continue
-		}
-		n++
-		out[i].Key = fmt.Sprintf("%s#%d", base, n)
-	}
-	return out
+// Reading is how one of an agent's sources fared and what it cost. An agent repeats the
+// costs it reported last until they have changed much.
+type Reading struct {
+	Reads  SectionName `json:"reads"` // the section it feeds
+	Source string      `json:"source"`
+	Status Status      `json:"status"`
+	Reason string      `json:"reason,omitempty"`
+	Items  int         `json:"items,omitempty"`
+	TookMS int64       `json:"took_ms,omitempty"`
+	CPUMS  int64       `json:"cpu_ms,omitempty"`
+	Bytes  int64       `json:"bytes,omitempty"` // of what it found, as sent
 }

@@ -16,7 +16,7 @@ func Clean(body inventory.Body) {
 		for i := range list {
 			s := &list[i]
 			for _, text := range [...]*string{
-				&s.Source, &s.Name, &s.Version, &s.Arch, &s.Publisher, &s.Installed, &s.Path, &s.PURL,
+				&s.Source, &s.Name, &s.Version, &s.Arch, &s.Publisher, &s.Installed, &s.Path, &s.PURL, &s.Edition, &s.User,
 			} {
 				*text = cleanText(*text)
 			}

@@ -23,19 +23,17 @@ import (
 func bodies(t *testing.T) []inventory.Body {
 	t.Helper()
 	f := &filler{t: t}
-	return []inventory.Body{
-		filled[*inventory.Device](f), filled[*inventory.OS](f), filled[*inventory.Hardware](f),
-		filled[inventory.MemoryModules](f), filled[inventory.Interfaces](f), filled[inventory.Disks](f),
-		filled[inventory.Filesystems](f), filled[inventory.PCIDevices](f), filled[inventory.SoftwareList](f),
-		filled[inventory.Users](f), filled[inventory.Ports](f), filled[inventory.Components](f),
-		filled[inventory.Neighbours](f),
+	var out []inventory.Body
+	for _, name := range inventory.Sections() {
+		v := reflect.New(reflect.TypeOf(inventory.NewBody(name))).Elem()
+		f.fill(v)
+		body, ok := v.Interface().(inventory.Body)
+		if !ok {
+			t.Fatalf("section %s has no body", name)
+		}
+		out = append(out, body)
 	}
-}
-
-func filled[B inventory.Body](f *filler) B {
-	var b B
-	f.fill(reflect.ValueOf(&b).Elem())
-	return b
+	return out
 }
 
 // filler sets every field by reflection, so that a field the conversion forgets comes back empty.
@@ -80,7 +78,7 @@ func (f *filler) fill(v reflect.Value) {
 func TestRoundTripKeepsEveryField(t *testing.T) {
 	want := inventory.Observation{
 		NativeKey: "00:00:5e:00:53:01", Epoch: 1_700_000_000_000, Seq: 7,
-		SeenAt: time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC), Complete: true,
+		SeenAt: time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC), Complete: true, Digest: []byte{1, 2},
 	}
 	statuses := []inventory.Status{inventory.StatusOK, inventory.StatusPartial}
 	for i, b := range bodies(t) {
@@ -162,7 +160,7 @@ func TestFromProtoRefuses(t *testing.T) {
 
 func TestFromProtoLeavesOutWhatItDoesNotKnow(t *testing.T) {
 	in := &musterv1.Observation{Epoch: 1, Seq: 1, Sections: []*musterv1.Section{
-		{Name: "batteries", Status: musterv1.Status_STATUS_OK, Hash: []byte{1}},
+		{Name: "horoscopes", Status: musterv1.Status_STATUS_OK, Hash: []byte{1}},
 		{Name: "disks", Status: musterv1.Status_STATUS_OK, Hash: []byte{2}},
 	}}
 	got, err := wire.FromProto(in)

@@ -3,6 +3,8 @@ package wire
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
+	"strconv"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -17,19 +19,37 @@ func HashSection(body inventory.Body) []byte {
 	if body == nil {
 		return nil
 	}
-	h := sha256.New()
-	var buf []byte
-	write := func(texts ...string) {
-		buf = buf[:0]
-		for _, t := range texts {
-			buf = binary.AppendUvarint(buf, uint64(len(t)))
-			buf = append(buf, t...)
-		}
-		h.Write(buf)
-	}
-	write(string(body.Section()))
+	h := textHash{sha256.New(), nil}
+	h.write(string(body.Section()))
 	for _, f := range body.Facts() {
-		write(f.Key, f.Value)
+		h.write(f.Key, f.Value)
 	}
 	return h.Sum(nil)[:hashBytes]
+}
+
+// digestOf is that of an observation's sections: nothing of what the collector keeps of them
+// has changed while it is the same. It is made like the hash of a body.
+func digestOf(o *inventory.Observation) []byte {
+	h := textHash{sha256.New(), nil}
+	h.write(strconv.FormatBool(o.Complete))
+	for i := range o.Sections {
+		s := &o.Sections[i]
+		h.write(string(s.Name), string(s.Status), s.Reason, string(s.Hash))
+	}
+	return h.Sum(nil)[:hashBytes]
+}
+
+// textHash hashes texts, each preceded by its length.
+type textHash struct {
+	hash.Hash
+	buf []byte
+}
+
+func (h *textHash) write(texts ...string) {
+	h.buf = h.buf[:0]
+	for _, t := range texts {
+		h.buf = binary.AppendUvarint(h.buf, uint64(len(t)))
+		h.buf = append(h.buf, t...)
+	}
+	_, _ = h.Write(h.buf) // a hash never fails
 }

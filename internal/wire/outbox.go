@@ -179,9 +179,13 @@ func (b *Outbox) number(o inventory.Observation) (inventory.Observation, error) 
 		return o, fmt.Errorf("observation of %q: %w", o.NativeKey, err)
 	}
 	b.seq++
+	o.Digest = digestOf(&o)
 	b.latest[o.NativeKey] = o
 	delta := o
-	delta.Sections = append([]inventory.Section(nil), o.Sections...)
+	delta.Sections = nil
+	if !b.known.hasAll(&o) {
+		delta.Sections = append([]inventory.Section(nil), o.Sections...)
+	}
 	for i := range delta.Sections {
 		s := &delta.Sections[i]
 		if s.Body != nil && b.known.has(o.NativeKey, s) {
@@ -294,7 +298,14 @@ type keyKnowledge struct {
 	// Sections has the hash of each body, after one byte that tells a partial look from a
 	// whole one: the same facts mean something else after that.
 	Sections map[inventory.SectionName][]byte `json:"s"`
-	At       int64                            `json:"t"` // Unix seconds
+	Digest   []byte                           `json:"d,omitempty"` // of all sections together
+	At       int64                            `json:"t"`           // Unix seconds
+}
+
+// hasAll says that nothing in the observation is news.
+func (k knowledge) hasAll(o *inventory.Observation) bool {
+	entry := k[o.NativeKey]
+	return entry != nil && bytes.Equal(entry.Digest, o.Digest)
 }
 
 func (k knowledge) has(key string, s *inventory.Section) bool {
@@ -308,7 +319,7 @@ func (k knowledge) note(o inventory.Observation, now time.Time) {
 		entry = &keyKnowledge{Sections: map[inventory.SectionName][]byte{}}
 		k[o.NativeKey] = entry
 	}
-	entry.At = now.Unix()
+	entry.At, entry.Digest = now.Unix(), o.Digest
 	for i := range o.Sections {
 		if s := &o.Sections[i]; len(s.Hash) > 0 {
 			entry.Sections[s.Name] = fingerprint(s)
@@ -317,7 +328,8 @@ func (k knowledge) note(o inventory.Observation, now time.Time) {
 }
 
 func (k knowledge) forget(key string, names ...inventory.SectionName) {
-	if entry := k[key]; entry != nil {
+	if entry := k[key]; entry != nil && len(names) > 0 {
+		entry.Digest = nil
 		for _, name := range names {
 			delete(entry.Sections, name)
 		}

@@ -52,6 +52,7 @@ type Collector struct {
 	caKey    *ecdsa.PrivateKey
 	server   *httptest.Server
 	sections map[string]map[string]*musterv1.Section // by native key and name
+	digests  map[string][]byte
 	seen     map[[2]int64]bool
 	newest   [2]int64
 }
@@ -117,6 +118,7 @@ func (c *Collector) Forget() {
 	c.Lock()
 	defer c.Unlock()
 	c.sections = map[string]map[string]*musterv1.Section{}
+	c.digests = map[string][]byte{}
 	c.seen = map[[2]int64]bool{}
 	c.newest = [2]int64{}
 }
@@ -191,6 +193,14 @@ func (c *Collector) take(o *musterv1.Observation) *musterv1.Acknowledgement {
 	if have == nil {
 		have = map[string]*musterv1.Section{}
 		c.sections[o.GetNativeKey()] = have
+	}
+	if len(o.GetSections()) == 0 && string(c.digests[o.GetNativeKey()]) != string(o.GetDigest()) {
+		for _, name := range inventory.Sections() {
+			ack.NeededSections = append(ack.NeededSections, string(name))
+		}
+	}
+	if len(o.GetSections()) > 0 {
+		c.digests[o.GetNativeKey()] = o.GetDigest()
 	}
 	for _, s := range o.GetSections() {
 		switch {

@@ -781,6 +781,9 @@ type InstalledSoftware struct {
 	Bytes         int64  `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Path          string `protobuf:"bytes,8,opt,name=path,proto3" json:"path,omitempty"`
 	Purl          string `protobuf:"bytes,9,opt,name=purl,proto3" json:"purl,omitempty"`
+	Kind          string `protobuf:"bytes,10,opt,name=kind,proto3" json:"kind,omitempty"`
+	Edition       string `protobuf:"bytes,11,opt,name=edition,proto3" json:"edition,omitempty"`
+	User          string `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -878,6 +881,27 @@ func (x *InstalledSoftware) GetPurl() string {
 	return ""
 }
 
+func (x *InstalledSoftware) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *InstalledSoftware) GetEdition() string {
+	if x != nil {
+		return x.Edition
+	}
+	return ""
+}
+
+func (x *InstalledSoftware) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
 type GetAssetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Asset *Asset                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
@@ -899,6 +923,16 @@ type GetAssetResponse struct {
 	Links       []*Link              `protobuf:"bytes,16,rep,name=links,proto3" json:"links,omitempty"`
 	// The id of the record that each list or part (hardware, disks ...) is from: the best one that has it.
 	From          map[string]string `protobuf:"bytes,17,rep,name=from,proto3" json:"from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Security      *Security         `protobuf:"bytes,18,opt,name=security,proto3" json:"security,omitempty"`
+	Volumes       []*Volume         `protobuf:"bytes,19,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	Gpus          []*GPU            `protobuf:"bytes,20,rep,name=gpus,proto3" json:"gpus,omitempty"`
+	Monitors      []*Monitor        `protobuf:"bytes,21,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	Batteries     []*Battery        `protobuf:"bytes,22,rep,name=batteries,proto3" json:"batteries,omitempty"`
+	Printers      []*Printer        `protobuf:"bytes,23,rep,name=printers,proto3" json:"printers,omitempty"`
+	Peripherals   []*Peripheral     `protobuf:"bytes,24,rep,name=peripherals,proto3" json:"peripherals,omitempty"`
+	Containers    []*Container      `protobuf:"bytes,25,rep,name=containers,proto3" json:"containers,omitempty"`
+	Usage         []*Usage          `protobuf:"bytes,26,rep,name=usage,proto3" json:"usage,omitempty"`
+	Readings      []*Reading        `protobuf:"bytes,27,rep,name=readings,proto3" json:"readings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1048,6 +1082,76 @@ func (x *GetAssetResponse) GetLinks() []*Link {
 func (x *GetAssetResponse) GetFrom() map[string]string {
 	if x != nil {
 		return x.From
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetSecurity() *Security {
+	if x != nil {
+		return x.Security
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetVolumes() []*Volume {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetGpus() []*GPU {
+	if x != nil {
+		return x.Gpus
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetMonitors() []*Monitor {
+	if x != nil {
+		return x.Monitors
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetBatteries() []*Battery {
+	if x != nil {
+		return x.Batteries
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetPrinters() []*Printer {
+	if x != nil {
+		return x.Printers
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetPeripherals() []*Peripheral {
+	if x != nil {
+		return x.Peripherals
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetContainers() []*Container {
+	if x != nil {
+		return x.Containers
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetUsage() []*Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetReadings() []*Reading {
+	if x != nil {
+		return x.Readings
 	}
 	return nil
 }
@@ -1630,6 +1734,8 @@ type SoftwareTitle struct {
 	Installs  int64                  `protobuf:"varint,6,opt,name=installs,proto3" json:"installs,omitempty"`
 	// Ids of up to 100 assets that have it.
 	Assets        []string `protobuf:"bytes,7,rep,name=assets,proto3" json:"assets,omitempty"`
+	Kind          string   `protobuf:"bytes,8,opt,name=kind,proto3" json:"kind,omitempty"`
+	Edition       string   `protobuf:"bytes,9,opt,name=edition,proto3" json:"edition,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1711,6 +1817,20 @@ func (x *SoftwareTitle) GetAssets() []string {
 		return x.Assets
 	}
 	return nil
+}
+
+func (x *SoftwareTitle) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SoftwareTitle) GetEdition() string {
+	if x != nil {
+		return x.Edition
+	}
+	return ""
 }
 
 type ListSoftwareResponse struct {
@@ -4016,7 +4136,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1f\n" +
 	"\vremote_port\x18\x05 \x01(\tR\n" +
 	"remotePort\x12\x10\n" +
-	"\x03via\x18\x06 \x01(\tR\x03via\"\xe7\x01\n" +
+	"\x03via\x18\x06 \x01(\tR\x03via\"\xa9\x02\n" +
 	"\x11InstalledSoftware\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
@@ -4026,7 +4146,12 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\tinstalled\x18\x06 \x01(\tR\tinstalled\x12\x14\n" +
 	"\x05bytes\x18\a \x01(\x03R\x05bytes\x12\x12\n" +
 	"\x04path\x18\b \x01(\tR\x04path\x12\x12\n" +
-	"\x04purl\x18\t \x01(\tR\x04purl\"\xd0\x06\n" +
+	"\x04purl\x18\t \x01(\tR\x04purl\x12\x12\n" +
+	"\x04kind\x18\n" +
+	" \x01(\tR\x04kind\x12\x18\n" +
+	"\aedition\x18\v \x01(\tR\aedition\x12\x12\n" +
+	"\x04user\x18\f \x01(\tR\x04user\"\xab\n" +
+	"\n" +
 	"\x10GetAssetResponse\x12&\n" +
 	"\x05asset\x18\x01 \x01(\v2\x10.muster.v1.AssetR\x05asset\x12\x19\n" +
 	"\balias_of\x18\x02 \x01(\tR\aaliasOf\x124\n" +
@@ -4051,7 +4176,19 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"components\x18\x0f \x03(\v2\x14.muster.v1.ComponentR\n" +
 	"components\x12%\n" +
 	"\x05links\x18\x10 \x03(\v2\x0f.muster.v1.LinkR\x05links\x129\n" +
-	"\x04from\x18\x11 \x03(\v2%.muster.v1.GetAssetResponse.FromEntryR\x04from\x1a7\n" +
+	"\x04from\x18\x11 \x03(\v2%.muster.v1.GetAssetResponse.FromEntryR\x04from\x12/\n" +
+	"\bsecurity\x18\x12 \x01(\v2\x13.muster.v1.SecurityR\bsecurity\x12+\n" +
+	"\avolumes\x18\x13 \x03(\v2\x11.muster.v1.VolumeR\avolumes\x12\"\n" +
+	"\x04gpus\x18\x14 \x03(\v2\x0e.muster.v1.GPUR\x04gpus\x12.\n" +
+	"\bmonitors\x18\x15 \x03(\v2\x12.muster.v1.MonitorR\bmonitors\x120\n" +
+	"\tbatteries\x18\x16 \x03(\v2\x12.muster.v1.BatteryR\tbatteries\x12.\n" +
+	"\bprinters\x18\x17 \x03(\v2\x12.muster.v1.PrinterR\bprinters\x127\n" +
+	"\vperipherals\x18\x18 \x03(\v2\x15.muster.v1.PeripheralR\vperipherals\x124\n" +
+	"\n" +
+	"containers\x18\x19 \x03(\v2\x14.muster.v1.ContainerR\n" +
+	"containers\x12&\n" +
+	"\x05usage\x18\x1a \x03(\v2\x10.muster.v1.UsageR\x05usage\x12.\n" +
+	"\breadings\x18\x1b \x03(\v2\x12.muster.v1.ReadingR\breadings\x1a7\n" +
 	"\tFromEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
@@ -4100,7 +4237,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
 	"\x06cursor\x18\x03 \x01(\tR\x06cursor\x12/\n" +
 	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
-	"\bknown_on\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\xbb\x01\n" +
+	"\bknown_on\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\xe9\x01\n" +
 	"\rSoftwareTitle\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
@@ -4108,7 +4245,9 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\tpublisher\x18\x04 \x01(\tR\tpublisher\x12\x12\n" +
 	"\x04arch\x18\x05 \x01(\tR\x04arch\x12\x1a\n" +
 	"\binstalls\x18\x06 \x01(\x03R\binstalls\x12\x16\n" +
-	"\x06assets\x18\a \x03(\tR\x06assets\"\x7f\n" +
+	"\x06assets\x18\a \x03(\tR\x06assets\x12\x12\n" +
+	"\x04kind\x18\b \x01(\tR\x04kind\x12\x18\n" +
+	"\aedition\x18\t \x01(\tR\aedition\"\x7f\n" +
 	"\x14ListSoftwareResponse\x120\n" +
 	"\x06titles\x18\x01 \x03(\v2\x18.muster.v1.SoftwareTitleR\x06titles\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
@@ -4372,8 +4511,18 @@ var file_muster_v1_inventory_proto_goTypes = []any{
 	(*User)(nil),                  // 64: muster.v1.User
 	(*Port)(nil),                  // 65: muster.v1.Port
 	(*Component)(nil),             // 66: muster.v1.Component
-	(*durationpb.Duration)(nil),   // 67: google.protobuf.Duration
-	(*ScanJob)(nil),               // 68: muster.v1.ScanJob
+	(*Security)(nil),              // 67: muster.v1.Security
+	(*Volume)(nil),                // 68: muster.v1.Volume
+	(*GPU)(nil),                   // 69: muster.v1.GPU
+	(*Monitor)(nil),               // 70: muster.v1.Monitor
+	(*Battery)(nil),               // 71: muster.v1.Battery
+	(*Printer)(nil),               // 72: muster.v1.Printer
+	(*Peripheral)(nil),            // 73: muster.v1.Peripheral
+	(*Container)(nil),             // 74: muster.v1.Container
+	(*Usage)(nil),                 // 75: muster.v1.Usage
+	(*Reading)(nil),               // 76: muster.v1.Reading
+	(*durationpb.Duration)(nil),   // 77: google.protobuf.Duration
+	(*ScanJob)(nil),               // 78: muster.v1.ScanJob
 }
 var file_muster_v1_inventory_proto_depIdxs = []int32{
 	55, // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
@@ -4406,87 +4555,97 @@ var file_muster_v1_inventory_proto_depIdxs = []int32{
 	66, // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
 	7,  // 28: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
 	54, // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
-	55, // 30: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
-	0,  // 31: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
-	4,  // 32: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
-	11, // 33: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
-	12, // 34: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
-	0,  // 35: muster.v1.WhyResponse.other:type_name -> muster.v1.Asset
-	14, // 36: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
-	15, // 37: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
-	33, // 38: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
-	55, // 39: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
-	55, // 40: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
-	17, // 41: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
-	55, // 42: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
-	55, // 43: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
-	55, // 44: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
-	55, // 45: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
-	20, // 46: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
-	55, // 47: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
-	55, // 48: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
-	55, // 49: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
-	67, // 50: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
-	23, // 51: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
-	68, // 52: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
-	68, // 53: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
-	55, // 54: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
-	55, // 55: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
-	55, // 56: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
-	33, // 57: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
-	34, // 58: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
-	34, // 59: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
-	33, // 60: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
-	33, // 61: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
-	34, // 62: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
-	44, // 63: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
-	44, // 64: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
-	45, // 65: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
-	55, // 66: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
-	55, // 67: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
-	55, // 68: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
-	50, // 69: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
-	1,  // 70: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
-	3,  // 71: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
-	10, // 72: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
-	16, // 73: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
-	19, // 74: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
-	22, // 75: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
-	25, // 76: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
-	27, // 77: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
-	29, // 78: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
-	31, // 79: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
-	35, // 80: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
-	37, // 81: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
-	39, // 82: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
-	41, // 83: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
-	43, // 84: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
-	47, // 85: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
-	49, // 86: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
-	52, // 87: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
-	2,  // 88: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
-	9,  // 89: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
-	13, // 90: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
-	18, // 91: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
-	21, // 92: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
-	24, // 93: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
-	26, // 94: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
-	28, // 95: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
-	30, // 96: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
-	32, // 97: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
-	36, // 98: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
-	38, // 99: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
-	40, // 100: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
-	42, // 101: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
-	46, // 102: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
-	48, // 103: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
-	51, // 104: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
-	53, // 105: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
-	88, // [88:106] is the sub-list for method output_type
-	70, // [70:88] is the sub-list for method input_type
-	70, // [70:70] is the sub-list for extension type_name
-	70, // [70:70] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	67, // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
+	68, // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
+	69, // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
+	70, // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
+	71, // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
+	72, // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
+	73, // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
+	74, // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
+	75, // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
+	76, // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
+	55, // 40: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
+	0,  // 41: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
+	4,  // 42: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
+	11, // 43: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
+	12, // 44: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
+	0,  // 45: muster.v1.WhyResponse.other:type_name -> muster.v1.Asset
+	14, // 46: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
+	15, // 47: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
+	33, // 48: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
+	55, // 49: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
+	55, // 50: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
+	17, // 51: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
+	55, // 52: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
+	55, // 53: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
+	55, // 54: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
+	55, // 55: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
+	20, // 56: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
+	55, // 57: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
+	55, // 58: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
+	55, // 59: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
+	77, // 60: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
+	23, // 61: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
+	78, // 62: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
+	78, // 63: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
+	55, // 64: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
+	55, // 65: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
+	55, // 66: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
+	33, // 67: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
+	34, // 68: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
+	34, // 69: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
+	33, // 70: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
+	33, // 71: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
+	34, // 72: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
+	44, // 73: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
+	44, // 74: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
+	45, // 75: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
+	55, // 76: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
+	55, // 77: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
+	55, // 78: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
+	50, // 79: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
+	1,  // 80: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
+	3,  // 81: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
+	10, // 82: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
+	16, // 83: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
+	19, // 84: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
+	22, // 85: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
+	25, // 86: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
+	27, // 87: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
+	29, // 88: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
+	31, // 89: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
+	35, // 90: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
+	37, // 91: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
+	39, // 92: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
+	41, // 93: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
+	43, // 94: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
+	47, // 95: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
+	49, // 96: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
+	52, // 97: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
+	2,  // 98: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
+	9,  // 99: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
+	13, // 100: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
+	18, // 101: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
+	21, // 102: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
+	24, // 103: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
+	26, // 104: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
+	28, // 105: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
+	30, // 106: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
+	32, // 107: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
+	36, // 108: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
+	38, // 109: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
+	40, // 110: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
+	42, // 111: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
+	46, // 112: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
+	48, // 113: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
+	51, // 114: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
+	53, // 115: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
+	98, // [98:116] is the sub-list for method output_type
+	80, // [80:98] is the sub-list for method input_type
+	80, // [80:80] is the sub-list for extension type_name
+	80, // [80:80] is the sub-list for extension extendee
+	0,  // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_inventory_proto_init() }

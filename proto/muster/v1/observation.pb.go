@@ -95,8 +95,11 @@ type Observation struct {
 	// By the source's own clock.
 	SeenAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=seen_at,json=seenAt,proto3" json:"seen_at,omitempty"`
 	// The source sent every section it can see of the thing.
-	Complete      bool       `protobuf:"varint,5,opt,name=complete,proto3" json:"complete,omitempty"`
-	Sections      []*Section `protobuf:"bytes,6,rep,name=sections,proto3" json:"sections,omitempty"`
+	Complete bool       `protobuf:"varint,5,opt,name=complete,proto3" json:"complete,omitempty"`
+	Sections []*Section `protobuf:"bytes,6,rep,name=sections,proto3" json:"sections,omitempty"`
+	// Without sections: nothing changed since the report that had this digest, if the collector
+	// still has it; it asks for all sections otherwise. With sections: their digest.
+	Digest        []byte `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -173,11 +176,17 @@ func (x *Observation) GetSections() []*Section {
 	return nil
 }
 
+func (x *Observation) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
 // Section is a part of an observation that is replaced as a whole.
 type Section struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// device, os, hardware, memory, interfaces, disks, filesystems, pci, software,
-	// users, ports, components, neighbours; the body's field has the same name.
+	// The name of the body's field: device, os, disks, software ...
 	Name   string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Status Status `protobuf:"varint,2,opt,name=status,proto3,enum=muster.v1.Status" json:"status,omitempty"`
 	// Why the status is not ok.
@@ -200,6 +209,16 @@ type Section struct {
 	//	*Section_Ports
 	//	*Section_Components
 	//	*Section_Neighbours
+	//	*Section_Security
+	//	*Section_Volumes
+	//	*Section_Gpus
+	//	*Section_Monitors
+	//	*Section_Batteries
+	//	*Section_Printers
+	//	*Section_Peripherals
+	//	*Section_Containers
+	//	*Section_Usage
+	//	*Section_Readings
 	Body          isSection_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -394,6 +413,96 @@ func (x *Section) GetNeighbours() *Neighbours {
 	return nil
 }
 
+func (x *Section) GetSecurity() *Security {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Security); ok {
+			return x.Security
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetVolumes() *Volumes {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Volumes); ok {
+			return x.Volumes
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetGpus() *GPUs {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Gpus); ok {
+			return x.Gpus
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetMonitors() *Monitors {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Monitors); ok {
+			return x.Monitors
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetBatteries() *Batteries {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Batteries); ok {
+			return x.Batteries
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetPrinters() *Printers {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Printers); ok {
+			return x.Printers
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetPeripherals() *Peripherals {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Peripherals); ok {
+			return x.Peripherals
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetContainers() *Containers {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Containers); ok {
+			return x.Containers
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetUsage() *Usages {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Usage); ok {
+			return x.Usage
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetReadings() *Readings {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Readings); ok {
+			return x.Readings
+		}
+	}
+	return nil
+}
+
 type isSection_Body interface {
 	isSection_Body()
 }
@@ -450,6 +559,46 @@ type Section_Neighbours struct {
 	Neighbours *Neighbours `protobuf:"bytes,22,opt,name=neighbours,proto3,oneof"`
 }
 
+type Section_Security struct {
+	Security *Security `protobuf:"bytes,23,opt,name=security,proto3,oneof"`
+}
+
+type Section_Volumes struct {
+	Volumes *Volumes `protobuf:"bytes,24,opt,name=volumes,proto3,oneof"`
+}
+
+type Section_Gpus struct {
+	Gpus *GPUs `protobuf:"bytes,25,opt,name=gpus,proto3,oneof"`
+}
+
+type Section_Monitors struct {
+	Monitors *Monitors `protobuf:"bytes,26,opt,name=monitors,proto3,oneof"`
+}
+
+type Section_Batteries struct {
+	Batteries *Batteries `protobuf:"bytes,27,opt,name=batteries,proto3,oneof"`
+}
+
+type Section_Printers struct {
+	Printers *Printers `protobuf:"bytes,28,opt,name=printers,proto3,oneof"`
+}
+
+type Section_Peripherals struct {
+	Peripherals *Peripherals `protobuf:"bytes,29,opt,name=peripherals,proto3,oneof"`
+}
+
+type Section_Containers struct {
+	Containers *Containers `protobuf:"bytes,30,opt,name=containers,proto3,oneof"`
+}
+
+type Section_Usage struct {
+	Usage *Usages `protobuf:"bytes,31,opt,name=usage,proto3,oneof"`
+}
+
+type Section_Readings struct {
+	Readings *Readings `protobuf:"bytes,32,opt,name=readings,proto3,oneof"`
+}
+
 func (*Section_Device) isSection_Body() {}
 
 func (*Section_Os) isSection_Body() {}
@@ -475,6 +624,26 @@ func (*Section_Ports) isSection_Body() {}
 func (*Section_Components) isSection_Body() {}
 
 func (*Section_Neighbours) isSection_Body() {}
+
+func (*Section_Security) isSection_Body() {}
+
+func (*Section_Volumes) isSection_Body() {}
+
+func (*Section_Gpus) isSection_Body() {}
+
+func (*Section_Monitors) isSection_Body() {}
+
+func (*Section_Batteries) isSection_Body() {}
+
+func (*Section_Printers) isSection_Body() {}
+
+func (*Section_Peripherals) isSection_Body() {}
+
+func (*Section_Containers) isSection_Body() {}
+
+func (*Section_Usage) isSection_Body() {}
+
+func (*Section_Readings) isSection_Body() {}
 
 // Identifier is one identifier as read, not normalised.
 type Identifier struct {
@@ -564,20 +733,24 @@ type Device struct {
 	Domain string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	Class  string                 `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
 	// host, container, bmc, virtual_address
-	Role          string        `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
-	Vendor        string        `protobuf:"bytes,5,opt,name=vendor,proto3" json:"vendor,omitempty"`
-	Model         string        `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
-	Serial        string        `protobuf:"bytes,7,opt,name=serial,proto3" json:"serial,omitempty"`
-	AssetTag      string        `protobuf:"bytes,8,opt,name=asset_tag,json=assetTag,proto3" json:"asset_tag,omitempty"`
-	Description   string        `protobuf:"bytes,9,opt,name=description,proto3" json:"description,omitempty"`
-	Location      string        `protobuf:"bytes,10,opt,name=location,proto3" json:"location,omitempty"`
-	Contact       string        `protobuf:"bytes,11,opt,name=contact,proto3" json:"contact,omitempty"`
-	User          string        `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`
-	State         string        `protobuf:"bytes,13,opt,name=state,proto3" json:"state,omitempty"`
-	Virtual       string        `protobuf:"bytes,14,opt,name=virtual,proto3" json:"virtual,omitempty"`
-	CloudAccount  string        `protobuf:"bytes,15,opt,name=cloud_account,json=cloudAccount,proto3" json:"cloud_account,omitempty"`
-	CloudRegion   string        `protobuf:"bytes,16,opt,name=cloud_region,json=cloudRegion,proto3" json:"cloud_region,omitempty"`
-	Identifiers   []*Identifier `protobuf:"bytes,17,rep,name=identifiers,proto3" json:"identifiers,omitempty"`
+	Role         string        `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
+	Vendor       string        `protobuf:"bytes,5,opt,name=vendor,proto3" json:"vendor,omitempty"`
+	Model        string        `protobuf:"bytes,6,opt,name=model,proto3" json:"model,omitempty"`
+	Serial       string        `protobuf:"bytes,7,opt,name=serial,proto3" json:"serial,omitempty"`
+	AssetTag     string        `protobuf:"bytes,8,opt,name=asset_tag,json=assetTag,proto3" json:"asset_tag,omitempty"`
+	Description  string        `protobuf:"bytes,9,opt,name=description,proto3" json:"description,omitempty"`
+	Location     string        `protobuf:"bytes,10,opt,name=location,proto3" json:"location,omitempty"`
+	Contact      string        `protobuf:"bytes,11,opt,name=contact,proto3" json:"contact,omitempty"`
+	User         string        `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`
+	State        string        `protobuf:"bytes,13,opt,name=state,proto3" json:"state,omitempty"`
+	Virtual      string        `protobuf:"bytes,14,opt,name=virtual,proto3" json:"virtual,omitempty"`
+	CloudAccount string        `protobuf:"bytes,15,opt,name=cloud_account,json=cloudAccount,proto3" json:"cloud_account,omitempty"`
+	CloudRegion  string        `protobuf:"bytes,16,opt,name=cloud_region,json=cloudRegion,proto3" json:"cloud_region,omitempty"`
+	Identifiers  []*Identifier `protobuf:"bytes,17,rep,name=identifiers,proto3" json:"identifiers,omitempty"`
+	// active_directory, entra_id, hybrid, freeipa, open_directory, workgroup
+	Directory string `protobuf:"bytes,18,opt,name=directory,proto3" json:"directory,omitempty"`
+	// Realm, tenant or workgroup.
+	DirectoryName string `protobuf:"bytes,19,opt,name=directory_name,json=directoryName,proto3" json:"directory_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -731,17 +904,33 @@ func (x *Device) GetIdentifiers() []*Identifier {
 	return nil
 }
 
+func (x *Device) GetDirectory() string {
+	if x != nil {
+		return x.Directory
+	}
+	return ""
+}
+
+func (x *Device) GetDirectoryName() string {
+	if x != nil {
+		return x.DirectoryName
+	}
+	return ""
+}
+
 type OS struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Family        string                 `protobuf:"bytes,1,opt,name=family,proto3" json:"family,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	Build         string                 `protobuf:"bytes,4,opt,name=build,proto3" json:"build,omitempty"`
-	Kernel        string                 `protobuf:"bytes,5,opt,name=kernel,proto3" json:"kernel,omitempty"`
-	Arch          string                 `protobuf:"bytes,6,opt,name=arch,proto3" json:"arch,omitempty"`
-	Edition       string                 `protobuf:"bytes,7,opt,name=edition,proto3" json:"edition,omitempty"`
-	BootTime      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=boot_time,json=bootTime,proto3" json:"boot_time,omitempty"`
-	Timezone      string                 `protobuf:"bytes,9,opt,name=timezone,proto3" json:"timezone,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Family   string                 `protobuf:"bytes,1,opt,name=family,proto3" json:"family,omitempty"`
+	Name     string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Version  string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Build    string                 `protobuf:"bytes,4,opt,name=build,proto3" json:"build,omitempty"`
+	Kernel   string                 `protobuf:"bytes,5,opt,name=kernel,proto3" json:"kernel,omitempty"`
+	Arch     string                 `protobuf:"bytes,6,opt,name=arch,proto3" json:"arch,omitempty"`
+	Edition  string                 `protobuf:"bytes,7,opt,name=edition,proto3" json:"edition,omitempty"`
+	BootTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=boot_time,json=bootTime,proto3" json:"boot_time,omitempty"`
+	Timezone string                 `protobuf:"bytes,9,opt,name=timezone,proto3" json:"timezone,omitempty"`
+	// YYYY-MM-DD
+	Installed     string `protobuf:"bytes,10,opt,name=installed,proto3" json:"installed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -835,6 +1024,13 @@ func (x *OS) GetBootTime() *timestamppb.Timestamp {
 func (x *OS) GetTimezone() string {
 	if x != nil {
 		return x.Timezone
+	}
+	return ""
+}
+
+func (x *OS) GetInstalled() string {
+	if x != nil {
+		return x.Installed
 	}
 	return ""
 }
@@ -1196,6 +1392,9 @@ type Interface struct {
 	Description string `protobuf:"bytes,10,opt,name=description,proto3" json:"description,omitempty"`
 	// Addresses with prefix length: 192.0.2.7/24; a bare address has /32 or /128.
 	Addresses     []string `protobuf:"bytes,11,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Gateways      []string `protobuf:"bytes,12,rep,name=gateways,proto3" json:"gateways,omitempty"`
+	Dns           []string `protobuf:"bytes,13,rep,name=dns,proto3" json:"dns,omitempty"`
+	Ssid          string   `protobuf:"bytes,14,opt,name=ssid,proto3" json:"ssid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1307,6 +1506,27 @@ func (x *Interface) GetAddresses() []string {
 	return nil
 }
 
+func (x *Interface) GetGateways() []string {
+	if x != nil {
+		return x.Gateways
+	}
+	return nil
+}
+
+func (x *Interface) GetDns() []string {
+	if x != nil {
+		return x.Dns
+	}
+	return nil
+}
+
+func (x *Interface) GetSsid() string {
+	if x != nil {
+		return x.Ssid
+	}
+	return ""
+}
+
 type Interfaces struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []*Interface           `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
@@ -1352,17 +1572,20 @@ func (x *Interfaces) GetItems() []*Interface {
 }
 
 type Disk struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
-	Vendor        string                 `protobuf:"bytes,3,opt,name=vendor,proto3" json:"vendor,omitempty"`
-	Serial        string                 `protobuf:"bytes,4,opt,name=serial,proto3" json:"serial,omitempty"`
-	Wwn           string                 `protobuf:"bytes,5,opt,name=wwn,proto3" json:"wwn,omitempty"`
-	Firmware      string                 `protobuf:"bytes,6,opt,name=firmware,proto3" json:"firmware,omitempty"`
-	Bus           string                 `protobuf:"bytes,7,opt,name=bus,proto3" json:"bus,omitempty"`
-	Bytes         int64                  `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Rotational    bool                   `protobuf:"varint,9,opt,name=rotational,proto3" json:"rotational,omitempty"`
-	Removable     bool                   `protobuf:"varint,10,opt,name=removable,proto3" json:"removable,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Name       string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Model      string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Vendor     string                 `protobuf:"bytes,3,opt,name=vendor,proto3" json:"vendor,omitempty"`
+	Serial     string                 `protobuf:"bytes,4,opt,name=serial,proto3" json:"serial,omitempty"`
+	Wwn        string                 `protobuf:"bytes,5,opt,name=wwn,proto3" json:"wwn,omitempty"`
+	Firmware   string                 `protobuf:"bytes,6,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	Bus        string                 `protobuf:"bytes,7,opt,name=bus,proto3" json:"bus,omitempty"`
+	Bytes      int64                  `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Rotational bool                   `protobuf:"varint,9,opt,name=rotational,proto3" json:"rotational,omitempty"`
+	Removable  bool                   `protobuf:"varint,10,opt,name=removable,proto3" json:"removable,omitempty"`
+	// ok, failing: the disk's own word
+	Health        string `protobuf:"bytes,11,opt,name=health,proto3" json:"health,omitempty"`
+	WearPercent   int32  `protobuf:"varint,12,opt,name=wear_percent,json=wearPercent,proto3" json:"wear_percent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1467,6 +1690,20 @@ func (x *Disk) GetRemovable() bool {
 	return false
 }
 
+func (x *Disk) GetHealth() string {
+	if x != nil {
+		return x.Health
+	}
+	return ""
+}
+
+func (x *Disk) GetWearPercent() int32 {
+	if x != nil {
+		return x.WearPercent
+	}
+	return 0
+}
+
 type Disks struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []*Disk                `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
@@ -1512,14 +1749,16 @@ func (x *Disks) GetItems() []*Disk {
 }
 
 type Filesystem struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	Mountpoint    string                 `protobuf:"bytes,2,opt,name=mountpoint,proto3" json:"mountpoint,omitempty"`
-	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
-	Uuid          string                 `protobuf:"bytes,4,opt,name=uuid,proto3" json:"uuid,omitempty"`
-	Label         string                 `protobuf:"bytes,5,opt,name=label,proto3" json:"label,omitempty"`
-	Bytes         int64                  `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	UsedBytes     int64                  `protobuf:"varint,7,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Device     string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Mountpoint string                 `protobuf:"bytes,2,opt,name=mountpoint,proto3" json:"mountpoint,omitempty"`
+	Type       string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	Uuid       string                 `protobuf:"bytes,4,opt,name=uuid,proto3" json:"uuid,omitempty"`
+	Label      string                 `protobuf:"bytes,5,opt,name=label,proto3" json:"label,omitempty"`
+	Bytes      int64                  `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	UsedBytes  int64                  `protobuf:"varint,7,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	// luks1, luks2, bitlocker, filevault, plain, zfs
+	Encryption    string `protobuf:"bytes,8,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1601,6 +1840,13 @@ func (x *Filesystem) GetUsedBytes() int64 {
 		return x.UsedBytes
 	}
 	return 0
+}
+
+func (x *Filesystem) GetEncryption() string {
+	if x != nil {
+		return x.Encryption
+	}
+	return ""
 }
 
 type Filesystems struct {
@@ -1792,10 +2038,15 @@ type Software struct {
 	Arch      string `protobuf:"bytes,4,opt,name=arch,proto3" json:"arch,omitempty"`
 	Publisher string `protobuf:"bytes,5,opt,name=publisher,proto3" json:"publisher,omitempty"`
 	// YYYY-MM-DD
-	Installed     string `protobuf:"bytes,6,opt,name=installed,proto3" json:"installed,omitempty"`
-	Bytes         int64  `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Path          string `protobuf:"bytes,8,opt,name=path,proto3" json:"path,omitempty"`
-	Purl          string `protobuf:"bytes,9,opt,name=purl,proto3" json:"purl,omitempty"`
+	Installed string `protobuf:"bytes,6,opt,name=installed,proto3" json:"installed,omitempty"`
+	Bytes     int64  `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Path      string `protobuf:"bytes,8,opt,name=path,proto3" json:"path,omitempty"`
+	Purl      string `protobuf:"bytes,9,opt,name=purl,proto3" json:"purl,omitempty"`
+	// update, system_component, driver, feature, extension, library, container_image, key; empty for a program or package
+	Kind    string `protobuf:"bytes,10,opt,name=kind,proto3" json:"kind,omitempty"`
+	Edition string `protobuf:"bytes,11,opt,name=edition,proto3" json:"edition,omitempty"`
+	// Whose it is, when it is not the machine's.
+	User          string `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1893,6 +2144,27 @@ func (x *Software) GetPurl() string {
 	return ""
 }
 
+func (x *Software) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Software) GetEdition() string {
+	if x != nil {
+		return x.Edition
+	}
+	return ""
+}
+
+func (x *Software) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
 type SoftwareList struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []*Software            `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
@@ -1938,12 +2210,16 @@ func (x *SoftwareList) GetItems() []*Software {
 }
 
 type User struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	FullName      string                 `protobuf:"bytes,3,opt,name=full_name,json=fullName,proto3" json:"full_name,omitempty"`
-	Shell         string                 `protobuf:"bytes,4,opt,name=shell,proto3" json:"shell,omitempty"`
-	Home          string                 `protobuf:"bytes,5,opt,name=home,proto3" json:"home,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Id       string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	FullName string                 `protobuf:"bytes,3,opt,name=full_name,json=fullName,proto3" json:"full_name,omitempty"`
+	Shell    string                 `protobuf:"bytes,4,opt,name=shell,proto3" json:"shell,omitempty"`
+	Home     string                 `protobuf:"bytes,5,opt,name=home,proto3" json:"home,omitempty"`
+	Admin    bool                   `protobuf:"varint,6,opt,name=admin,proto3" json:"admin,omitempty"`
+	Disabled bool                   `protobuf:"varint,7,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	// YYYY-MM-DD
+	LastLogin     string `protobuf:"bytes,8,opt,name=last_login,json=lastLogin,proto3" json:"last_login,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2009,6 +2285,27 @@ func (x *User) GetShell() string {
 func (x *User) GetHome() string {
 	if x != nil {
 		return x.Home
+	}
+	return ""
+}
+
+func (x *User) GetAdmin() bool {
+	if x != nil {
+		return x.Admin
+	}
+	return false
+}
+
+func (x *User) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *User) GetLastLogin() string {
+	if x != nil {
+		return x.LastLogin
 	}
 	return ""
 }
@@ -2482,11 +2779,1421 @@ func (x *Neighbours) GetItems() []*Neighbour {
 	return nil
 }
 
+type Security struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1.2, 2.0; none when there is none
+	TpmVersion  string `protobuf:"bytes,1,opt,name=tpm_version,json=tpmVersion,proto3" json:"tpm_version,omitempty"`
+	TpmVendor   string `protobuf:"bytes,2,opt,name=tpm_vendor,json=tpmVendor,proto3" json:"tpm_vendor,omitempty"`
+	TpmFirmware string `protobuf:"bytes,3,opt,name=tpm_firmware,json=tpmFirmware,proto3" json:"tpm_firmware,omitempty"`
+	// uefi, bios
+	FirmwareMode string `protobuf:"bytes,4,opt,name=firmware_mode,json=firmwareMode,proto3" json:"firmware_mode,omitempty"`
+	// enabled, disabled, setup, unsupported; on Apple silicon full, reduced, permissive
+	SecureBoot string `protobuf:"bytes,5,opt,name=secure_boot,json=secureBoot,proto3" json:"secure_boot,omitempty"`
+	// of the system's own volume: luks1, luks2, bitlocker, filevault, zfs, none
+	DiskEncryption string `protobuf:"bytes,6,opt,name=disk_encryption,json=diskEncryption,proto3" json:"disk_encryption,omitempty"`
+	// selinux:enforcing, apparmor:enabled, sip:enabled ...
+	MandatoryAccess string `protobuf:"bytes,7,opt,name=mandatory_access,json=mandatoryAccess,proto3" json:"mandatory_access,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Security) Reset() {
+	*x = Security{}
+	mi := &file_muster_v1_observation_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Security) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Security) ProtoMessage() {}
+
+func (x *Security) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Security.ProtoReflect.Descriptor instead.
+func (*Security) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Security) GetTpmVersion() string {
+	if x != nil {
+		return x.TpmVersion
+	}
+	return ""
+}
+
+func (x *Security) GetTpmVendor() string {
+	if x != nil {
+		return x.TpmVendor
+	}
+	return ""
+}
+
+func (x *Security) GetTpmFirmware() string {
+	if x != nil {
+		return x.TpmFirmware
+	}
+	return ""
+}
+
+func (x *Security) GetFirmwareMode() string {
+	if x != nil {
+		return x.FirmwareMode
+	}
+	return ""
+}
+
+func (x *Security) GetSecureBoot() string {
+	if x != nil {
+		return x.SecureBoot
+	}
+	return ""
+}
+
+func (x *Security) GetDiskEncryption() string {
+	if x != nil {
+		return x.DiskEncryption
+	}
+	return ""
+}
+
+func (x *Security) GetMandatoryAccess() string {
+	if x != nil {
+		return x.MandatoryAccess
+	}
+	return ""
+}
+
+type Volume struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// lvm_pv, lvm_vg, lvm_lv, md, zpool, btrfs, bcache, storage_pool, apfs_container, dm_crypt
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Uuid string `protobuf:"bytes,3,opt,name=uuid,proto3" json:"uuid,omitempty"`
+	// raid1, mirror, thin ...
+	Level string `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`
+	// active, degraded ...
+	State         string   `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	Bytes         int64    `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	FreeBytes     int64    `protobuf:"varint,7,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	Members       []string `protobuf:"bytes,8,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Volume) Reset() {
+	*x = Volume{}
+	mi := &file_muster_v1_observation_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Volume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Volume) ProtoMessage() {}
+
+func (x *Volume) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Volume.ProtoReflect.Descriptor instead.
+func (*Volume) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Volume) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Volume) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Volume) GetUuid() string {
+	if x != nil {
+		return x.Uuid
+	}
+	return ""
+}
+
+func (x *Volume) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *Volume) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Volume) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Volume) GetFreeBytes() int64 {
+	if x != nil {
+		return x.FreeBytes
+	}
+	return 0
+}
+
+func (x *Volume) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+type Volumes struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Volume              `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Volumes) Reset() {
+	*x = Volumes{}
+	mi := &file_muster_v1_observation_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Volumes) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Volumes) ProtoMessage() {}
+
+func (x *Volumes) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Volumes.ProtoReflect.Descriptor instead.
+func (*Volumes) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Volumes) GetItems() []*Volume {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type GPU struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Vendor string                 `protobuf:"bytes,2,opt,name=vendor,proto3" json:"vendor,omitempty"`
+	// of its own memory
+	Bytes         int64  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Driver        string `protobuf:"bytes,4,opt,name=driver,proto3" json:"driver,omitempty"`
+	DriverVersion string `protobuf:"bytes,5,opt,name=driver_version,json=driverVersion,proto3" json:"driver_version,omitempty"`
+	// on the PCI bus
+	Address       string `protobuf:"bytes,6,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GPU) Reset() {
+	*x = GPU{}
+	mi := &file_muster_v1_observation_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GPU) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GPU) ProtoMessage() {}
+
+func (x *GPU) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GPU.ProtoReflect.Descriptor instead.
+func (*GPU) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GPU) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GPU) GetVendor() string {
+	if x != nil {
+		return x.Vendor
+	}
+	return ""
+}
+
+func (x *GPU) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *GPU) GetDriver() string {
+	if x != nil {
+		return x.Driver
+	}
+	return ""
+}
+
+func (x *GPU) GetDriverVersion() string {
+	if x != nil {
+		return x.DriverVersion
+	}
+	return ""
+}
+
+func (x *GPU) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+type GPUs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*GPU                 `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GPUs) Reset() {
+	*x = GPUs{}
+	mi := &file_muster_v1_observation_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GPUs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GPUs) ProtoMessage() {}
+
+func (x *GPUs) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GPUs.ProtoReflect.Descriptor instead.
+func (*GPUs) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GPUs) GetItems() []*GPU {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Monitor struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Vendor string                 `protobuf:"bytes,1,opt,name=vendor,proto3" json:"vendor,omitempty"`
+	Model  string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Serial string                 `protobuf:"bytes,3,opt,name=serial,proto3" json:"serial,omitempty"`
+	// YYYY-Www (ISO 8601), or YYYY
+	Manufactured string `protobuf:"bytes,4,opt,name=manufactured,proto3" json:"manufactured,omitempty"`
+	WidthMm      int32  `protobuf:"varint,5,opt,name=width_mm,json=widthMm,proto3" json:"width_mm,omitempty"`
+	HeightMm     int32  `protobuf:"varint,6,opt,name=height_mm,json=heightMm,proto3" json:"height_mm,omitempty"`
+	// preferred mode: 2560x1440
+	Resolution string `protobuf:"bytes,7,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	// DP-1, HDMI-A-2 ...
+	Port          string `protobuf:"bytes,8,opt,name=port,proto3" json:"port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Monitor) Reset() {
+	*x = Monitor{}
+	mi := &file_muster_v1_observation_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Monitor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Monitor) ProtoMessage() {}
+
+func (x *Monitor) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Monitor.ProtoReflect.Descriptor instead.
+func (*Monitor) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Monitor) GetVendor() string {
+	if x != nil {
+		return x.Vendor
+	}
+	return ""
+}
+
+func (x *Monitor) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Monitor) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *Monitor) GetManufactured() string {
+	if x != nil {
+		return x.Manufactured
+	}
+	return ""
+}
+
+func (x *Monitor) GetWidthMm() int32 {
+	if x != nil {
+		return x.WidthMm
+	}
+	return 0
+}
+
+func (x *Monitor) GetHeightMm() int32 {
+	if x != nil {
+		return x.HeightMm
+	}
+	return 0
+}
+
+func (x *Monitor) GetResolution() string {
+	if x != nil {
+		return x.Resolution
+	}
+	return ""
+}
+
+func (x *Monitor) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+type Monitors struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Monitor             `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Monitors) Reset() {
+	*x = Monitors{}
+	mi := &file_muster_v1_observation_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Monitors) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Monitors) ProtoMessage() {}
+
+func (x *Monitors) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Monitors.ProtoReflect.Descriptor instead.
+func (*Monitors) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Monitors) GetItems() []*Monitor {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Battery struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Vendor string                 `protobuf:"bytes,2,opt,name=vendor,proto3" json:"vendor,omitempty"`
+	Model  string                 `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	Serial string                 `protobuf:"bytes,4,opt,name=serial,proto3" json:"serial,omitempty"`
+	// Li-ion ...
+	Chemistry     string `protobuf:"bytes,5,opt,name=chemistry,proto3" json:"chemistry,omitempty"`
+	Manufactured  string `protobuf:"bytes,6,opt,name=manufactured,proto3" json:"manufactured,omitempty"`
+	DesignMwh     int64  `protobuf:"varint,7,opt,name=design_mwh,json=designMwh,proto3" json:"design_mwh,omitempty"`
+	FullMwh       int64  `protobuf:"varint,8,opt,name=full_mwh,json=fullMwh,proto3" json:"full_mwh,omitempty"`
+	HealthPercent int32  `protobuf:"varint,9,opt,name=health_percent,json=healthPercent,proto3" json:"health_percent,omitempty"`
+	Cycles        int32  `protobuf:"varint,10,opt,name=cycles,proto3" json:"cycles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Battery) Reset() {
+	*x = Battery{}
+	mi := &file_muster_v1_observation_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Battery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Battery) ProtoMessage() {}
+
+func (x *Battery) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Battery.ProtoReflect.Descriptor instead.
+func (*Battery) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Battery) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Battery) GetVendor() string {
+	if x != nil {
+		return x.Vendor
+	}
+	return ""
+}
+
+func (x *Battery) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Battery) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *Battery) GetChemistry() string {
+	if x != nil {
+		return x.Chemistry
+	}
+	return ""
+}
+
+func (x *Battery) GetManufactured() string {
+	if x != nil {
+		return x.Manufactured
+	}
+	return ""
+}
+
+func (x *Battery) GetDesignMwh() int64 {
+	if x != nil {
+		return x.DesignMwh
+	}
+	return 0
+}
+
+func (x *Battery) GetFullMwh() int64 {
+	if x != nil {
+		return x.FullMwh
+	}
+	return 0
+}
+
+func (x *Battery) GetHealthPercent() int32 {
+	if x != nil {
+		return x.HealthPercent
+	}
+	return 0
+}
+
+func (x *Battery) GetCycles() int32 {
+	if x != nil {
+		return x.Cycles
+	}
+	return 0
+}
+
+type Batteries struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Battery             `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Batteries) Reset() {
+	*x = Batteries{}
+	mi := &file_muster_v1_observation_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Batteries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Batteries) ProtoMessage() {}
+
+func (x *Batteries) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Batteries.ProtoReflect.Descriptor instead.
+func (*Batteries) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Batteries) GetItems() []*Battery {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Printer struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Vendor string                 `protobuf:"bytes,2,opt,name=vendor,proto3" json:"vendor,omitempty"`
+	Model  string                 `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	Serial string                 `protobuf:"bytes,4,opt,name=serial,proto3" json:"serial,omitempty"`
+	Driver string                 `protobuf:"bytes,5,opt,name=driver,proto3" json:"driver,omitempty"`
+	// or the name of a port
+	Uri           string `protobuf:"bytes,6,opt,name=uri,proto3" json:"uri,omitempty"`
+	Location      string `protobuf:"bytes,7,opt,name=location,proto3" json:"location,omitempty"`
+	Default       bool   `protobuf:"varint,8,opt,name=default,proto3" json:"default,omitempty"`
+	Shared        bool   `protobuf:"varint,9,opt,name=shared,proto3" json:"shared,omitempty"`
+	Network       bool   `protobuf:"varint,10,opt,name=network,proto3" json:"network,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Printer) Reset() {
+	*x = Printer{}
+	mi := &file_muster_v1_observation_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Printer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Printer) ProtoMessage() {}
+
+func (x *Printer) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Printer.ProtoReflect.Descriptor instead.
+func (*Printer) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Printer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Printer) GetVendor() string {
+	if x != nil {
+		return x.Vendor
+	}
+	return ""
+}
+
+func (x *Printer) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Printer) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *Printer) GetDriver() string {
+	if x != nil {
+		return x.Driver
+	}
+	return ""
+}
+
+func (x *Printer) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *Printer) GetLocation() string {
+	if x != nil {
+		return x.Location
+	}
+	return ""
+}
+
+func (x *Printer) GetDefault() bool {
+	if x != nil {
+		return x.Default
+	}
+	return false
+}
+
+func (x *Printer) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
+func (x *Printer) GetNetwork() bool {
+	if x != nil {
+		return x.Network
+	}
+	return false
+}
+
+type Printers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Printer             `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Printers) Reset() {
+	*x = Printers{}
+	mi := &file_muster_v1_observation_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Printers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Printers) ProtoMessage() {}
+
+func (x *Printers) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Printers.ProtoReflect.Descriptor instead.
+func (*Printers) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Printers) GetItems() []*Printer {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Peripheral struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// usb, thunderbolt, bluetooth
+	Bus string `protobuf:"bytes,1,opt,name=bus,proto3" json:"bus,omitempty"`
+	// 1-4.2: the port, not a number that changes when it is plugged in again
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// dock, hub, storage, camera, input, printer, audio, network, smartcard, phone, other
+	Class     string `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
+	VendorId  string `protobuf:"bytes,4,opt,name=vendor_id,json=vendorId,proto3" json:"vendor_id,omitempty"`
+	ProductId string `protobuf:"bytes,5,opt,name=product_id,json=productId,proto3" json:"product_id,omitempty"`
+	Vendor    string `protobuf:"bytes,6,opt,name=vendor,proto3" json:"vendor,omitempty"`
+	Model     string `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
+	Serial    string `protobuf:"bytes,8,opt,name=serial,proto3" json:"serial,omitempty"`
+	// of its firmware
+	Version       string `protobuf:"bytes,9,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Peripheral) Reset() {
+	*x = Peripheral{}
+	mi := &file_muster_v1_observation_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Peripheral) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Peripheral) ProtoMessage() {}
+
+func (x *Peripheral) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Peripheral.ProtoReflect.Descriptor instead.
+func (*Peripheral) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Peripheral) GetBus() string {
+	if x != nil {
+		return x.Bus
+	}
+	return ""
+}
+
+func (x *Peripheral) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Peripheral) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *Peripheral) GetVendorId() string {
+	if x != nil {
+		return x.VendorId
+	}
+	return ""
+}
+
+func (x *Peripheral) GetProductId() string {
+	if x != nil {
+		return x.ProductId
+	}
+	return ""
+}
+
+func (x *Peripheral) GetVendor() string {
+	if x != nil {
+		return x.Vendor
+	}
+	return ""
+}
+
+func (x *Peripheral) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Peripheral) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *Peripheral) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+type Peripherals struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Peripheral          `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Peripherals) Reset() {
+	*x = Peripherals{}
+	mi := &file_muster_v1_observation_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Peripherals) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Peripherals) ProtoMessage() {}
+
+func (x *Peripherals) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Peripherals.ProtoReflect.Descriptor instead.
+func (*Peripherals) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Peripherals) GetItems() []*Peripheral {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Container struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// as it was asked for: registry/name:tag
+	Image string `protobuf:"bytes,3,opt,name=image,proto3" json:"image,omitempty"`
+	// sha256:...
+	ImageId string `protobuf:"bytes,4,opt,name=image_id,json=imageId,proto3" json:"image_id,omitempty"`
+	// docker, containerd, podman, cri-o, lxc
+	Runtime string `protobuf:"bytes,5,opt,name=runtime,proto3" json:"runtime,omitempty"`
+	// running, exited, paused ...
+	State string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	// YYYY-MM-DD
+	Created string `protobuf:"bytes,7,opt,name=created,proto3" json:"created,omitempty"`
+	// namespace/name
+	Pod           string `protobuf:"bytes,8,opt,name=pod,proto3" json:"pod,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Container) Reset() {
+	*x = Container{}
+	mi := &file_muster_v1_observation_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Container) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Container) ProtoMessage() {}
+
+func (x *Container) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Container.ProtoReflect.Descriptor instead.
+func (*Container) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Container) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Container) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Container) GetImage() string {
+	if x != nil {
+		return x.Image
+	}
+	return ""
+}
+
+func (x *Container) GetImageId() string {
+	if x != nil {
+		return x.ImageId
+	}
+	return ""
+}
+
+func (x *Container) GetRuntime() string {
+	if x != nil {
+		return x.Runtime
+	}
+	return ""
+}
+
+func (x *Container) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Container) GetCreated() string {
+	if x != nil {
+		return x.Created
+	}
+	return ""
+}
+
+func (x *Container) GetPod() string {
+	if x != nil {
+		return x.Pod
+	}
+	return ""
+}
+
+type Containers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Container           `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Containers) Reset() {
+	*x = Containers{}
+	mi := &file_muster_v1_observation_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Containers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Containers) ProtoMessage() {}
+
+func (x *Containers) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Containers.ProtoReflect.Descriptor instead.
+func (*Containers) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Containers) GetItems() []*Container {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Usage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// prefetch, spotlight, atime ...
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Name   string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Path   string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// YYYY-MM-DD
+	LastUsed      string `protobuf:"bytes,4,opt,name=last_used,json=lastUsed,proto3" json:"last_used,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_muster_v1_observation_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Usage) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Usage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Usage) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Usage) GetLastUsed() string {
+	if x != nil {
+		return x.LastUsed
+	}
+	return ""
+}
+
+type Usages struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Usage               `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Usages) Reset() {
+	*x = Usages{}
+	mi := &file_muster_v1_observation_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usages) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usages) ProtoMessage() {}
+
+func (x *Usages) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usages.ProtoReflect.Descriptor instead.
+func (*Usages) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Usages) GetItems() []*Usage {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Reading struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// the section it feeds
+	Reads  string `protobuf:"bytes,1,opt,name=reads,proto3" json:"reads,omitempty"`
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// ok, partial, failed, unsupported
+	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Items  int32  `protobuf:"varint,5,opt,name=items,proto3" json:"items,omitempty"`
+	TookMs int64  `protobuf:"varint,6,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
+	CpuMs  int64  `protobuf:"varint,7,opt,name=cpu_ms,json=cpuMs,proto3" json:"cpu_ms,omitempty"`
+	// of what it found, as sent
+	Bytes         int64 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reading) Reset() {
+	*x = Reading{}
+	mi := &file_muster_v1_observation_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reading) ProtoMessage() {}
+
+func (x *Reading) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reading.ProtoReflect.Descriptor instead.
+func (*Reading) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *Reading) GetReads() string {
+	if x != nil {
+		return x.Reads
+	}
+	return ""
+}
+
+func (x *Reading) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Reading) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Reading) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Reading) GetItems() int32 {
+	if x != nil {
+		return x.Items
+	}
+	return 0
+}
+
+func (x *Reading) GetTookMs() int64 {
+	if x != nil {
+		return x.TookMs
+	}
+	return 0
+}
+
+func (x *Reading) GetCpuMs() int64 {
+	if x != nil {
+		return x.CpuMs
+	}
+	return 0
+}
+
+func (x *Reading) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+type Readings struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Reading             `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Readings) Reset() {
+	*x = Readings{}
+	mi := &file_muster_v1_observation_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Readings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Readings) ProtoMessage() {}
+
+func (x *Readings) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Readings.ProtoReflect.Descriptor instead.
+func (*Readings) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Readings) GetItems() []*Reading {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
 var File_muster_v1_observation_proto protoreflect.FileDescriptor
 
 const file_muster_v1_observation_proto_rawDesc = "" +
 	"\n" +
-	"\x1bmuster/v1/observation.proto\x12\tmuster.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x01\n" +
+	"\x1bmuster/v1/observation.proto\x12\tmuster.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x01\n" +
 	"\vObservation\x12\x1d\n" +
 	"\n" +
 	"native_key\x18\x01 \x01(\tR\tnativeKey\x12\x14\n" +
@@ -2494,7 +4201,9 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x03seq\x18\x03 \x01(\x03R\x03seq\x123\n" +
 	"\aseen_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\x12\x1a\n" +
 	"\bcomplete\x18\x05 \x01(\bR\bcomplete\x12.\n" +
-	"\bsections\x18\x06 \x03(\v2\x12.muster.v1.SectionR\bsections\"\xa7\x06\n" +
+	"\bsections\x18\x06 \x03(\v2\x12.muster.v1.SectionR\bsections\x12\x16\n" +
+	"\x06digest\x18\a \x01(\fR\x06digest\"\xa0\n" +
+	"\n" +
 	"\aSection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x11.muster.v1.StatusR\x06status\x12\x16\n" +
@@ -2520,7 +4229,19 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"components\x127\n" +
 	"\n" +
 	"neighbours\x18\x16 \x01(\v2\x15.muster.v1.NeighboursH\x00R\n" +
-	"neighboursB\x06\n" +
+	"neighbours\x121\n" +
+	"\bsecurity\x18\x17 \x01(\v2\x13.muster.v1.SecurityH\x00R\bsecurity\x12.\n" +
+	"\avolumes\x18\x18 \x01(\v2\x12.muster.v1.VolumesH\x00R\avolumes\x12%\n" +
+	"\x04gpus\x18\x19 \x01(\v2\x0f.muster.v1.GPUsH\x00R\x04gpus\x121\n" +
+	"\bmonitors\x18\x1a \x01(\v2\x13.muster.v1.MonitorsH\x00R\bmonitors\x124\n" +
+	"\tbatteries\x18\x1b \x01(\v2\x14.muster.v1.BatteriesH\x00R\tbatteries\x121\n" +
+	"\bprinters\x18\x1c \x01(\v2\x13.muster.v1.PrintersH\x00R\bprinters\x12:\n" +
+	"\vperipherals\x18\x1d \x01(\v2\x16.muster.v1.PeripheralsH\x00R\vperipherals\x127\n" +
+	"\n" +
+	"containers\x18\x1e \x01(\v2\x15.muster.v1.ContainersH\x00R\n" +
+	"containers\x12)\n" +
+	"\x05usage\x18\x1f \x01(\v2\x11.muster.v1.UsagesH\x00R\x05usage\x121\n" +
+	"\breadings\x18  \x01(\v2\x13.muster.v1.ReadingsH\x00R\breadingsB\x06\n" +
 	"\x04body\"z\n" +
 	"\n" +
 	"Identifier\x12\x12\n" +
@@ -2528,7 +4249,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x14\n" +
 	"\x05scope\x18\x03 \x01(\tR\x05scope\x12\x12\n" +
 	"\x04part\x18\x04 \x01(\tR\x04part\x12\x18\n" +
-	"\aquality\x18\x05 \x01(\tR\aquality\"\xde\x03\n" +
+	"\aquality\x18\x05 \x01(\tR\aquality\"\xa3\x04\n" +
 	"\x06Device\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06domain\x18\x02 \x01(\tR\x06domain\x12\x14\n" +
@@ -2547,7 +4268,9 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\avirtual\x18\x0e \x01(\tR\avirtual\x12#\n" +
 	"\rcloud_account\x18\x0f \x01(\tR\fcloudAccount\x12!\n" +
 	"\fcloud_region\x18\x10 \x01(\tR\vcloudRegion\x127\n" +
-	"\videntifiers\x18\x11 \x03(\v2\x15.muster.v1.IdentifierR\videntifiers\"\xfb\x01\n" +
+	"\videntifiers\x18\x11 \x03(\v2\x15.muster.v1.IdentifierR\videntifiers\x12\x1c\n" +
+	"\tdirectory\x18\x12 \x01(\tR\tdirectory\x12%\n" +
+	"\x0edirectory_name\x18\x13 \x01(\tR\rdirectoryName\"\x99\x02\n" +
 	"\x02OS\x12\x16\n" +
 	"\x06family\x18\x01 \x01(\tR\x06family\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2557,7 +4280,9 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x04arch\x18\x06 \x01(\tR\x04arch\x12\x18\n" +
 	"\aedition\x18\a \x01(\tR\aedition\x127\n" +
 	"\tboot_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bbootTime\x12\x1a\n" +
-	"\btimezone\x18\t \x01(\tR\btimezone\"\xcc\x05\n" +
+	"\btimezone\x18\t \x01(\tR\btimezone\x12\x1c\n" +
+	"\tinstalled\x18\n" +
+	" \x01(\tR\tinstalled\"\xcc\x05\n" +
 	"\bHardware\x12#\n" +
 	"\rsystem_vendor\x18\x01 \x01(\tR\fsystemVendor\x12!\n" +
 	"\fsystem_model\x18\x02 \x01(\tR\vsystemModel\x12%\n" +
@@ -2598,7 +4323,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\vpart_number\x18\a \x01(\tR\n" +
 	"partNumber\">\n" +
 	"\rMemoryModules\x12-\n" +
-	"\x05items\x18\x01 \x03(\v2\x17.muster.v1.MemoryModuleR\x05items\"\x99\x02\n" +
+	"\x05items\x18\x01 \x03(\v2\x17.muster.v1.MemoryModuleR\x05items\"\xdb\x02\n" +
 	"\tInterface\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03mac\x18\x02 \x01(\tR\x03mac\x12#\n" +
@@ -2612,10 +4337,13 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x06driver\x18\t \x01(\tR\x06driver\x12 \n" +
 	"\vdescription\x18\n" +
 	" \x01(\tR\vdescription\x12\x1c\n" +
-	"\taddresses\x18\v \x03(\tR\taddresses\"8\n" +
+	"\taddresses\x18\v \x03(\tR\taddresses\x12\x1a\n" +
+	"\bgateways\x18\f \x03(\tR\bgateways\x12\x10\n" +
+	"\x03dns\x18\r \x03(\tR\x03dns\x12\x12\n" +
+	"\x04ssid\x18\x0e \x01(\tR\x04ssid\"8\n" +
 	"\n" +
 	"Interfaces\x12*\n" +
-	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.InterfaceR\x05items\"\xf4\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.InterfaceR\x05items\"\xaf\x02\n" +
 	"\x04Disk\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +
@@ -2629,9 +4357,11 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"rotational\x18\t \x01(\bR\n" +
 	"rotational\x12\x1c\n" +
 	"\tremovable\x18\n" +
-	" \x01(\bR\tremovable\".\n" +
+	" \x01(\bR\tremovable\x12\x16\n" +
+	"\x06health\x18\v \x01(\tR\x06health\x12!\n" +
+	"\fwear_percent\x18\f \x01(\x05R\vwearPercent\".\n" +
 	"\x05Disks\x12%\n" +
-	"\x05items\x18\x01 \x03(\v2\x0f.muster.v1.DiskR\x05items\"\xb7\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x0f.muster.v1.DiskR\x05items\"\xd7\x01\n" +
 	"\n" +
 	"Filesystem\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12\x1e\n" +
@@ -2643,7 +4373,10 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x05label\x18\x05 \x01(\tR\x05label\x12\x14\n" +
 	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\x12\x1d\n" +
 	"\n" +
-	"used_bytes\x18\a \x01(\x03R\tusedBytes\":\n" +
+	"used_bytes\x18\a \x01(\x03R\tusedBytes\x12\x1e\n" +
+	"\n" +
+	"encryption\x18\b \x01(\tR\n" +
+	"encryption\":\n" +
 	"\vFilesystems\x12+\n" +
 	"\x05items\x18\x01 \x03(\v2\x15.muster.v1.FilesystemR\x05items\"\xcf\x01\n" +
 	"\tPCIDevice\x12\x18\n" +
@@ -2658,7 +4391,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x06driver\x18\a \x01(\tR\x06driver\"8\n" +
 	"\n" +
 	"PCIDevices\x12*\n" +
-	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.PCIDeviceR\x05items\"\xde\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.PCIDeviceR\x05items\"\xa0\x02\n" +
 	"\bSoftware\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2668,15 +4401,23 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\tinstalled\x18\x06 \x01(\tR\tinstalled\x12\x14\n" +
 	"\x05bytes\x18\a \x01(\x03R\x05bytes\x12\x12\n" +
 	"\x04path\x18\b \x01(\tR\x04path\x12\x12\n" +
-	"\x04purl\x18\t \x01(\tR\x04purl\"9\n" +
+	"\x04purl\x18\t \x01(\tR\x04purl\x12\x12\n" +
+	"\x04kind\x18\n" +
+	" \x01(\tR\x04kind\x12\x18\n" +
+	"\aedition\x18\v \x01(\tR\aedition\x12\x12\n" +
+	"\x04user\x18\f \x01(\tR\x04user\"9\n" +
 	"\fSoftwareList\x12)\n" +
-	"\x05items\x18\x01 \x03(\v2\x13.muster.v1.SoftwareR\x05items\"q\n" +
+	"\x05items\x18\x01 \x03(\v2\x13.muster.v1.SoftwareR\x05items\"\xc2\x01\n" +
 	"\x04User\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1b\n" +
 	"\tfull_name\x18\x03 \x01(\tR\bfullName\x12\x14\n" +
 	"\x05shell\x18\x04 \x01(\tR\x05shell\x12\x12\n" +
-	"\x04home\x18\x05 \x01(\tR\x04home\".\n" +
+	"\x04home\x18\x05 \x01(\tR\x04home\x12\x14\n" +
+	"\x05admin\x18\x06 \x01(\bR\x05admin\x12\x1a\n" +
+	"\bdisabled\x18\a \x01(\bR\bdisabled\x12\x1d\n" +
+	"\n" +
+	"last_login\x18\b \x01(\tR\tlastLogin\".\n" +
 	"\x05Users\x12%\n" +
 	"\x05items\x18\x01 \x03(\v2\x0f.muster.v1.UserR\x05items\"\xa0\x01\n" +
 	"\x04Port\x12\x1a\n" +
@@ -2717,7 +4458,125 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x03mac\x18\a \x01(\tR\x03mac\"8\n" +
 	"\n" +
 	"Neighbours\x12*\n" +
-	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.NeighbourR\x05items*n\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.NeighbourR\x05items\"\x87\x02\n" +
+	"\bSecurity\x12\x1f\n" +
+	"\vtpm_version\x18\x01 \x01(\tR\n" +
+	"tpmVersion\x12\x1d\n" +
+	"\n" +
+	"tpm_vendor\x18\x02 \x01(\tR\ttpmVendor\x12!\n" +
+	"\ftpm_firmware\x18\x03 \x01(\tR\vtpmFirmware\x12#\n" +
+	"\rfirmware_mode\x18\x04 \x01(\tR\ffirmwareMode\x12\x1f\n" +
+	"\vsecure_boot\x18\x05 \x01(\tR\n" +
+	"secureBoot\x12'\n" +
+	"\x0fdisk_encryption\x18\x06 \x01(\tR\x0ediskEncryption\x12)\n" +
+	"\x10mandatory_access\x18\a \x01(\tR\x0fmandatoryAccess\"\xbf\x01\n" +
+	"\x06Volume\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04uuid\x18\x03 \x01(\tR\x04uuid\x12\x14\n" +
+	"\x05level\x18\x04 \x01(\tR\x05level\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\x12\x1d\n" +
+	"\n" +
+	"free_bytes\x18\a \x01(\x03R\tfreeBytes\x12\x18\n" +
+	"\amembers\x18\b \x03(\tR\amembers\"2\n" +
+	"\aVolumes\x12'\n" +
+	"\x05items\x18\x01 \x03(\v2\x11.muster.v1.VolumeR\x05items\"\xa0\x01\n" +
+	"\x03GPU\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x16\n" +
+	"\x06driver\x18\x04 \x01(\tR\x06driver\x12%\n" +
+	"\x0edriver_version\x18\x05 \x01(\tR\rdriverVersion\x12\x18\n" +
+	"\aaddress\x18\x06 \x01(\tR\aaddress\",\n" +
+	"\x04GPUs\x12$\n" +
+	"\x05items\x18\x01 \x03(\v2\x0e.muster.v1.GPUR\x05items\"\xdf\x01\n" +
+	"\aMonitor\x12\x16\n" +
+	"\x06vendor\x18\x01 \x01(\tR\x06vendor\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12\x16\n" +
+	"\x06serial\x18\x03 \x01(\tR\x06serial\x12\"\n" +
+	"\fmanufactured\x18\x04 \x01(\tR\fmanufactured\x12\x19\n" +
+	"\bwidth_mm\x18\x05 \x01(\x05R\awidthMm\x12\x1b\n" +
+	"\theight_mm\x18\x06 \x01(\x05R\bheightMm\x12\x1e\n" +
+	"\n" +
+	"resolution\x18\a \x01(\tR\n" +
+	"resolution\x12\x12\n" +
+	"\x04port\x18\b \x01(\tR\x04port\"4\n" +
+	"\bMonitors\x12(\n" +
+	"\x05items\x18\x01 \x03(\v2\x12.muster.v1.MonitorR\x05items\"\x9e\x02\n" +
+	"\aBattery\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x12\x16\n" +
+	"\x06serial\x18\x04 \x01(\tR\x06serial\x12\x1c\n" +
+	"\tchemistry\x18\x05 \x01(\tR\tchemistry\x12\"\n" +
+	"\fmanufactured\x18\x06 \x01(\tR\fmanufactured\x12\x1d\n" +
+	"\n" +
+	"design_mwh\x18\a \x01(\x03R\tdesignMwh\x12\x19\n" +
+	"\bfull_mwh\x18\b \x01(\x03R\afullMwh\x12%\n" +
+	"\x0ehealth_percent\x18\t \x01(\x05R\rhealthPercent\x12\x16\n" +
+	"\x06cycles\x18\n" +
+	" \x01(\x05R\x06cycles\"5\n" +
+	"\tBatteries\x12(\n" +
+	"\x05items\x18\x01 \x03(\v2\x12.muster.v1.BatteryR\x05items\"\xf5\x01\n" +
+	"\aPrinter\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06vendor\x18\x02 \x01(\tR\x06vendor\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x12\x16\n" +
+	"\x06serial\x18\x04 \x01(\tR\x06serial\x12\x16\n" +
+	"\x06driver\x18\x05 \x01(\tR\x06driver\x12\x10\n" +
+	"\x03uri\x18\x06 \x01(\tR\x03uri\x12\x1a\n" +
+	"\blocation\x18\a \x01(\tR\blocation\x12\x18\n" +
+	"\adefault\x18\b \x01(\bR\adefault\x12\x16\n" +
+	"\x06shared\x18\t \x01(\bR\x06shared\x12\x18\n" +
+	"\anetwork\x18\n" +
+	" \x01(\bR\anetwork\"4\n" +
+	"\bPrinters\x12(\n" +
+	"\x05items\x18\x01 \x03(\v2\x12.muster.v1.PrinterR\x05items\"\xea\x01\n" +
+	"\n" +
+	"Peripheral\x12\x10\n" +
+	"\x03bus\x18\x01 \x01(\tR\x03bus\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x14\n" +
+	"\x05class\x18\x03 \x01(\tR\x05class\x12\x1b\n" +
+	"\tvendor_id\x18\x04 \x01(\tR\bvendorId\x12\x1d\n" +
+	"\n" +
+	"product_id\x18\x05 \x01(\tR\tproductId\x12\x16\n" +
+	"\x06vendor\x18\x06 \x01(\tR\x06vendor\x12\x14\n" +
+	"\x05model\x18\a \x01(\tR\x05model\x12\x16\n" +
+	"\x06serial\x18\b \x01(\tR\x06serial\x12\x18\n" +
+	"\aversion\x18\t \x01(\tR\aversion\":\n" +
+	"\vPeripherals\x12+\n" +
+	"\x05items\x18\x01 \x03(\v2\x15.muster.v1.PeripheralR\x05items\"\xbc\x01\n" +
+	"\tContainer\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05image\x18\x03 \x01(\tR\x05image\x12\x19\n" +
+	"\bimage_id\x18\x04 \x01(\tR\aimageId\x12\x18\n" +
+	"\aruntime\x18\x05 \x01(\tR\aruntime\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12\x18\n" +
+	"\acreated\x18\a \x01(\tR\acreated\x12\x10\n" +
+	"\x03pod\x18\b \x01(\tR\x03pod\"8\n" +
+	"\n" +
+	"Containers\x12*\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.ContainerR\x05items\"d\n" +
+	"\x05Usage\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x1b\n" +
+	"\tlast_used\x18\x04 \x01(\tR\blastUsed\"0\n" +
+	"\x06Usages\x12&\n" +
+	"\x05items\x18\x01 \x03(\v2\x10.muster.v1.UsageR\x05items\"\xc3\x01\n" +
+	"\aReading\x12\x14\n" +
+	"\x05reads\x18\x01 \x01(\tR\x05reads\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05items\x18\x05 \x01(\x05R\x05items\x12\x17\n" +
+	"\atook_ms\x18\x06 \x01(\x03R\x06tookMs\x12\x15\n" +
+	"\x06cpu_ms\x18\a \x01(\x03R\x05cpuMs\x12\x14\n" +
+	"\x05bytes\x18\b \x01(\x03R\x05bytes\"4\n" +
+	"\bReadings\x12(\n" +
+	"\x05items\x18\x01 \x03(\v2\x12.muster.v1.ReadingR\x05items*n\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTATUS_OK\x10\x01\x12\x12\n" +
@@ -2738,7 +4597,7 @@ func file_muster_v1_observation_proto_rawDescGZIP() []byte {
 }
 
 var file_muster_v1_observation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_muster_v1_observation_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_muster_v1_observation_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_muster_v1_observation_proto_goTypes = []any{
 	(Status)(0),                   // 0: muster.v1.Status
 	(*Observation)(nil),           // 1: muster.v1.Observation
@@ -2767,14 +4626,33 @@ var file_muster_v1_observation_proto_goTypes = []any{
 	(*Components)(nil),            // 24: muster.v1.Components
 	(*Neighbour)(nil),             // 25: muster.v1.Neighbour
 	(*Neighbours)(nil),            // 26: muster.v1.Neighbours
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(*Security)(nil),              // 27: muster.v1.Security
+	(*Volume)(nil),                // 28: muster.v1.Volume
+	(*Volumes)(nil),               // 29: muster.v1.Volumes
+	(*GPU)(nil),                   // 30: muster.v1.GPU
+	(*GPUs)(nil),                  // 31: muster.v1.GPUs
+	(*Monitor)(nil),               // 32: muster.v1.Monitor
+	(*Monitors)(nil),              // 33: muster.v1.Monitors
+	(*Battery)(nil),               // 34: muster.v1.Battery
+	(*Batteries)(nil),             // 35: muster.v1.Batteries
+	(*Printer)(nil),               // 36: muster.v1.Printer
+	(*Printers)(nil),              // 37: muster.v1.Printers
+	(*Peripheral)(nil),            // 38: muster.v1.Peripheral
+	(*Peripherals)(nil),           // 39: muster.v1.Peripherals
+	(*Container)(nil),             // 40: muster.v1.Container
+	(*Containers)(nil),            // 41: muster.v1.Containers
+	(*Usage)(nil),                 // 42: muster.v1.Usage
+	(*Usages)(nil),                // 43: muster.v1.Usages
+	(*Reading)(nil),               // 44: muster.v1.Reading
+	(*Readings)(nil),              // 45: muster.v1.Readings
+	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
 }
 var file_muster_v1_observation_proto_depIdxs = []int32{
-	27, // 0: muster.v1.Observation.seen_at:type_name -> google.protobuf.Timestamp
+	46, // 0: muster.v1.Observation.seen_at:type_name -> google.protobuf.Timestamp
 	2,  // 1: muster.v1.Observation.sections:type_name -> muster.v1.Section
 	0,  // 2: muster.v1.Section.status:type_name -> muster.v1.Status
-	28, // 3: muster.v1.Section.took:type_name -> google.protobuf.Duration
+	47, // 3: muster.v1.Section.took:type_name -> google.protobuf.Duration
 	4,  // 4: muster.v1.Section.device:type_name -> muster.v1.Device
 	5,  // 5: muster.v1.Section.os:type_name -> muster.v1.OS
 	6,  // 6: muster.v1.Section.hardware:type_name -> muster.v1.Hardware
@@ -2788,23 +4666,42 @@ var file_muster_v1_observation_proto_depIdxs = []int32{
 	22, // 14: muster.v1.Section.ports:type_name -> muster.v1.Ports
 	24, // 15: muster.v1.Section.components:type_name -> muster.v1.Components
 	26, // 16: muster.v1.Section.neighbours:type_name -> muster.v1.Neighbours
-	3,  // 17: muster.v1.Device.identifiers:type_name -> muster.v1.Identifier
-	27, // 18: muster.v1.OS.boot_time:type_name -> google.protobuf.Timestamp
-	7,  // 19: muster.v1.MemoryModules.items:type_name -> muster.v1.MemoryModule
-	9,  // 20: muster.v1.Interfaces.items:type_name -> muster.v1.Interface
-	11, // 21: muster.v1.Disks.items:type_name -> muster.v1.Disk
-	13, // 22: muster.v1.Filesystems.items:type_name -> muster.v1.Filesystem
-	15, // 23: muster.v1.PCIDevices.items:type_name -> muster.v1.PCIDevice
-	17, // 24: muster.v1.SoftwareList.items:type_name -> muster.v1.Software
-	19, // 25: muster.v1.Users.items:type_name -> muster.v1.User
-	21, // 26: muster.v1.Ports.items:type_name -> muster.v1.Port
-	23, // 27: muster.v1.Components.items:type_name -> muster.v1.Component
-	25, // 28: muster.v1.Neighbours.items:type_name -> muster.v1.Neighbour
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	27, // 17: muster.v1.Section.security:type_name -> muster.v1.Security
+	29, // 18: muster.v1.Section.volumes:type_name -> muster.v1.Volumes
+	31, // 19: muster.v1.Section.gpus:type_name -> muster.v1.GPUs
+	33, // 20: muster.v1.Section.monitors:type_name -> muster.v1.Monitors
+	35, // 21: muster.v1.Section.batteries:type_name -> muster.v1.Batteries
+	37, // 22: muster.v1.Section.printers:type_name -> muster.v1.Printers
+	39, // 23: muster.v1.Section.peripherals:type_name -> muster.v1.Peripherals
+	41, // 24: muster.v1.Section.containers:type_name -> muster.v1.Containers
+	43, // 25: muster.v1.Section.usage:type_name -> muster.v1.Usages
+	45, // 26: muster.v1.Section.readings:type_name -> muster.v1.Readings
+	3,  // 27: muster.v1.Device.identifiers:type_name -> muster.v1.Identifier
+	46, // 28: muster.v1.OS.boot_time:type_name -> google.protobuf.Timestamp
+	7,  // 29: muster.v1.MemoryModules.items:type_name -> muster.v1.MemoryModule
+	9,  // 30: muster.v1.Interfaces.items:type_name -> muster.v1.Interface
+	11, // 31: muster.v1.Disks.items:type_name -> muster.v1.Disk
+	13, // 32: muster.v1.Filesystems.items:type_name -> muster.v1.Filesystem
+	15, // 33: muster.v1.PCIDevices.items:type_name -> muster.v1.PCIDevice
+	17, // 34: muster.v1.SoftwareList.items:type_name -> muster.v1.Software
+	19, // 35: muster.v1.Users.items:type_name -> muster.v1.User
+	21, // 36: muster.v1.Ports.items:type_name -> muster.v1.Port
+	23, // 37: muster.v1.Components.items:type_name -> muster.v1.Component
+	25, // 38: muster.v1.Neighbours.items:type_name -> muster.v1.Neighbour
+	28, // 39: muster.v1.Volumes.items:type_name -> muster.v1.Volume
+	30, // 40: muster.v1.GPUs.items:type_name -> muster.v1.GPU
+	32, // 41: muster.v1.Monitors.items:type_name -> muster.v1.Monitor
+	34, // 42: muster.v1.Batteries.items:type_name -> muster.v1.Battery
+	36, // 43: muster.v1.Printers.items:type_name -> muster.v1.Printer
+	38, // 44: muster.v1.Peripherals.items:type_name -> muster.v1.Peripheral
+	40, // 45: muster.v1.Containers.items:type_name -> muster.v1.Container
+	42, // 46: muster.v1.Usages.items:type_name -> muster.v1.Usage
+	44, // 47: muster.v1.Readings.items:type_name -> muster.v1.Reading
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_observation_proto_init() }
@@ -2826,6 +4723,16 @@ func file_muster_v1_observation_proto_init() {
 		(*Section_Ports)(nil),
 		(*Section_Components)(nil),
 		(*Section_Neighbours)(nil),
+		(*Section_Security)(nil),
+		(*Section_Volumes)(nil),
+		(*Section_Gpus)(nil),
+		(*Section_Monitors)(nil),
+		(*Section_Batteries)(nil),
+		(*Section_Printers)(nil),
+		(*Section_Peripherals)(nil),
+		(*Section_Containers)(nil),
+		(*Section_Usage)(nil),
+		(*Section_Readings)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2833,7 +4740,7 @@ func file_muster_v1_observation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_muster_v1_observation_proto_rawDesc), len(file_muster_v1_observation_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
