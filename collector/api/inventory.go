@@ -123,7 +123,8 @@ func (s *Inventory) ListSoftware(ctx context.Context, req *musterv1.ListSoftware
 	}
 	res := &musterv1.ListSoftwareResponse{NextCursor: page.Next, Total: page.Total}
 	for _, t := range page.Titles {
-		p := &musterv1.SoftwareTitle{Name: t.Name, Version: t.Version, Source: t.Source, Publisher: t.Publ, Arch: t.Arch, Installs: t.Installs}
+		p := &musterv1.SoftwareTitle{Name: t.Name, Version: t.Version, Source: t.Source, Publisher: t.Publ, Arch: t.Arch, Installs: t.Installs,
+			Kind: string(t.Kind), Edition: t.Edition}
 		for _, id := range t.Assets {
 			p.Assets = append(p.Assets, id.String())
 		}

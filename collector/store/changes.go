@@ -179,24 +179,18 @@ func (v view) changesOf(ctx context.Context, o changedObs) ([]Change, error) {
 	}
 	var out []Change
 	for _, name := range strings.Split(o.sections, ",") {
-		var rows rowScanner
+		var list []difference
 		var err error
 		if inventory.SectionName(name) == inventory.SectionSoftware {
-			// An update is one package that leaves and enters with another version.
-			rows, err = v.query(ctx, `select t.name || case when t.arch = '' then '' else ':' || t.arch end, t.version, i.from_obs = $2 from install i
-				join title t on t.id = i.title_id where i.record_id = $1 and (i.from_obs = $2 or i.to_obs = $2) order by 1, 3`, o.record, o.obs)
+			list, err = v.softwareChanges(ctx, o.record, o.obs)
 		} else {
-			rows, err = v.query(ctx, `select key, value, from_obs = $2 from fact where record_id = $1 and section = $3
-				and (from_obs = $2 or to_obs = $2) order by 1, 3`, o.record, o.obs, name)
+			list, err = v.factChanges(ctx, o.record, o.obs, name)
 		}
 		if err != nil {
 			return nil, err
 		}
 		base.Section = name
-		more, err := pairUp(rows, base)
-		if err != nil {
-			return nil, err
-		}
+		more := pairUp(list, base)
 		if more, err = v.withoutEchoes(ctx, o, name, more); err != nil {
 			return nil, err
 		}
@@ -205,32 +199,52 @@ func (v view) changesOf(ctx context.Context, o changedObs) ([]Change, error) {
 	return out, nil
 }
 
-// pairUp turns rows (item, value, began), sorted by item with ends first, into changes.
-func pairUp(rows rowScanner, base Change) ([]Change, error) {
+// difference is a value that an observation began or ended.
+type difference struct {
+	item, value string
+	began       bool
+}
+
+// factChanges are what an observation began and ended of a section kept as facts.
+func (v view) factChanges(ctx context.Context, record, obs int64, section string) ([]difference, error) {
+	rows, err := v.query(ctx, `select key, value, from_obs = $2 from fact where record_id = $1 and section = $3
+		and (from_obs = $2 or to_obs = $2) order by 1, 3`, record, obs, section)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { _ = rows.Close() }()
-	var out []Change
+	var out []difference
 	for rows.Next() {
-		c := base
-		var value string
-		var began bool
-		if err := rows.Scan(&c.Item, &value, &began); err != nil {
+		var d difference
+		if err := rows.Scan(&d.item, &d.value, &d.began); err != nil {
 			return nil, err
 		}
+		out = append(out, d)
+	}
+	return out, rows.Err()
+}
+
+// pairUp turns differences, sorted by item with ends first, into changes.
+func pairUp(list []difference, base Change) []Change {
+	var out []Change
+	for _, d := range list {
+		c := base
+		c.Item = d.item
 		switch last := len(out) - 1; {
-		case !began:
-			c.Kind, c.Before = "removed", value
+		case !d.began:
+			c.Kind, c.Before = "removed", d.value
 			out = append(out, c)
 		case last >= 0 && out[last].Item == c.Item && out[last].Kind == "removed":
-			out[last].Kind, out[last].After = "changed", value
-			if out[last].Before == value { // what differs is not shown: a package's day of installation, say
+			out[last].Kind, out[last].After = "changed", d.value
+			if out[last].Before == d.value { // what differs is not shown: a package's day of installation, say
 				out = out[:last]
 			}
 		default:
-			c.Kind, c.After = "added", value
+			c.Kind, c.After = "added", d.value
 			out = append(out, c)
 		}
 	}
-	return out, rows.Err()
+	return out
 }
 
 // Cursors are numbers in text so that their meaning can change.

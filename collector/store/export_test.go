@@ -9,3 +9,29 @@ func InMigration(fn func(name string)) Option { return func(s *Store) { s.inMigr
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) error {
 	return t.exec(ctx, query, args...)
 }
+
+// Install is an install as tests see it.
+type Install struct {
+	Title, From, Day int64
+	Own              bool
+	Bytes            int64
+	Path, User       string
+}
+
+// Pack packs installs.
+func Pack(list []Install) (packed []byte, obs string) {
+	all := make([]install, len(list))
+	for i, in := range list {
+		all[i] = install{in.Title, in.From, detail{in.Day, in.Own, in.Bytes, in.Path, in.User}}
+	}
+	p := pack(all)
+	return p.list, p.obs
+}
+
+// Unpack is the reverse of Pack.
+func Unpack(list []byte, obs string) (out []Install, err error) {
+	err = packed{list, obs}.unpack(func(in install) {
+		out = append(out, Install{in.title, in.from, in.day, in.own, in.bytes, in.path, in.user})
+	})
+	return out, err
+}

@@ -22,7 +22,12 @@ type migration struct {
 	version int
 	name    string
 	text    string
+	// then, where a step has one, does what SQL cannot, in the same transaction.
+	then func(context.Context, *Tx) error
 }
+
+// rewrites are steps that go on in Go after their SQL, by name.
+var rewrites = map[string]func(context.Context, *Tx) error{"0006_software": packInstalls}
 
 // steps are the migrations as the engine understands them, in order.
 func (d *dialect) steps() ([]migration, error) {
@@ -37,6 +42,7 @@ func (d *dialect) steps() ([]migration, error) {
 			return nil, fmt.Errorf("migration %s: its name must begin with %04d", name, i+1)
 		}
 		m := migration{version: version, name: strings.TrimSuffix(path.Base(name), ".sql")}
+		m.then = rewrites[m.name]
 		if _, engine, special := strings.Cut(m.name, "."); !special || engine == d.name {
 			text, err := migrations.ReadFile(name)
 			if err != nil {
@@ -78,6 +84,11 @@ func (s *Store) migrate(ctx context.Context) error {
 			did = true
 			if err := s.d.script(ctx, t.dbtx, m.text); err != nil {
 				return err
+			}
+			if m.then != nil {
+				if err := m.then(ctx, t); err != nil {
+					return err
+				}
 			}
 			s.inMigration(m.name)
 			return t.exec(ctx, `insert into migration values ($1, $2)`, m.version, time.Now().UnixMilli())

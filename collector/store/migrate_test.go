@@ -8,6 +8,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/collector/store/storetest"
@@ -90,6 +93,7 @@ func TestF25KilledAtEachMigration(t *testing.T) {
 			if i == 1 { // rows from here on
 				execute(t, db, `insert into source (kind, name, site, epoch, seq, first_contact, last_contact, last_seen, skew_ms, observations, version)
 					values ('agent', 'a', 'hq', 1, 7, 1, 2, 3, 4, 5, '')`)
+				oldSoftware(t, db)
 			}
 		}
 		st := open(t, dsn)
@@ -100,7 +104,49 @@ func TestF25KilledAtEachMigration(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].Observations != 5 {
 			t.Errorf("sources %+v, %v: want the one from before", list, err)
 		}
+		wantOldSoftware(t, st)
 	})
+}
+
+// oldSoftware are installs as schema 1 had them, a row each.
+func oldSoftware(t *testing.T, db *sql.DB) {
+	t.Helper()
+	for _, q := range []string{
+		`insert into observation (id, source_id, record_id, epoch, seq, seen_at, said_at, received_at, changes) values
+			(1, 1, 1, 1, 1, 1000, 1000, 1000, '*'), (2, 1, 1, 1, 2, 2000, 2000, 2000, 'software')`,
+		`insert into record (id, kind, scope, native_key, incarnation, source_id, site, role, asset_id, first_seen, last_seen, first_obs, claims_day)
+			values (1, 'agent', '', 'a', '', 1, 'hq', '', 1, 1, 2, 1, 0)`,
+		`insert into member values (1, 1, null, 1)`,
+		`insert into title (id, source, name, version, arch, publisher, purl) values
+			(3, 'deb', 'kept', '1', 'amd64', '', ''), (70, 'deb', 'new', '2', '', '', ''), (71, 'deb', 'new', '1', '', '', '')`,
+		`insert into install values (1, 3, 1, null, '2026-01-05', 4096, '/opt/kept'), (1, 70, 2, null, null, null, null), (1, 71, 1, 2, null, null, null)`,
+	} {
+		execute(t, db, q)
+	}
+}
+
+func wantOldSoftware(t *testing.T, st *store.Store) {
+	t.Helper()
+	kept := inventory.Software{Source: "deb", Name: "kept", Version: "1", Arch: "amd64", Installed: "2026-01-05", Bytes: 4096, Path: "/opt/kept"}
+	for _, c := range []struct {
+		at   store.When
+		want inventory.SoftwareList
+	}{
+		{store.When{}, inventory.SoftwareList{kept, {Source: "deb", Name: "new", Version: "2"}}},
+		{store.When{AsOf: time.UnixMilli(1500)}, inventory.SoftwareList{kept, {Source: "deb", Name: "new", Version: "1"}}},
+	} {
+		d, err := st.Asset(t.Context(), 1, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, d.Records[0].Software); diff != "" {
+			t.Errorf("software (-want +got):\n%s", diff)
+		}
+	}
+	changes, _, err := st.Changes(t.Context(), store.ChangeAsk{Page: store.Page{Limit: 10}})
+	if err != nil || len(changes) != 2 || changes[0].Item != "new" || changes[0].Before != "1" || changes[0].After != "2" {
+		t.Errorf("changes %+v, %v", changes, err)
+	}
 }
 
 func TestF25OldProgramRefusesNewerSchema(t *testing.T) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ type Title struct {
 	Version  string
 	Arch     string
 	Publ     string
+	Kind     inventory.SoftwareKind
+	Edition  string
 	Installs int64
 	Assets   []inventory.AssetID // up to 100
 }
@@ -30,44 +33,69 @@ type Page struct {
 // name contains part in any case, by name and version.
 func (s *Store) Titles(ctx context.Context, part string, at When, p Page) (titles []Title, total int64, err error) {
 	err = s.look(ctx, func(v view) error {
-		const group = `group by t.id`
-		from, args := ` from title t join install i on i.title_id = t.id join record r on r.id = i.record_id
-			where lower(t.name) like $1 escape '\' and i.to_obs is null `, []any{likePattern(part)}
-		if !at.IsZero() { // r is what the record belonged to then
-			from, args = ` from title t join install i on i.title_id = t.id
-				join observation b on b.id = i.from_obs left join observation e on e.id = i.to_obs
-				join member r on r.record_id = i.record_id
-				join observation mb on mb.id = r.from_obs left join observation me on me.id = r.to_obs
-				where `+during+` and mb.seen_at <= $1 and mb.received_at <= $2 and (me.id is null or me.seen_at > $1 or me.received_at > $2)
-				and lower(t.name) like $3 escape '\' `, at.args(likePattern(part))
-		}
-		if err := v.row(ctx, `select count(distinct t.id)`+from, args...).Scan(&total); err != nil {
-			return err
-		}
-		n := len(args)
-		rows, err := v.query(ctx, `select t.id, t.source, t.name, t.version, t.arch, t.publisher, count(distinct r.asset_id),
-			`+v.d.list("r.asset_id")+from+group+` order by t.name, t.version, t.id limit `+
-			placeholders(n+1, 1)+` offset `+placeholders(n+2, 1), append(args, p.Limit, offset(p.After))...)
+		assets, err := v.owners(ctx, at)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var t Title
-			var assets string
-			if err := rows.Scan(&t.ID, &t.Source, &t.Name, &t.Version, &t.Arch, &t.Publ, &t.Installs, &assets); err != nil {
-				return err
+		var there titleSet
+		if err := v.eachInstall(ctx, 0, at, func(in installed) {
+			if _, ok := assets[in.record]; ok {
+				there.add(in.title)
 			}
-			for _, a := range strings.SplitN(assets, ",", 101) {
-				if id, err := inventory.ParseAssetID(a); err == nil && len(t.Assets) < 100 {
-					t.Assets = append(t.Assets, id)
-				}
-			}
-			titles = append(titles, t)
+		}); err != nil {
+			return err
 		}
-		return rows.Err()
+		if titles, total, err = v.page(ctx, part, there, p); err != nil || len(titles) == 0 {
+			return err
+		}
+		place := make(map[int64]int, len(titles))
+		var shown titleSet
+		for i, t := range titles {
+			place[t.ID] = i
+			shown.add(t.ID)
+		}
+		if err := v.eachInstall(ctx, 0, at, func(in installed) {
+			if asset, ok := assets[in.record]; ok && shown.has(in.title) {
+				t := &titles[place[in.title]]
+				t.Assets = append(t.Assets, asset)
+			}
+		}); err != nil {
+			return err
+		}
+		for i := range titles {
+			t := &titles[i]
+			slices.Sort(t.Assets)
+			t.Assets = slices.Compact(t.Assets) // of several records of an asset
+			t.Installs = int64(len(t.Assets))
+			t.Assets = slices.Clip(t.Assets[:min(len(t.Assets), 100)])
+		}
+		return nil
 	})
 	return titles, total, err
+}
+
+// page are some of the titles that are there, and how many there are in all.
+func (v view) page(ctx context.Context, part string, there titleSet, p Page) (titles []Title, total int64, err error) {
+	rows, err := v.query(ctx, `select id, source, name, version, arch, publisher, kind, edition from title
+		where lower(name) like $1 escape '\' order by name, version, id`, likePattern(part))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	skip := offset(p.After)
+	for rows.Next() {
+		var t Title
+		if err := rows.Scan(&t.ID, &t.Source, &t.Name, &t.Version, &t.Arch, &t.Publ, &t.Kind, &t.Edition); err != nil {
+			return nil, 0, err
+		}
+		if !there.has(t.ID) {
+			continue
+		}
+		if total++; total > skip && len(titles) < p.Limit {
+			titles = append(titles, t)
+		}
+	}
+	return titles, total, rows.Err()
 }
 
 // likePattern is a LIKE pattern for "contains part", with \ as the escape.

@@ -292,32 +292,6 @@ func (v view) details(ctx context.Context, members []Record, at When) ([]RecordD
 	return out, nil
 }
 
-func (v view) software(ctx context.Context, record int64, at When) (inventory.SoftwareList, error) {
-	q := `select t.source, t.name, t.version, t.arch, t.publisher, t.purl, coalesce(i.day, ''), coalesce(i.bytes, 0), coalesce(i.path, '')
-		from install i join title t on t.id = i.title_id `
-	args := []any{record}
-	if at.IsZero() {
-		q += `where i.record_id = $1 and i.to_obs is null`
-	} else {
-		q += `join observation b on b.id = i.from_obs left join observation e on e.id = i.to_obs where i.record_id = $3 and ` + during
-		args = at.args(record)
-	}
-	rows, err := v.query(ctx, q+` order by t.name, t.version`, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out inventory.SoftwareList
-	for rows.Next() {
-		var s inventory.Software
-		if err := rows.Scan(&s.Source, &s.Name, &s.Version, &s.Arch, &s.Publisher, &s.PURL, &s.Installed, &s.Bytes, &s.Path); err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, rows.Err()
-}
-
 func (v view) sectionStates(ctx context.Context, d *RecordDetail) error {
 	rows, err := v.query(ctx, `select s.name, s.status, s.reason, s.obs_id, s.took_ms, o.seen_at, src.name
 		from section s join observation o on o.id = s.obs_id join record r on r.id = s.record_id join source src on src.id = r.source_id

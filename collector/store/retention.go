@@ -51,6 +51,7 @@ var observationSweeps = []sweep{{"observations", "observation", ofRecords + ` an
 	and id <> (select max(o.id) from observation o)
 	and id not in (select first_obs from record where id in (select cast(value as bigint) from json_each($1))
 		union select from_obs from fact where ` + ofRecords + ` union select to_obs from fact where ` + ofRecords + ` and to_obs is not null
+		union select cast(j.value as bigint) from software s cross join json_each(s.obs) j where s.` + ofRecords + `
 		union select from_obs from install where ` + ofRecords + ` union select to_obs from install where ` + ofRecords + ` and to_obs is not null
 		union select from_obs from member where ` + ofRecords + ` union select to_obs from member where ` + ofRecords + ` and to_obs is not null
 		union select body_obs from section where ` + ofRecords + ` union select obs_id from section where ` + ofRecords + `)`}}
@@ -280,7 +281,7 @@ func (t *Tx) purge(ctx context.Context, ids []int64, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"claim", "fact", "install", "section", "link", "member"} {
+	for _, table := range []string{"claim", "fact", "install", "software", "section", "link", "member"} {
 		if err := t.exec(ctx, `delete from `+table+` where `+ofRecords, list); err != nil {
 			return err
 		}

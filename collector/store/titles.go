@@ -1,0 +1,160 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// titleKey is what makes two installs the same title.
+type titleKey struct {
+	Name      string `json:"n"`
+	Version   string `json:"v"`
+	Source    string `json:"s"`
+	Arch      string `json:"a"`
+	Publisher string `json:"p"`
+	PURL      string `json:"u"`
+	Kind      string `json:"k"`
+	Edition   string `json:"e"`
+}
+
+func keyOfTitle(s *inventory.Software) titleKey {
+	return titleKey{s.Name, s.Version, s.Source, s.Arch, s.Publisher, s.PURL, string(s.Kind), s.Edition}
+}
+
+func compareTitles(a, b titleKey) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version), strings.Compare(a.Source, b.Source),
+		strings.Compare(a.Arch, b.Arch), strings.Compare(a.Publisher, b.Publisher), strings.Compare(a.PURL, b.PURL),
+		strings.Compare(a.Kind, b.Kind), strings.Compare(a.Edition, b.Edition))
+}
+
+// title is a title's row in the dictionary, with size and path where it was first seen.
+type title struct {
+	id    int64
+	bytes int64
+	path  string
+}
+
+// titleCache remembers titles; most of an estate's packages are the same few thousand.
+type titleCache struct {
+	mu     sync.Mutex
+	titles map[titleKey]title
+}
+
+const titleCacheMax = 200_000
+
+// find fills in the titles that it knows and returns where in the list those are that it does not.
+func (c *titleCache) find(list inventory.SoftwareList, out []title) (missing []int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range list {
+		t, ok := c.titles[keyOfTitle(&list[i])]
+		if !ok {
+			missing = append(missing, i)
+		}
+		out[i] = t
+	}
+	return missing
+}
+
+func (c *titleCache) add(made map[titleKey]title) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.titles == nil || len(c.titles) > titleCacheMax {
+		c.titles = make(map[titleKey]title, 4096)
+	}
+	maps.Copy(c.titles, made)
+}
+
+func (c *titleCache) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.titles = nil
+}
+
+// titlesOf are the dictionary's rows of a list's titles, made where they are new.
+func (t *Tx) titlesOf(ctx context.Context, list inventory.SoftwareList) ([]title, error) {
+	out := make([]title, len(list))
+	missing := t.s.titles.find(list, out)
+	if len(missing) == 0 {
+		return out, nil
+	}
+	made, err := t.addTitles(ctx, list, missing)
+	if err != nil {
+		return nil, err
+	}
+	t.s.titles.add(made)
+	for _, i := range missing {
+		k := keyOfTitle(&list[i])
+		if out[i] = made[k]; out[i].id == 0 {
+			return nil, fmt.Errorf("software title %q %q has no id", k.Name, k.Version)
+		}
+	}
+	return out, nil
+}
+
+// addTitles gives titles rows where they have none. Where transactions run side by side
+// it does so outside of them: titles are never taken back, and a transaction that held
+// new ones until its commit would make all others wait that meet the same.
+func (t *Tx) addTitles(ctx context.Context, list inventory.SoftwareList, missing []int) (map[titleKey]title, error) {
+	s := t.session
+	if t.s.side != nil {
+		s.tx = t.s.side
+	}
+	type row struct {
+		titleKey
+		Bytes int64  `json:"b"`
+		Path  string `json:"d"`
+	}
+	rows := make([]row, len(missing))
+	for i, n := range missing {
+		rows[i] = row{keyOfTitle(&list[n]), list[n].Bytes, list[n].Path}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return compareTitles(a.titleKey, b.titleKey) }) // one order for all who insert at once
+	text, err := json.Marshal(rows)
+	if err != nil {
+		return nil, err
+	}
+	const columns = `value->>'n', value->>'v', value->>'s', value->>'a', value->>'p', value->>'u', value->>'k', value->>'e',
+		cast(value->>'b' as bigint), value->>'d'`
+	if err := s.exec(ctx, `insert into title (name, version, source, arch, publisher, purl, kind, edition, bytes, path)
+		select `+columns+` from json_each($1) where true on conflict do nothing`, string(text)); err != nil {
+		return nil, err
+	}
+	found, err := s.query(ctx, `select distinct t.id, t.name, t.version, t.source, t.arch, t.publisher, t.purl, t.kind, t.edition, t.bytes, t.path
+		from json_each($1) j join title t on t.name = j.value->>'n' and t.version = j.value->>'v' and t.source = j.value->>'s'
+		and t.arch = j.value->>'a' and t.publisher = j.value->>'p' and t.purl = j.value->>'u' and t.kind = j.value->>'k' and t.edition = j.value->>'e'`, string(text))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = found.Close() }()
+	made := make(map[titleKey]title, len(missing))
+	for found.Next() {
+		var k titleKey
+		var v title
+		if err := found.Scan(&v.id, &k.Name, &k.Version, &k.Source, &k.Arch, &k.Publisher, &k.PURL, &k.Kind, &k.Edition, &v.bytes, &v.path); err != nil {
+			return nil, err
+		}
+		made[k] = v
+	}
+	return made, found.Err()
+}
+
+// titleSet are ids of titles.
+type titleSet []uint64
+
+func (s *titleSet) add(id int64) {
+	for int64(len(*s)) <= id>>6 {
+		*s = append(*s, make([]uint64, max(64, len(*s)))...)
+	}
+	(*s)[id>>6] |= 1 << (id & 63)
+}
+
+func (s titleSet) has(id int64) bool { return id>>6 < int64(len(s)) && s[id>>6]&(1<<(id&63)) != 0 }
