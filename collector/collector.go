@@ -92,7 +92,7 @@ func (m *machine) build() error {
 	routes.Handle("GET /readyz", http.HandlerFunc(m.readyz))
 	routes.Mount(api.SourceServices(
 		api.NewEnrolment(identity.NewEnroller(m.base.Authority, st, log, now), log),
-		api.NewReports(m.ingester, st, m.config.ReportInterval, log, now),
+		api.NewReports(m.ingester, m.config.ReportInterval, log, now),
 		api.NewScanJobs(st, m.stopping, log, now)))
 	env := Env{Store: st, Auth: auth, Routes: routes, Log: log, Now: now}
 	if err := mountPeople(env); err != nil {

@@ -95,7 +95,7 @@ func fill(ctx context.Context, config collector.Config, full bool) error {
 		}
 	}
 	clock := now.Add(-3 * 24 * time.Hour)
-	in := ingest.New(ingest.Config{MaxWait: time.Millisecond}, base.Store, slog.New(slog.DiscardHandler), func() time.Time { return clock })
+	in := ingest.New(ingest.Config{}, base.Store, slog.New(slog.DiscardHandler), func() time.Time { return clock })
 	running, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { in.Run(running); close(done) }()

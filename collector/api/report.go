@@ -18,7 +18,8 @@ import (
 
 // Ingester takes observations; collector/ingest has it.
 type Ingester interface {
-	Submit(ctx context.Context, batch []inventory.Observation) ([]ingest.Ack, error)
+	// Report takes a source's contact with its observations, and says whether it shows a copied key.
+	Report(ctx context.Context, contact ingest.Contact, batch []inventory.Observation) (acks []ingest.Ack, copied bool, err error)
 	Quarantine(ctx context.Context, source inventory.Source, epoch, seq int64, raw []byte, reason string) error
 }
 
@@ -28,15 +29,14 @@ const maxObservations = 4096
 // Reports implements IngestService.
 type Reports struct {
 	ingester Ingester
-	contacts *contacts
 	interval time.Duration
 	log      *slog.Logger
 	now      func() time.Time
 }
 
 // NewReports makes the service. Sources are asked to report every interval.
-func NewReports(ingester Ingester, store ContactStore, interval time.Duration, log *slog.Logger, now func() time.Time) *Reports {
-	return &Reports{ingester: ingester, contacts: newContacts(store, now), interval: interval, log: log, now: now}
+func NewReports(ingester Ingester, interval time.Duration, log *slog.Logger, now func() time.Time) *Reports {
+	return &Reports{ingester: ingester, interval: interval, log: log, now: now}
 }
 
 // Report takes a source's observations and answers when they are durable.
@@ -49,16 +49,12 @@ func (r *Reports) Report(ctx context.Context, req *musterv1.ReportRequest) (*mus
 	if err := contact.Check(); err != nil {
 		return nil, sourceError(ctx, r.log, err)
 	}
-	copied, err := r.contacts.note(ctx, caller.ID, contact)
+	acks, copied, err := r.take(ctx, caller, contact, req.GetObservations())
 	if err != nil {
 		return nil, sourceError(ctx, r.log, err)
 	}
 	if copied {
 		r.log.WarnContext(ctx, "key on two machines", "source", caller.String(), "remote", caller.Remote)
-	}
-	acks, err := r.take(ctx, caller.Source(), req.GetObservations())
-	if err != nil {
-		return nil, sourceError(ctx, r.log, err)
 	}
 	return &musterv1.ReportResponse{
 		Acknowledgements: acks,
@@ -70,8 +66,9 @@ func (r *Reports) Report(ctx context.Context, req *musterv1.ReportRequest) (*mus
 
 // take submits what can be decoded and quarantines the rest. The source is the caller,
 // whatever the message may say.
-func (r *Reports) take(ctx context.Context, src inventory.Source, list []*musterv1.Observation) ([]*musterv1.Acknowledgement, error) {
-	acks := make([]*musterv1.Acknowledgement, len(list))
+func (r *Reports) take(ctx context.Context, caller identity.Caller, contact identity.Contact, list []*musterv1.Observation) (acks []*musterv1.Acknowledgement, copied bool, err error) {
+	src := caller.Source()
+	acks = make([]*musterv1.Acknowledgement, len(list))
 	batch := make([]inventory.Observation, 0, len(list))
 	place := make([]int, 0, len(list)) // of each of batch in list
 	for i, p := range list {
@@ -86,16 +83,13 @@ func (r *Reports) take(ctx context.Context, src inventory.Source, list []*muster
 			continue
 		}
 		if err := r.quarantine(ctx, src, p, err.Error()); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		acks[i].Outcome, acks[i].Reason = musterv1.Outcome_OUTCOME_QUARANTINED, err.Error()
 	}
-	if len(batch) == 0 {
-		return acks, nil
-	}
-	done, err := r.ingester.Submit(ctx, batch)
+	done, copied, err := r.ingester.Report(ctx, ingest.Contact{Source: src, Contact: contact}, batch)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for n, ack := range done {
 		to := acks[place[n]]
@@ -104,7 +98,7 @@ func (r *Reports) take(ctx context.Context, src inventory.Source, list []*muster
 			to.NeededSections = append(to.NeededSections, string(name))
 		}
 	}
-	return acks, nil
+	return acks, copied, nil
 }
 
 func (r *Reports) quarantine(ctx context.Context, src inventory.Source, p *musterv1.Observation, reason string) error {

@@ -120,7 +120,7 @@ func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 			s := &it.obs.Sections[i]
 			if s.Body != nil && s.Name != inventory.SectionSoftware && !same(have[s.Name], s, it.hashes[i]) {
 				refs = append(refs, store.SectionRef{Record: rec.ID, Name: s.Name})
-				changed = changed || slices.Contains(identity, s.Name)
+				changed = changed || slices.Contains(identifying, s.Name)
 			}
 		}
 		if changed || rec.ClaimsDay != dayOf(it.said) || rec.Site != it.obs.Source.Site {
@@ -132,14 +132,14 @@ func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 	return a.tx.GatherFacts(ctx, refs)
 }
 
-// identity are the sections from which claims are derived.
-var identity = []inventory.SectionName{
+// identifying are the sections from which claims are derived.
+var identifying = []inventory.SectionName{
 	inventory.SectionDevice, inventory.SectionHardware, inventory.SectionInterfaces,
 	inventory.SectionDisks, inventory.SectionComponents, inventory.SectionOS,
 }
 
 // summary are the sections that show in a line of the asset list.
-var summary = append([]inventory.SectionName{inventory.SectionMemory}, identity...)
+var summary = append([]inventory.SectionName{inventory.SectionMemory}, identifying...)
 
 const day = 24 * time.Hour
 
@@ -184,7 +184,7 @@ func (a *applier) apply(ctx context.Context, it *item) (Ack, error) {
 	moved := rec.Site != o.Source.Site // private addresses mean something else there
 	rec.Source, rec.Site = src.ID, o.Source.Site
 	rec.LastSeen = later(rec.LastSeen, seen)
-	decide, err := a.claims(ctx, &rec, it, isNew || moved || anyOf(changed, identity))
+	decide, err := a.claims(ctx, &rec, it, isNew || moved || anyOf(changed, identifying))
 	if err != nil {
 		return Ack{}, err
 	}
@@ -377,7 +377,7 @@ func (a *applier) claims(ctx context.Context, rec *store.Record, it *item, chang
 func (a *applier) stored(it *item, record int64) []inventory.SectionName {
 	var out []inventory.SectionName
 	for name, s := range a.tx.Sections(record) {
-		if s.BodyObs != 0 && slices.Contains(identity, name) && !it.whole(name) {
+		if s.BodyObs != 0 && slices.Contains(identifying, name) && !it.whole(name) {
 			out = append(out, name)
 		}
 	}

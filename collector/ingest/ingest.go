@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/muster-itam/muster/collector/identity"
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -41,10 +42,8 @@ type Ack struct {
 
 // Config bounds the group commit. The zero value is usable.
 type Config struct {
-	// MaxGroup is the number of observations in one transaction; 256 when zero.
+	// MaxGroup is the number of observations in one transaction; 512 when zero.
 	MaxGroup int
-	// MaxWait is how long the first observation of a group waits for company; 20 ms when zero.
-	MaxWait time.Duration
 	// MaxQueue is the number of observations that may wait; beyond it Submit answers unavailable. 4096 when zero.
 	MaxQueue int
 }
@@ -62,10 +61,7 @@ type Ingester struct {
 // New makes an Ingester.
 func New(cfg Config, st *store.Store, log *slog.Logger, now func() time.Time) *Ingester {
 	if cfg.MaxGroup <= 0 {
-		cfg.MaxGroup = 256
-	}
-	if cfg.MaxWait <= 0 {
-		cfg.MaxWait = 20 * time.Millisecond
+		cfg.MaxGroup = 512
 	}
 	if cfg.MaxQueue <= 0 {
 		cfg.MaxQueue = 4096
@@ -93,24 +89,47 @@ func orderOf(src inventory.Source) string {
 	return string(src.Kind) + " " + src.ID
 }
 
+// Contact is a source's mark of one report, by which a copied key is noticed.
+type Contact struct {
+	Source inventory.Source
+	identity.Contact
+}
+
+// Report takes a source's observations as Submit does, with its contact, in one transaction
+// when they are not many. copied says that the contact shows a copied key.
+func (in *Ingester) Report(ctx context.Context, contact Contact, batch []inventory.Observation) (acks []Ack, copied bool, err error) {
+	items := make([]*item, 0, len(batch)+1)
+	first := &item{obs: inventory.Observation{Source: contact.Source}, contact: &contact}
+	items = append(items, first)
+	acks, err = in.submit(ctx, items, batch)
+	return acks, first.copied, err
+}
+
 // Submit takes observations of one source in their order and returns, after they are
 // durable, one Ack for each. An unavailable error means that none or only some were
 // taken and all should be sent again later: what was taken answers Duplicate then.
 func (in *Ingester) Submit(ctx context.Context, batch []inventory.Observation) ([]Ack, error) {
-	items := make([]*item, len(batch))
+	return in.submit(ctx, make([]*item, 0, len(batch)), batch)
+}
+
+func (in *Ingester) submit(ctx context.Context, items []*item, batch []inventory.Observation) ([]Ack, error) {
+	before := len(items)
 	for i := range batch {
-		items[i] = &item{obs: batch[i]}
-		in.prepare(items[i])
+		it := &item{obs: batch[i]}
+		in.prepare(it)
+		items = append(items, it)
 	}
 	if err := in.enqueue(ctx, items); err != nil {
 		return nil, err
 	}
-	acks := make([]Ack, len(items))
+	acks := make([]Ack, len(batch))
 	for i, it := range items {
 		if it.err != nil {
 			return nil, it.err
 		}
-		acks[i] = it.ack
+		if i >= before {
+			acks[i-before] = it.ack
+		}
 	}
 	return acks, nil
 }
@@ -191,12 +210,12 @@ func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 	for {
 		select {
 		case it := <-queue:
-			in.commit(work, in.gather(ctx, queue, it))
+			in.commit(work, in.gather(queue, it))
 		case <-ctx.Done():
 			for {
 				select {
 				case it := <-queue:
-					in.commit(work, in.gather(ctx, queue, it))
+					in.commit(work, in.gather(queue, it))
 				default:
 					return
 				}
@@ -205,18 +224,15 @@ func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 	}
 }
 
-// gather waits a little for company for the first item of a group.
-func (in *Ingester) gather(ctx context.Context, queue chan *item, first *item) []*item {
+// gather is all that waits, up to a group. What comes while it is committed is the next one:
+// the slower the commits, the larger the groups.
+func (in *Ingester) gather(queue chan *item, first *item) []*item {
 	group := append(make([]*item, 0, in.cfg.MaxGroup), first)
-	timer := time.NewTimer(in.cfg.MaxWait)
-	defer timer.Stop()
 	for len(group) < in.cfg.MaxGroup {
 		select {
 		case it := <-queue:
 			group = append(group, it)
-		case <-timer.C:
-			return group
-		case <-ctx.Done():
+		default:
 			return group
 		}
 	}
@@ -240,7 +256,7 @@ func (in *Ingester) commit(ctx context.Context, group []*item) {
 	for _, it := range group {
 		if err != nil {
 			it.err = inventory.Errorf(inventory.CodeUnavailable, "the inventory could not be written: try again later")
-		} else {
+		} else if it.contact == nil {
 			in.stats.count(it.ack.Outcome)
 		}
 		it.done <- it.idx
@@ -261,10 +277,14 @@ func (in *Ingester) transact(ctx context.Context, group []*item, received time.T
 		if err := tx.Begin(ctx); err != nil {
 			return err
 		}
+		if err := noteContacts(ctx, tx, group, received); err != nil {
+			return err
+		}
 		a := newApplier(tx, received)
 		var whole []*item
 		for _, it := range group {
 			switch {
+			case it.contact != nil:
 			case it.raw != nil:
 				if err := in.setAside(ctx, tx, a, it, it.raw, it.why); err != nil {
 					return err
@@ -282,6 +302,23 @@ func (in *Ingester) transact(ctx context.Context, group []*item, received time.T
 		}
 		return a.finish(ctx)
 	})
+}
+
+// noteContacts adds the group's contacts to their sources' chains.
+func noteContacts(ctx context.Context, tx *store.Tx, group []*item, received time.Time) error {
+	var items []*item
+	var ids []string
+	var marks []identity.Contact
+	for _, it := range group {
+		if it.contact != nil {
+			items, ids, marks = append(items, it), append(ids, it.contact.Source.ID), append(marks, it.contact.Contact)
+		}
+	}
+	copied, err := tx.Contacts(ctx, received, ids, marks)
+	for i := range copied {
+		items[i].copied = copied[i]
+	}
+	return err
 }
 
 // one applies one observation inside a group; what cannot be processed is quarantined.

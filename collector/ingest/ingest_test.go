@@ -37,7 +37,7 @@ func newRig(t *testing.T, dsn string) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{store: st, clock: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	r.Ingester = ingest.New(ingest.Config{MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler),
+	r.Ingester = ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler),
 		func() time.Time { return r.clock })
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -20,6 +20,9 @@ type item struct {
 	ack  Ack
 	err  error
 
+	contact *Contact // instead of an observation
+	copied  bool     // it shows a copied key
+
 	// What can be said of the observation without the inventory, prepared outside of the
 	// transaction, of which there may be one at a time.
 	said     time.Time // its own time, where that is plausible
@@ -44,11 +47,11 @@ func (it *item) prepare(now time.Time) {
 		switch {
 		case s.Body != nil:
 			it.bodies[s.Name] = s.Body
-			identifies = identifies || slices.Contains(identity, s.Name)
+			identifies = identifies || slices.Contains(identifying, s.Name)
 			if len(s.Hash) == 0 {
 				it.hashes[i] = hashOf(s.Body)
 			}
-		case len(s.Hash) > 0 && slices.Contains(identity, s.Name):
+		case len(s.Hash) > 0 && slices.Contains(identifying, s.Name):
 			it.unsent = append(it.unsent, s.Name)
 		}
 	}

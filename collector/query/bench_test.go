@@ -23,7 +23,7 @@ func BenchmarkAssets(b *testing.B) {
 	}
 	defer func() { _ = st.Close() }()
 	ctx, stop := context.WithCancel(b.Context())
-	in := ingest.New(ingest.Config{MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler), time.Now)
+	in := ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler), time.Now)
 	done := make(chan struct{})
 	go func() { in.Run(ctx); close(done) }()
 	var batch []inventory.Observation

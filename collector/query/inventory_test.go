@@ -20,7 +20,7 @@ import (
 // feed submits observations at a time.
 func feed(t *testing.T, st *store.Store, at time.Time, list ...inventory.Observation) {
 	t.Helper()
-	in := ingest.New(ingest.Config{MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler), func() time.Time { return at })
+	in := ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler), func() time.Time { return at })
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { in.Run(ctx); close(done) }()

@@ -39,7 +39,7 @@ func newEstate(t *testing.T) *estate {
 	}
 	e := &estate{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return e.now }
-	e.in = ingest.New(ingest.Config{MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler), clock)
+	e.in = ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler), clock)
 	e.q = query.New(st, clock)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -27,7 +27,7 @@ const impatient = 300 * time.Millisecond
 // ingester runs an ingester on a store.
 func ingester(t *testing.T, st *store.Store) *ingest.Ingester {
 	t.Helper()
-	in := ingest.New(ingest.Config{MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler), time.Now)
+	in := ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler), time.Now)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { in.Run(ctx); close(done) }()

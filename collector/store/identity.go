@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/muster-itam/muster/collector/identity"
@@ -235,29 +236,60 @@ func (s *Store) RevokeSource(ctx context.Context, id, by, reason string, at time
 }
 
 // Contacts adds each contact to its source's chain, in one transaction, and says which
-// of them show a copied key.
-func (s *Store) Contacts(ctx context.Context, at time.Time, ids []string, contacts []identity.Contact) ([]bool, error) {
+// Contacts adds contacts to the chains of their sources, in order, and says which of them show
+// a copied key. A source without an identity has no chain.
+func (t *Tx) Contacts(ctx context.Context, at time.Time, ids []string, contacts []identity.Contact) ([]bool, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	chains, err := t.chains(ctx, ids)
+	if err != nil {
+		return nil, wrap("read contacts", err)
+	}
 	copied := make([]bool, len(ids))
-	err := s.Update(ctx, func(tx *Tx) error {
-		for i, id := range ids {
-			var ch identity.Chain
-			err := tx.row(ctx, `select nonce, nonce_before from identity where id = $1`, id).Scan(&ch.Last, &ch.Before)
-			if err != nil {
-				return found(err, "source "+id)
-			}
-			if ch, copied[i] = ch.Next(contacts[i]); copied[i] {
-				if err := tx.flagSource(ctx, id, identity.FlagCopiedKey, at); err != nil {
-					return err
-				}
-			}
-			if err := tx.exec(ctx, `update identity set nonce = $2, nonce_before = $3, last_contact = $4, version = $5 where id = $1`,
-				id, notNil(ch.Last), notNil(ch.Before), millis(at), contacts[i].Version); err != nil {
-				return err
+	versions := map[string]string{}
+	for i, id := range ids {
+		chain, ok := chains[id]
+		if !ok {
+			continue
+		}
+		if chains[id], copied[i] = chain.Next(contacts[i]); copied[i] {
+			if err := t.flagSource(ctx, id, identity.FlagCopiedKey, at); err != nil {
+				return nil, err
 			}
 		}
-		return nil
-	})
-	return copied, err
+		versions[id] = contacts[i].Version
+	}
+	var b bulk
+	for _, id := range sortedKeys(chains, strings.Compare) {
+		b.row(id, notNil(chains[id].Last), notNil(chains[id].Before), millis(at), versions[id])
+	}
+	return copied, wrap("add contacts", t.exec(ctx, `update identity set nonce = n.nonce, nonce_before = n.before, last_contact = n.at, version = n.version
+		from (select value->>0 as id, `+t.d.bytes("value->>1")+` as nonce, `+t.d.bytes("value->>2")+` as before, cast(value->>3 as bigint) as at,
+			value->>4 as version from json_each($1)) n where identity.id = n.id`, b.text()))
+}
+
+// chains are those of sources; nobody else adds to them until the transaction ends.
+func (t *Tx) chains(ctx context.Context, ids []string) (map[string]identity.Chain, error) {
+	list, err := textList(ids)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := t.query(ctx, `select id, nonce, nonce_before from identity where id in (select value->>'v' from json_each($1)) order by id`+t.d.forUpdate, list)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := make(map[string]identity.Chain, len(ids))
+	for rows.Next() {
+		var id string
+		var c identity.Chain
+		if err := rows.Scan(&id, &c.Last, &c.Before); err != nil {
+			return nil, err
+		}
+		out[id] = c
+	}
+	return out, rows.Err()
 }
 
 // ForgetContacts begins the chain of contacts of every source anew: the inventory is an

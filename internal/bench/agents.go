@@ -8,18 +8,21 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/wire"
+	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 )
 
 // agent is one simulated agent with what it has to report.
 type agent struct {
 	n        int
-	client   *wire.Client
+	id       string
+	line     *line
 	seq      int64
 	nonce    []byte
 	sections []inventory.Section
@@ -32,15 +35,16 @@ func enrol(ctx context.Context, o options, list []*collector, token string) ([]*
 	agents := make([]*agent, o.agents)
 	err := each(ctx, o.workers, o.agents, func(ctx context.Context, i int) error {
 		state := filepath.Join(o.dir, "agents", fmt.Sprint(i))
-		if _, err := wire.Enroll(ctx, wire.EnrollConfig{StateDir: state, Collector: list[i%len(list)].url, Token: inventory.Secret(token),
-			Kind: inventory.KindAgent, Hostname: fmt.Sprintf("host%06d", i), Version: "bench"}); err != nil {
-			return err
-		}
-		c, err := wire.Open(state, "bench")
+		id, err := wire.Enroll(ctx, wire.EnrollConfig{StateDir: state, Collector: list[i%len(list)].url, Token: inventory.Secret(token),
+			Kind: inventory.KindAgent, Hostname: fmt.Sprintf("host%06d", i), Version: "bench"})
 		if err != nil {
 			return err
 		}
-		a := &agent{n: i, client: c}
+		l, err := newLine(state, id.Collector)
+		if err != nil {
+			return err
+		}
+		a := &agent{n: i, id: id.ID, line: l}
 		a.machine()
 		a.install(o.packages)
 		agents[i] = a
@@ -145,50 +149,64 @@ func (a *agent) listSoftware() {
 	}
 }
 
-// observation is the next report, with the bodies of the wanted sections.
+// observation is the next report, with the bodies of the wanted sections; without any it says
+// that nothing changed, as an agent does.
 func (a *agent) observation(body func(inventory.SectionName) bool) inventory.Observation {
 	a.seq++
-	o := inventory.Observation{Epoch: 1, Seq: a.seq, SeenAt: time.Now(), Complete: true}
-	for _, s := range a.sections {
-		if !body(s.Name) {
-			s.Body = nil
+	o := inventory.Observation{Epoch: 1, Seq: a.seq, SeenAt: time.Now(), Complete: true, Sections: slices.Clone(a.sections)}
+	o.Digest = wire.Digest(&o)
+	bodies := 0
+	for i := range o.Sections {
+		if body(o.Sections[i].Name) {
+			bodies++
+		} else {
+			o.Sections[i].Body = nil
 		}
-		o.Sections = append(o.Sections, s)
+	}
+	if bodies == 0 {
+		o.Sections = nil
 	}
 	return o
 }
 
 // report sends an observation once.
-func (a *agent) report(ctx context.Context, o inventory.Observation) (wire.Receipt, error) {
+func (a *agent) report(ctx context.Context, o inventory.Observation) (*musterv1.ReportResponse, error) {
 	nonce := fmt.Appendf(nil, "%d.%d", a.n, rand.Uint64())
-	r, err := a.client.Report(ctx, wire.Report{Observations: []inventory.Observation{o}, Nonce: nonce, PreviousNonce: a.nonce})
+	res, err := a.line.report(ctx, &musterv1.ReportRequest{
+		Observations: []*musterv1.Observation{wire.ToProto(o)}, Version: "bench", Nonce: nonce, PreviousNonce: a.nonce,
+	})
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	a.nonce = nonce
-	for _, ack := range r.Acks {
-		if ack.Outcome != wire.OutcomeAccepted && ack.Outcome != wire.OutcomeDuplicate || len(ack.Needed) > 0 {
-			return r, fmt.Errorf("agent %d, report %d: %+v", a.n, o.Seq, ack)
+	for _, ack := range res.GetAcknowledgements() {
+		known := ack.GetOutcome() == musterv1.Outcome_OUTCOME_ACCEPTED || ack.GetOutcome() == musterv1.Outcome_OUTCOME_DUPLICATE
+		if !known || len(ack.GetNeededSections()) > 0 || ack.GetSeq() != o.Seq {
+			return nil, fmt.Errorf("agent %d, report %d: %v", a.n, o.Seq, ack)
 		}
 		a.acked++
 	}
-	return r, nil
+	return res, nil
 }
 
 // deliver sends an observation until it is acknowledged, as patient as an agent is.
-func (a *agent) deliver(ctx context.Context, o inventory.Observation) (receipt wire.Receipt, busy int, err error) {
+func (a *agent) deliver(ctx context.Context, o inventory.Observation) (res *musterv1.ReportResponse, busy int, err error) {
 	var backoff wire.Backoff
 	for {
-		receipt, err = a.report(ctx, o)
-		code := inventory.CodeOf(err)
-		if err == nil || code != inventory.CodeUnavailable || ctx.Err() != nil {
-			return receipt, busy, err
+		res, err = a.report(ctx, o)
+		var later *busyError
+		if err == nil || !errors.As(err, &later) || ctx.Err() != nil {
+			return res, busy, err
 		}
 		busy++
+		wait := backoff.Next(err)
+		if later.after > 0 {
+			wait = later.after + rand.N(later.after/4+1)
+		}
 		select {
-		case <-time.After(backoff.Next(err)):
+		case <-time.After(wait):
 		case <-ctx.Done():
-			return receipt, busy, errors.Join(err, ctx.Err())
+			return res, busy, errors.Join(err, ctx.Err())
 		}
 	}
 }

@@ -34,7 +34,7 @@ func herd(ctx context.Context, o options) (err error) {
 		return err
 	}
 	for _, a := range agents {
-		a.client.Close() // they come anew, handshake and all
+		a.line.close() // they come anew, handshake and all
 	}
 	fmt.Printf("%d agents come back at once\n", len(agents))
 	before, err := usageOf(list)
@@ -55,7 +55,7 @@ func herd(ctx context.Context, o options) (err error) {
 		defer mu.Unlock()
 		busy += again
 		served = append(served, now.Sub(begun))
-		next = append(next, slot(agents[i].client.Identity().ID, now, receipt.NextReport).Sub(begun))
+		next = append(next, slot(agents[i].id, now, receipt.GetNextReport().AsDuration()).Sub(begun))
 		return nil
 	})
 	if err != nil {

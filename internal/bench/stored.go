@@ -28,7 +28,7 @@ func compare(ctx context.Context, o options, agents []*agent) (err error) {
 	byID := map[string]*agent{}
 	reports := int64(0)
 	for _, a := range agents {
-		byID[a.client.Identity().ID] = a
+		byID[a.id] = a
 		byName[fmt.Sprintf("host%06d", a.n)] = a
 		reports += a.acked
 	}
@@ -88,7 +88,7 @@ func counts(list inventory.SoftwareList) map[string]int {
 
 // ofHosts are the tables that a first report fills, by the column that says whose the rows are.
 var ofHosts = map[string]string{
-	"observation": "record_id", "record": "id", "section": "record_id", "fact": "record_id", "install": "record_id",
+	"observation": "record_id", "record": "id", "section": "record_id", "fact": "record_id", "software": "record_id",
 	"claim": "record_id", "member": "record_id", "asset": "id", "source": "id",
 }
 
@@ -143,13 +143,11 @@ func rawSQLite(ctx context.Context, o options, file string) (rate float64, err e
 		if err != nil {
 			return 0, err
 		}
-		for _, table := range []string{"source", "record", "observation", "section", "fact", "install", "claim", "member", "asset"} {
+		for _, table := range []string{"source", "record", "observation", "section", "fact", "software", "claim", "member", "asset"} {
 			more := ""
 			switch table {
 			case "observation":
 				more = " and changes = '*'" // of the first report
-			case "install":
-				more = " and from_obs in (select id from full_.observation where changes = '*')"
 			}
 			if _, err := tx.ExecContext(ctx, `insert into `+table+` select * from full_.`+table+` where `+ofHosts[table]+` between $1 and $2`+more, from, from+rawGroup-1); err != nil {
 				return 0, errors.Join(fmt.Errorf("%s: %w", table, err), tx.Rollback())
@@ -173,8 +171,6 @@ func rawCopy(ctx context.Context, o options) (float64, error) {
 		switch table {
 		case "observation":
 			query += " where changes = '*'"
-		case "install":
-			query += " where from_obs in (select id from observation where changes = '*')"
 		}
 		fmt.Fprintf(&script, "create table raw_.%s (like public.%s including all);\n\\copy (%s) to '%s'\n", table, table, query, file)
 		fmt.Fprintf(&in, "\\copy raw_.%s from '%s'\n", table, file)

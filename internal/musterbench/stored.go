@@ -36,7 +36,7 @@ func openStored(ctx context.Context, dsn string) (*stored, error) {
 	}
 	b := &stored{store: st, stopped: make(chan struct{})}
 	now := func() time.Time { return time.UnixMilli(b.clock.Load()) }
-	b.in = ingest.New(ingest.Config{MaxGroup: batchSize, MaxWait: time.Millisecond}, st, slog.New(slog.DiscardHandler), now)
+	b.in = ingest.New(ingest.Config{MaxGroup: batchSize}, st, slog.New(slog.DiscardHandler), now)
 	run, stop := context.WithCancel(ctx)
 	b.stop = stop
 	go func() {

@@ -27,9 +27,9 @@ func HashSection(body inventory.Body) []byte {
 	return h.Sum(nil)[:hashBytes]
 }
 
-// digestOf is that of an observation's sections: nothing of what the collector keeps of them
+// Digest is that of an observation's sections: nothing of what the collector keeps of them
 // has changed while it is the same. It is made like the hash of a body.
-func digestOf(o *inventory.Observation) []byte {
+func Digest(o *inventory.Observation) []byte {
 	h := textHash{sha256.New(), nil}
 	h.write(strconv.FormatBool(o.Complete))
 	for i := range o.Sections {

@@ -179,7 +179,7 @@ func (b *Outbox) number(o inventory.Observation) (inventory.Observation, error) 
 		return o, fmt.Errorf("observation of %q: %w", o.NativeKey, err)
 	}
 	b.seq++
-	o.Digest = digestOf(&o)
+	o.Digest = Digest(&o)
 	b.latest[o.NativeKey] = o
 	delta := o
 	delta.Sections = nil

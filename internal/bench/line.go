@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
+	"github.com/muster-itam/muster/proto/muster/v1/musterv1connect"
+)
+
+// line is an agent's connection to its collector: the same TLS and HTTP/1.1 messages that an
+// agent sends, written with as little work as can be, because the agents share the machine
+// with the collector that is measured.
+type line struct {
+	address string
+	config  *tls.Config
+	conn    *tls.Conn
+	in      *bufio.Reader
+	out     []byte
+}
+
+// newLine takes the identity in a state folder.
+func newLine(stateDir, collector string) (*line, error) {
+	u, err := url.Parse(collector)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(stateDir, "cert.pem"), filepath.Join(stateDir, "key.pem"))
+	if err != nil {
+		return nil, err
+	}
+	ca, err := os.ReadFile(filepath.Join(stateDir, "ca.pem"))
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	return &line{address: u.Host, config: &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: u.Hostname(), RootCAs: roots, Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"},
+	}}, nil
+}
+
+// close ends the connection; the next report makes another.
+func (l *line) close() {
+	if l.conn != nil {
+		_ = l.conn.Close()
+		l.conn = nil
+	}
+}
+
+// busyError is the collector's request to come later.
+type busyError struct{ after time.Duration }
+
+func (e *busyError) Error() string { return "the collector is busy" }
+
+// report makes one contact.
+func (l *line) report(ctx context.Context, req *musterv1.ReportRequest) (*musterv1.ReportResponse, error) {
+	body, err := proto.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	encoding := ""
+	if len(body) > 1024 { // as agents do
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		if _, err := z.Write(body); err != nil {
+			return nil, err
+		}
+		if err := z.Close(); err != nil {
+			return nil, err
+		}
+		body, encoding = packed.Bytes(), "Content-Encoding: gzip\r\n"
+	}
+	if l.conn == nil {
+		dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Minute}, Config: l.config}
+		conn, err := dialer.DialContext(ctx, "tcp", l.address)
+		if err != nil {
+			return nil, errors.Join(&busyError{}, err) // a queue that is full: the agent comes again
+		}
+		l.conn, _ = conn.(*tls.Conn) // a tls.Dialer makes nothing else
+		l.in = bufio.NewReaderSize(conn, 2048)
+	}
+	l.out = fmt.Appendf(l.out[:0], "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/proto\r\nConnect-Protocol-Version: 1\r\n%sContent-Length: %d\r\n\r\n",
+		musterv1connect.IngestServiceReportProcedure, l.address, encoding, len(body))
+	res, err := l.exchange(append(l.out, body...))
+	if err != nil {
+		l.close()
+	}
+	return res, err
+}
+
+func (l *line) exchange(request []byte) (*musterv1.ReportResponse, error) {
+	_ = l.conn.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := l.conn.Write(request); err != nil {
+		return nil, errors.Join(&busyError{}, err)
+	}
+	res, err := http.ReadResponse(l.in, nil)
+	if err != nil {
+		return nil, errors.Join(&busyError{}, err)
+	}
+	answer, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		return nil, errors.Join(&busyError{}, err)
+	}
+	switch {
+	case res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusTooManyRequests:
+		after, _ := strconv.Atoi(res.Header.Get("Retry-After"))
+		return nil, &busyError{time.Duration(after) * time.Second}
+	case res.StatusCode != http.StatusOK:
+		return nil, inventory.Errorf(inventory.CodeInternal, "%s: %s", res.Status, answer)
+	}
+	out := &musterv1.ReportResponse{}
+	return out, proto.Unmarshal(answer, out)
+}
