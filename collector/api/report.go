@@ -46,6 +46,9 @@ func (r *Reports) Report(ctx context.Context, req *musterv1.ReportRequest) (*mus
 	}
 	caller := identity.CallerOf(ctx)
 	contact := identity.Contact{Nonce: req.GetNonce(), Previous: req.GetPreviousNonce(), Version: req.GetVersion()}
+	if caller.Fresh {
+		contact.Certificate = caller.Serial
+	}
 	if err := contact.Check(); err != nil {
 		return nil, sourceError(ctx, r.log, err)
 	}

@@ -46,6 +46,9 @@ type Demand struct {
 	Role Role
 	// Expired also takes a source's certificate that ended less than RenewGrace ago.
 	Expired bool
+	// Contact says that the handler notes the source's contact, and with it the first use of
+	// its certificate (Caller.Fresh).
+	Contact bool
 }
 
 // cacheLife bounds how long a revocation takes to be felt.
@@ -138,13 +141,14 @@ func (a *Authenticator) source(r *http.Request, want Demand) (Caller, error) {
 		}
 		return Caller{}, err
 	}
-	if cert.UsedAt.IsZero() {
+	fresh := cert.UsedAt.IsZero()
+	if fresh && !want.Contact {
 		if err := a.sources.UseCertificate(ctx, src.ID, cert.Serial, a.now()); err != nil {
 			return Caller{}, fmt.Errorf("note use of certificate: %w", err)
 		}
 		a.Forget()
 	}
-	c := Caller{Kind: Kind(src.Kind), ID: src.ID, Site: src.Site, Serial: cert.Serial, Remote: r.RemoteAddr}
+	c := Caller{Kind: Kind(src.Kind), ID: src.ID, Site: src.Site, Serial: cert.Serial, Fresh: fresh, Remote: r.RemoteAddr}
 	if (src.Kind == inventory.KindAgent && want.Accept&Agent == 0) || (src.Kind == inventory.KindScanner && want.Accept&Scanner == 0) {
 		return Caller{}, inventory.Errorf(inventory.CodeForbidden, "this route is not for a source of kind %s", src.Kind)
 	}

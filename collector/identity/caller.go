@@ -43,6 +43,8 @@ type Caller struct {
 	Access string
 	// Serial is that of the certificate the source used.
 	Serial string
+	// Fresh says that it was not used before.
+	Fresh bool
 	// Remote is the peer's address; no header has a say in it.
 	Remote string
 }

@@ -14,6 +14,9 @@ const maxNonce = 64
 type Contact struct {
 	Nonce, Previous []byte
 	Version         string // of the program that reports
+	// Certificate is the serial of the one it came with when it was not used before: that
+	// ends the source's older ones.
+	Certificate string
 }
 
 // Check refuses marks out of bounds.

@@ -97,6 +97,7 @@ func (a *applier) gather(ctx context.Context, list []*item) error {
 // stand for what was not sent.
 func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 	var refs []store.SectionRef
+	var software []inventory.SoftwareList
 	for _, it := range list {
 		key := keyOf(&it.obs)
 		var rec store.Record
@@ -111,10 +112,16 @@ func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 		if err != nil {
 			return err
 		}
+		var have map[inventory.SectionName]*store.Section
+		if ok {
+			have = a.tx.Sections(rec.ID)
+		}
+		if body, ok := it.bodies[inventory.SectionSoftware].(inventory.SoftwareList); ok && !it.same(have, inventory.SectionSoftware) {
+			software = append(software, body)
+		}
 		if !ok {
 			continue
 		}
-		have := a.tx.Sections(rec.ID)
 		changed := false
 		for i := range it.obs.Sections {
 			s := &it.obs.Sections[i]
@@ -128,6 +135,9 @@ func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 				refs = append(refs, store.SectionRef{Record: rec.ID, Name: name})
 			}
 		}
+	}
+	if err := a.tx.GatherTitles(ctx, software); err != nil {
+		return err
 	}
 	return a.tx.GatherFacts(ctx, refs)
 }
@@ -331,6 +341,16 @@ func (a *applier) sections(ctx context.Context, record, obs int64, it *item) (ch
 // same says that a section is as it was when it was last taken in.
 func same(was *store.Section, s *inventory.Section, hash []byte) bool {
 	return was != nil && len(hash) > 0 && bytes.Equal(hash, was.Hash) && was.Status == s.Status
+}
+
+// same says that an item's section is as the record has it.
+func (it *item) same(have map[inventory.SectionName]*store.Section, name inventory.SectionName) bool {
+	for i := range it.obs.Sections {
+		if s := &it.obs.Sections[i]; s.Name == name {
+			return same(have[name], s, it.hashes[i])
+		}
+	}
+	return false
 }
 
 // put writes a section's body and says whether it differs from what was there.

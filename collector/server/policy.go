@@ -54,7 +54,7 @@ func (p *Policy) write() time.Duration {
 // or its Connect procedure. A route that does not is an error at start.
 func Policies() map[string]Policy {
 	anyone := identity.Demand{Accept: identity.Anyone}
-	source := identity.Demand{Accept: identity.Agent | identity.Scanner}
+	reporter := identity.Demand{Accept: identity.Agent | identity.Scanner, Contact: true}
 	renewer := identity.Demand{Accept: identity.Agent | identity.Scanner, Expired: true}
 	scanner := identity.Demand{Accept: identity.Scanner}
 	reader := identity.Demand{Accept: identity.Person, Role: identity.Reader}
@@ -73,7 +73,7 @@ func Policies() map[string]Policy {
 
 		musterv1connect.EnrolmentServiceEnrollProcedure:  enrol(anyone),
 		musterv1connect.EnrolmentServiceRenewProcedure:   enrol(renewer),
-		musterv1connect.IngestServiceReportProcedure:     {Demand: source, Class: ClassIngest, MaxBody: bodyReport, Proto: true, Write: 2 * time.Minute},
+		musterv1connect.IngestServiceReportProcedure:     {Demand: reporter, Class: ClassIngest, MaxBody: bodyReport, Proto: true, Write: 2 * time.Minute},
 		musterv1connect.ScanJobServiceFetchJobProcedure:  jobs,
 		musterv1connect.ScanJobServiceUpdateJobProcedure: jobs,
 

@@ -170,13 +170,28 @@ func (s *Store) SourceBySerial(ctx context.Context, serial string) (identity.Sou
 
 // UseCertificate records a certificate's first use and ends the source's older ones.
 func (s *Store) UseCertificate(ctx context.Context, id, serial string, at time.Time) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		if err := tx.exec(ctx, `update certificate set used_at = $2 where serial = $1 and used_at = 0`, serial, millis(at)); err != nil {
+	return s.Update(ctx, func(tx *Tx) error { return tx.useCertificates(ctx, map[string]string{id: serial}, at) })
+}
+
+// useCertificates is UseCertificate for the serials of several sources.
+func (t *Tx) useCertificates(ctx context.Context, serials map[string]string, at time.Time) error {
+	if len(serials) == 0 {
+		return nil
+	}
+	var b bulk
+	for _, id := range sortedKeys(serials, strings.Compare) {
+		b.row(id, serials[id])
+	}
+	for _, q := range []string{
+		`update certificate set used_at = $2 where used_at = 0 and serial in (select value->>1 from json_each($1))`,
+		`update certificate set ended_at = $2 from (select value->>0 as id, value->>1 as serial from json_each($1)) n
+			where certificate.identity_id = n.id and certificate.serial <> n.serial and used_at > 0 and ended_at = 0`,
+	} {
+		if err := t.exec(ctx, q, b.text(), millis(at)); err != nil {
 			return err
 		}
-		return tx.exec(ctx, `update certificate set ended_at = $3 where identity_id = $1 and serial <> $2 and used_at > 0 and ended_at = 0`,
-			id, serial, millis(at))
-	})
+	}
+	return nil
 }
 
 // FlagSource notes on a source what a person should look at.
@@ -247,7 +262,7 @@ func (t *Tx) Contacts(ctx context.Context, at time.Time, ids []string, contacts 
 		return nil, wrap("read contacts", err)
 	}
 	copied := make([]bool, len(ids))
-	versions := map[string]string{}
+	versions, fresh := map[string]string{}, map[string]string{}
 	for i, id := range ids {
 		chain, ok := chains[id]
 		if !ok {
@@ -259,6 +274,12 @@ func (t *Tx) Contacts(ctx context.Context, at time.Time, ids []string, contacts 
 			}
 		}
 		versions[id] = contacts[i].Version
+		if serial := contacts[i].Certificate; serial != "" {
+			fresh[id] = serial
+		}
+	}
+	if err := t.useCertificates(ctx, fresh, at); err != nil {
+		return nil, wrap("note use of certificates", err)
 	}
 	var b bulk
 	for _, id := range sortedKeys(chains, strings.Compare) {

@@ -24,6 +24,7 @@ type pending struct {
 	claims       map[claimKey]bool
 	facts        map[sectionKey]*factSet
 	installs     map[int64]*installSet
+	titles       map[*inventory.Software][]title // of lists, by their first item
 	links        map[int64][]Link
 	before       map[int64][]reconcile.Claim // what the records of PutClaims claimed when the group began
 }

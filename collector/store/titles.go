@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 
@@ -79,31 +78,64 @@ func (c *titleCache) forget() {
 	c.titles = nil
 }
 
-// titlesOf are the dictionary's rows of a list's titles, made where they are new.
-func (t *Tx) titlesOf(ctx context.Context, list inventory.SoftwareList) ([]title, error) {
-	out := make([]title, len(list))
-	missing := t.s.titles.find(list, out)
-	if len(missing) == 0 {
-		return out, nil
-	}
-	made, err := t.addTitles(ctx, list, missing)
-	if err != nil {
-		return nil, err
-	}
-	t.s.titles.add(made)
-	for _, i := range missing {
-		k := keyOfTitle(&list[i])
-		if out[i] = made[k]; out[i].id == 0 {
-			return nil, fmt.Errorf("software title %q %q has no id", k.Name, k.Version)
+// GatherTitles learns the dictionary's rows of the titles of several lists, made where they are new.
+func (t *Tx) GatherTitles(ctx context.Context, lists []inventory.SoftwareList) error {
+	type place struct{ list, item int }
+	found := make([][]title, len(lists))
+	want := map[titleKey]*inventory.Software{}
+	var places []place
+	for n, list := range lists {
+		found[n] = make([]title, len(list))
+		for _, i := range t.s.titles.find(list, found[n]) {
+			places = append(places, place{n, i})
+			if k := keyOfTitle(&list[i]); want[k] == nil {
+				want[k] = &list[i]
+			}
 		}
 	}
-	return out, nil
+	if len(want) > 0 {
+		made, err := t.addTitles(ctx, want)
+		if err != nil {
+			return err
+		}
+		t.s.titles.add(made)
+		for _, p := range places {
+			k := keyOfTitle(&lists[p.list][p.item])
+			row := made[k]
+			if row.id == 0 {
+				return fmt.Errorf("software title %q %q has no id", k.Name, k.Version)
+			}
+			found[p.list][p.item] = row
+		}
+	}
+	if t.titles == nil {
+		t.titles = map[*inventory.Software][]title{}
+	}
+	for n, list := range lists {
+		if len(list) > 0 {
+			t.titles[&list[0]] = found[n]
+		}
+	}
+	return nil
+}
+
+// titlesOf are the dictionary's rows of a list's titles.
+func (t *Tx) titlesOf(ctx context.Context, list inventory.SoftwareList) ([]title, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	if t.titles[&list[0]] == nil {
+		if err := t.GatherTitles(ctx, []inventory.SoftwareList{list}); err != nil {
+			return nil, err
+		}
+	}
+	return t.titles[&list[0]], nil
 }
 
 // addTitles gives titles rows where they have none. Where transactions run side by side
 // it does so outside of them: titles are never taken back, and a transaction that held
 // new ones until its commit would make all others wait that meet the same.
-func (t *Tx) addTitles(ctx context.Context, list inventory.SoftwareList, missing []int) (map[titleKey]title, error) {
+func (t *Tx) addTitles(ctx context.Context, want map[titleKey]*inventory.Software) (map[titleKey]title, error) {
 	s := t.session
 	if t.s.side != nil {
 		s.tx = t.s.side
@@ -113,11 +145,10 @@ func (t *Tx) addTitles(ctx context.Context, list inventory.SoftwareList, missing
 		Bytes int64  `json:"b"`
 		Path  string `json:"d"`
 	}
-	rows := make([]row, len(missing))
-	for i, n := range missing {
-		rows[i] = row{keyOfTitle(&list[n]), list[n].Bytes, list[n].Path}
+	rows := make([]row, 0, len(want))
+	for _, k := range sortedKeys(want, compareTitles) { // one order for all who insert at once
+		rows = append(rows, row{k, want[k].Bytes, want[k].Path})
 	}
-	slices.SortStableFunc(rows, func(a, b row) int { return compareTitles(a.titleKey, b.titleKey) }) // one order for all who insert at once
 	text, err := json.Marshal(rows)
 	if err != nil {
 		return nil, err
@@ -135,7 +166,7 @@ func (t *Tx) addTitles(ctx context.Context, list inventory.SoftwareList, missing
 		return nil, err
 	}
 	defer func() { _ = found.Close() }()
-	made := make(map[titleKey]title, len(missing))
+	made := make(map[titleKey]title, len(want))
 	for found.Next() {
 		var k titleKey
 		var v title
