@@ -62,7 +62,7 @@ func ingest(ctx context.Context, o options) (err error) {
 	if err := compare(ctx, o, agents); err != nil {
 		return err
 	}
-	return rawLimit(ctx, o, first)
+	return rawLimit(ctx, o, agents, first)
 }
 
 func stopAll(list []*collector) error {

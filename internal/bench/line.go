@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -88,27 +89,39 @@ func (l *line) report(ctx context.Context, req *musterv1.ReportRequest) (*muster
 		}
 		body, encoding = packed.Bytes(), "Content-Encoding: gzip\r\n"
 	}
-	if l.conn == nil {
-		dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Minute}, Config: l.config}
-		conn, err := dialer.DialContext(ctx, "tcp", l.address)
-		if err != nil {
-			return nil, errors.Join(&busyError{}, err) // a queue that is full: the agent comes again
-		}
-		l.conn, _ = conn.(*tls.Conn) // a tls.Dialer makes nothing else
-		l.in = bufio.NewReaderSize(conn, 2048)
-	}
-	l.out = fmt.Appendf(l.out[:0], "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/proto\r\nConnect-Protocol-Version: 1\r\n%sContent-Length: %d\r\n\r\n",
+	request := fmt.Appendf(l.out[:0], "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/proto\r\nConnect-Protocol-Version: 1\r\n%sContent-Length: %d\r\n\r\n",
 		musterv1connect.IngestServiceReportProcedure, l.address, encoding, len(body))
-	res, err := l.exchange(append(l.out, body...))
+	l.out = append(request, body...)
+	if l.conn != nil {
+		res, err := l.exchange()
+		if err == nil || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+			return res, err
+		}
+		l.close() // it was idle for too long: as an agent's HTTP client does, again on a new one
+	}
+	return l.fresh(ctx)
+}
+
+// fresh sends the request on a new connection.
+func (l *line) fresh(ctx context.Context) (*musterv1.ReportResponse, error) {
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Minute}, Config: l.config}
+	conn, err := dialer.DialContext(ctx, "tcp", l.address)
+	if err != nil {
+		return nil, errors.Join(&busyError{}, err) // a queue that is full: the agent comes again
+	}
+	l.conn, _ = conn.(*tls.Conn) // a tls.Dialer makes nothing else
+	l.in = bufio.NewReaderSize(conn, 2048)
+	res, err := l.exchange()
 	if err != nil {
 		l.close()
 	}
 	return res, err
 }
 
-func (l *line) exchange(request []byte) (*musterv1.ReportResponse, error) {
+// exchange sends the request and reads its answer.
+func (l *line) exchange() (*musterv1.ReportResponse, error) {
 	_ = l.conn.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := l.conn.Write(request); err != nil {
+	if _, err := l.conn.Write(l.out); err != nil {
 		return nil, errors.Join(&busyError{}, err)
 	}
 	res, err := http.ReadResponse(l.in, nil)

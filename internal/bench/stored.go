@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"errors"
@@ -89,30 +90,55 @@ func counts(list inventory.SoftwareList) map[string]int {
 // ofHosts are the tables that a first report fills, by the column that says whose the rows are.
 var ofHosts = map[string]string{
 	"observation": "record_id", "record": "id", "section": "record_id", "fact": "record_id", "software": "record_id",
-	"claim": "record_id", "member": "record_id", "asset": "id", "source": "id",
+	"plain": "record_id", "claim": "record_id", "member": "record_id", "asset": "id", "source": "id",
 }
 
 // rawLimit writes the rows that the inventory holds into an empty one, as fast as the
 // engine goes: from table to table, without a client in between, with the same indexes,
-// durability and hosts a transaction.
-func rawLimit(ctx context.Context, o options, first float64) error {
-	var rate float64
-	var err error
-	if file, ok := strings.CutPrefix(o.store, "sqlite:"); ok {
-		rate, err = rawSQLite(ctx, o, file)
-	} else {
-		rate, err = rawCopy(ctx, o)
+// durability and hosts a transaction. It does so twice: the rows as they are, and with a row for
+// each installed package and an index by title in place of packed lists.
+func rawLimit(ctx context.Context, o options, agents []*agent, first float64) error {
+	for _, plain := range []bool{false, true} {
+		var rate float64
+		var err error
+		if file, ok := strings.CutPrefix(o.store, "sqlite:"); ok {
+			rate, err = rawSQLite(ctx, o, file, agents, plain)
+		} else {
+			rate, err = rawCopy(ctx, o, agents, plain)
+		}
+		if err != nil {
+			return fmt.Errorf("raw limit: %w", err)
+		}
+		what := map[bool]string{false: "for the same rows", true: "with a row for each package"}[plain]
+		fmt.Printf("raw limit    %6.0f hosts/s %s; first reports reach %.0f%% of it\n", rate, what, 100*first/rate)
 	}
-	if err != nil {
-		return fmt.Errorf("raw limit: %w", err)
+	return nil
+}
+
+// plainTable is what a packed list stands for.
+const plainTable = `create table %s (record_id bigint not null, title_id bigint not null, from_obs bigint not null, to_obs bigint,
+	day text, bytes bigint, path text, primary key (record_id, title_id, from_obs))%s; create index %s on %s (title_id, record_id);`
+
+// plainRows calls fn for each package of each agent.
+func plainRows(agents []*agent, fn func(record, title int64) error) error {
+	titles := map[string]int64{}
+	for n, a := range agents {
+		for _, s := range a.software {
+			k := s.Name + " " + s.Version
+			if titles[k] == 0 {
+				titles[k] = int64(len(titles) + 1)
+			}
+			if err := fn(int64(n+1), titles[k]); err != nil {
+				return err
+			}
+		}
 	}
-	fmt.Printf("raw limit    %6.0f hosts/s for the same rows; first reports reach %.0f%% of it\n", rate, 100*first/rate)
 	return nil
 }
 
 const rawGroup = 256 // hosts in one transaction, as in ingest
 
-func rawSQLite(ctx context.Context, o options, file string) (rate float64, err error) {
+func rawSQLite(ctx context.Context, o options, file string, agents []*agent, plain bool) (rate float64, err error) {
 	empty := filepath.Join(o.dir, "raw.db")
 	st, err := store.Open(ctx, "sqlite:"+empty)
 	if err != nil {
@@ -137,6 +163,11 @@ func rawSQLite(ctx context.Context, o options, file string) (rate float64, err e
 	if err := db.QueryRowContext(ctx, `select max(id) from full_.record`).Scan(&last); err != nil {
 		return 0, err
 	}
+	if plain {
+		if err := plainSQLite(ctx, db, agents); err != nil {
+			return 0, err
+		}
+	}
 	begun := time.Now()
 	for from := int64(1); from <= last; from += rawGroup {
 		tx, err := db.BeginTx(ctx, nil)
@@ -144,12 +175,14 @@ func rawSQLite(ctx context.Context, o options, file string) (rate float64, err e
 			return 0, err
 		}
 		for _, table := range []string{"source", "record", "observation", "section", "fact", "software", "claim", "member", "asset"} {
-			more := ""
-			switch table {
-			case "observation":
+			more, source := "", "full_."
+			switch {
+			case table == "observation":
 				more = " and changes = '*'" // of the first report
+			case table == "software" && plain:
+				table, source = "plain", "temp.source_"
 			}
-			if _, err := tx.ExecContext(ctx, `insert into `+table+` select * from full_.`+table+` where `+ofHosts[table]+` between $1 and $2`+more, from, from+rawGroup-1); err != nil {
+			if _, err := tx.ExecContext(ctx, `insert into `+table+` select * from `+source+table+` where `+ofHosts[table]+` between $1 and $2`+more, from, from+rawGroup-1); err != nil {
 				return 0, errors.Join(fmt.Errorf("%s: %w", table, err), tx.Rollback())
 			}
 		}
@@ -160,19 +193,51 @@ func rawSQLite(ctx context.Context, o options, file string) (rate float64, err e
 	return float64(o.agents) / time.Since(begun).Seconds(), nil
 }
 
+// plainSQLite makes the rows of packages and the table that they go to.
+func plainSQLite(ctx context.Context, db *sql.DB, agents []*agent) error {
+	if _, err := db.ExecContext(ctx, fmt.Sprintf(plainTable, "plain", " without rowid", "plain_title", "plain")+`
+		create temp table source_plain (record_id bigint, title_id bigint, from_obs bigint, to_obs bigint, day text, bytes bigint, path text, primary key (record_id, title_id)) without rowid`); err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	insert, err := tx.PrepareContext(ctx, `insert into temp.source_plain (record_id, title_id, from_obs) values ($1, $2, $1) on conflict do nothing`)
+	if err == nil {
+		err = plainRows(agents, func(record, title int64) error {
+			_, err := insert.ExecContext(ctx, record, title)
+			return err
+		})
+		err = errors.Join(err, insert.Close())
+	}
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
 // rawCopy is rawLimit by PostgreSQL's COPY, with its own client, into tables made alike.
-func rawCopy(ctx context.Context, o options) (float64, error) {
-	var script strings.Builder
+func rawCopy(ctx context.Context, o options, agents []*agent, plain bool) (float64, error) {
+	var script, in strings.Builder
 	script.WriteString("\\set ON_ERROR_STOP on\ncreate schema raw_;\n")
-	var in strings.Builder
 	for table := range ofHosts {
 		file := filepath.Join(o.dir, table+".copy")
-		query := "select * from " + table
-		switch table {
-		case "observation":
-			query += " where changes = '*'"
+		switch {
+		case table == "plain" && plain:
+			if err := plainFile(file, agents); err != nil {
+				return 0, err
+			}
+			fmt.Fprintf(&script, plainTable+"\n", "raw_.plain", "", "plain_title", "raw_.plain")
+		case table == "plain", table == "software" && plain:
+			continue
+		default:
+			query := "select * from " + table
+			if table == "observation" {
+				query += " where changes = '*'"
+			}
+			fmt.Fprintf(&script, "create table raw_.%s (like public.%s including all);\n\\copy (%s) to '%s'\n", table, table, query, file)
 		}
-		fmt.Fprintf(&script, "create table raw_.%s (like public.%s including all);\n\\copy (%s) to '%s'\n", table, table, query, file)
 		fmt.Fprintf(&in, "\\copy raw_.%s from '%s'\n", table, file)
 	}
 	if err := psql(ctx, o.store, script.String()); err != nil {
@@ -184,6 +249,25 @@ func rawCopy(ctx context.Context, o options) (float64, error) {
 	}
 	rate := float64(o.agents) / time.Since(begun).Seconds()
 	return rate, psql(ctx, o.store, "drop schema raw_ cascade;\n")
+}
+
+// plainFile writes the rows of packages as COPY reads them.
+func plainFile(file string, agents []*agent) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	seen := map[[2]int64]bool{}
+	err = plainRows(agents, func(record, title int64) error {
+		if seen[[2]int64{record, title}] {
+			return nil
+		}
+		seen[[2]int64{record, title}] = true
+		_, err := fmt.Fprintf(w, "%d\t%d\t%d\t\\N\t\\N\t\\N\t\\N\n", record, title, record)
+		return err
+	})
+	return errors.Join(err, w.Flush(), f.Close())
 }
 
 func psql(ctx context.Context, dsn, script string) error {
