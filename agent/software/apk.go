@@ -21,7 +21,7 @@ func ParseAPK(r io.Reader, distro string) ([]inventory.Software, error) {
 				return errTooMany
 			}
 			s.Source = "apk"
-			s.PURL = source.Text(packageURL("apk", distro, strings.ToLower(s.Name), s.Version, s.Arch))
+			s.PURL = source.Text(packageURL("apk", distro, strings.ToLower(s.Name), s.Version, "arch", s.Arch))
 			list = append(list, s)
 		}
 		s = inventory.Software{}

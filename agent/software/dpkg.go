@@ -108,7 +108,7 @@ func (p *dpkgParser) end() error {
 				s.Publisher = withoutAddress(p.maintainer)
 			}
 			s.Bytes = p.kib << 10
-			s.PURL = source.Text(packageURL("deb", p.distro, strings.ToLower(s.Name), s.Version, s.Arch))
+			s.PURL = source.Text(packageURL("deb", p.distro, strings.ToLower(s.Name), s.Version, "arch", s.Arch))
 			if p.installed != nil {
 				s.Installed = p.installed(p.name, p.arch)
 			}

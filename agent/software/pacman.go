@@ -48,6 +48,6 @@ func ParsePacman(r io.Reader, distro string) (inventory.Software, error) {
 		}
 		return nil
 	})
-	s.PURL = source.Text(packageURL("alpm", distro, strings.ToLower(s.Name), s.Version, s.Arch))
+	s.PURL = source.Text(packageURL("alpm", distro, strings.ToLower(s.Name), s.Version, "arch", s.Arch))
 	return s, err
 }

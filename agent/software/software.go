@@ -55,8 +55,9 @@ func lines(r io.Reader, visit func(line []byte) error) error {
 }
 
 // packageURL names a package as the purl specification says
-// (https://github.com/package-url/purl-spec); "" without a name and a version.
-func packageURL(kind, namespace, name, version, arch string) string {
+// (https://github.com/package-url/purl-spec); "" without a name and a version. Qualifiers
+// are keys and values by turns, in the order of the keys; empty values are left out.
+func packageURL(kind, namespace, name, version string, qualifiers ...string) string {
 	if name == "" || version == "" {
 		return ""
 	}
@@ -69,9 +70,13 @@ func packageURL(kind, namespace, name, version, arch string) string {
 	escape(&b, name)
 	b.WriteByte('@')
 	escape(&b, version)
-	if arch != "" {
-		b.WriteString("?arch=")
-		escape(&b, arch)
+	before := "?"
+	for i := 0; i+1 < len(qualifiers); i += 2 {
+		if qualifiers[i+1] != "" {
+			b.WriteString(before + qualifiers[i] + "=")
+			escape(&b, qualifiers[i+1])
+			before = "&"
+		}
 	}
 	return b.String()
 }

@@ -12,8 +12,7 @@ import (
 type Package struct {
 	Name, Version, Release, Arch string
 	Vendor, Packager             string
-	SourceRPM                    string // file name of the source package; "" for keys
-	Epoch, Installed, Bytes      int64  // Installed in seconds since 1970
+	Epoch, Installed, Bytes      int64 // Installed in seconds since 1970
 }
 
 // Tags and types of the header
@@ -29,7 +28,6 @@ const (
 	tagVendor      = 1011
 	tagPackager    = 1015
 	tagArch        = 1022
-	tagSourceRPM   = 1044
 	tagLongSize    = 5009
 
 	typeInt32      = 4
@@ -84,8 +82,6 @@ func (p *Package) take(entry, data []byte) {
 		setText(&p.Vendor, kind, data)
 	case tagPackager:
 		setText(&p.Packager, kind, data)
-	case tagSourceRPM:
-		setText(&p.SourceRPM, kind, data)
 	case tagEpoch:
 		setNumber(&p.Epoch, kind, data)
 	case tagInstallTime:
