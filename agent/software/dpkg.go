@@ -28,6 +28,18 @@ const (
 // Publisher is Origin, which some other vendors set, or else the maintainer's name.
 func ParseDpkg(r io.Reader, distro string, installed func(name, arch string) string) ([]inventory.Software, error) {
 	p := dpkgParser{distro: distro, installed: installed, strings: map[string]string{}}
+	return p.parse(r)
+}
+
+// ParseOpkg reads opkg's status file, which has dpkg's form; sizes are in bytes and the
+// time of installation is in it. It returns what "opkg list-installed" does.
+func ParseOpkg(r io.Reader) ([]inventory.Software, error) {
+	p := dpkgParser{opkg: true, strings: map[string]string{}}
+	p.installed = func(string, string) string { return day(p.time) }
+	return p.parse(r)
+}
+
+func (p *dpkgParser) parse(r io.Reader) ([]inventory.Software, error) {
 	if err := lines(r, p.line); err != nil {
 		return nil, err
 	}
@@ -38,13 +50,14 @@ func ParseDpkg(r io.Reader, distro string, installed func(name, arch string) str
 }
 
 type dpkgParser struct {
+	opkg      bool
 	distro    string
 	installed func(name, arch string) string
 	strings   map[string]string // architectures, publishers: few, shared by many packages
 	list      []inventory.Software
 
 	name, version, arch, maintainer, origin, state string
-	kib                                            int64
+	size, time                                     int64 // size in KiB, of opkg in bytes
 }
 
 func (p *dpkgParser) line(line []byte) error {
@@ -74,9 +87,11 @@ func (p *dpkgParser) line(line []byte) error {
 		if words := bytes.Fields(value); len(words) == 3 {
 			p.state = p.share(words[2])
 		}
+	case "Installed-Time": // opkg
+		p.time, _ = strconv.ParseInt(string(value), 10, 36) // 0 is not known
 	case "Installed-Size":
 		if n, err := strconv.ParseInt(string(value), 10, 50); err == nil && n > 0 {
-			p.kib = n
+			p.size = n
 		}
 	}
 	return nil
@@ -97,7 +112,7 @@ func (p *dpkgParser) share(b []byte) string {
 // end takes the paragraph that has been read, if it is a package that counts.
 func (p *dpkgParser) end() error {
 	s := inventory.Software{Source: sourceDeb, Name: source.Text(p.name)}
-	skip := s.Name == "" || p.state == "not-installed"
+	skip := s.Name == "" || p.state == "not-installed" || p.opkg && p.state == "config-files"
 	if !skip {
 		s.Version, s.Arch = source.Text(p.version), source.Text(p.arch)
 		if p.state == "config-files" {
@@ -107,8 +122,11 @@ func (p *dpkgParser) end() error {
 			if s.Publisher == "" {
 				s.Publisher = withoutAddress(p.maintainer)
 			}
-			s.Bytes = p.kib << 10
+			s.Bytes = p.size << 10
 			s.PURL = source.Text(packageURL("deb", p.distro, strings.ToLower(s.Name), s.Version, "arch", s.Arch))
+			if p.opkg {
+				s.Source, s.Bytes, s.PURL = "opkg", p.size, ""
+			}
 			if p.installed != nil {
 				s.Installed = p.installed(p.name, p.arch)
 			}
@@ -118,6 +136,6 @@ func (p *dpkgParser) end() error {
 		}
 		p.list = append(p.list, s)
 	}
-	p.name, p.version, p.arch, p.maintainer, p.origin, p.state, p.kib = "", "", "", "", "", "", 0
+	p.name, p.version, p.arch, p.maintainer, p.origin, p.state, p.size, p.time = "", "", "", "", "", "", 0, 0
 	return nil
 }

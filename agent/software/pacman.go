@@ -4,7 +4,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -42,9 +41,8 @@ func ParsePacman(r io.Reader, distro string) (inventory.Software, error) {
 				s.Bytes = n
 			}
 		case "%INSTALLDATE%": // seconds since 1970
-			if n, err := strconv.ParseInt(value, 10, 36); err == nil && n > 0 {
-				s.Installed = time.Unix(n, 0).UTC().Format(time.DateOnly)
-			}
+			n, _ := strconv.ParseInt(value, 10, 36) // 0 is not known
+			s.Installed = day(n)
 		}
 		return nil
 	})

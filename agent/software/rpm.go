@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/agent/software/rpmdb"
 	"github.com/muster-itam/muster/agent/source"
@@ -43,14 +42,6 @@ func rpmSoftware(p rpmdb.Package, distro string) inventory.Software {
 		s.Version = source.Text(epoch + ":" + version)
 	}
 	return s
-}
-
-// day is the UTC day of a time in seconds since 1970; "" for none.
-func day(seconds int64) string {
-	if seconds <= 0 || seconds > 1<<36 {
-		return ""
-	}
-	return time.Unix(seconds, 0).UTC().Format(time.DateOnly)
 }
 
 // rpmQuery is the format that ParseRPMQuery reads; rpm prints "(none)" for what is not set.

@@ -8,12 +8,12 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// ParseSnap reads name and version from the meta/snap.yaml of an installed snap
-// (https://snapcraft.io/docs/snap-format). Both are plain scalars at the top level, so
+// ParseSnap reads name, version and type from the meta/snap.yaml of an installed snap
+// (https://snapcraft.io/docs/snap-format). They are plain scalars at the top level, so
 // no YAML parser meets what strangers wrote.
-func ParseSnap(r io.Reader) (inventory.Software, error) {
-	s := inventory.Software{Source: "snap"}
-	err := lines(r, func(line []byte) error {
+func ParseSnap(r io.Reader) (s inventory.Software, kind string, err error) {
+	s = inventory.Software{Source: "snap"}
+	err = lines(r, func(line []byte) error {
 		key, value, ok := strings.Cut(string(line), ":")
 		if !ok {
 			return nil
@@ -25,8 +25,10 @@ func ParseSnap(r io.Reader) (inventory.Software, error) {
 			s.Name = value
 		case "version":
 			s.Version = value
+		case "type":
+			kind = value
 		}
 		return nil
 	})
-	return s, err
+	return s, kind, err
 }

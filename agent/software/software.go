@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -105,4 +106,12 @@ func withoutAddress(s string) string {
 		return ""
 	}
 	return name
+}
+
+// day is the UTC day of a time in seconds since 1970; "" for none.
+func day(seconds int64) string {
+	if seconds <= 0 || seconds > 1<<36 {
+		return ""
+	}
+	return time.Unix(seconds, 0).UTC().Format(time.DateOnly)
 }

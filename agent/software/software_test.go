@@ -177,6 +177,7 @@ func TestSourcesOnATree(t *testing.T) {
 	}
 	wantSnap := inventory.SoftwareList{{
 		Source: "snap", Name: "core22", Version: "20240111", Bytes: 6, Path: "/var/lib/snapd/snaps/core22_1122.snap",
+		Kind: inventory.KindSystemComponent,
 	}}
 	if diff := cmp.Diff(wantSnap, collect(t, root, "snap")); diff != "" {
 		t.Errorf("snap: -want +got:\n%s", diff)
@@ -230,7 +231,7 @@ func FuzzParsePacman(f *testing.F) {
 func FuzzParseSnap(f *testing.F) {
 	f.Add("name: x\nversion: \"1\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := software.ParseSnap(strings.NewReader(text))
+		s, _, err := software.ParseSnap(strings.NewReader(text))
 		if s.Name != "" {
 			valid(t, []inventory.Software{s}, err)
 		}

@@ -15,6 +15,17 @@ func Sources(root string) []source.Source {
 		{Name: "pacman", Read: in(root, pacman)},
 		{Name: "snap", Read: in(root, snap)},
 		{Name: "rpm", Read: in(root, rpm(root))},
+		{Name: "portage", Read: in(root, portage)},
+		{Name: "xbps", Read: in(root, xbps)},
+		{Name: "opkg", Read: in(root, opkg)},
+		{Name: "slackware", Read: in(root, slackware)},
+		{Name: "nix", Read: in(root, nix)},
+		{Name: "guix", Read: in(root, guix)},
+		{Name: "flatpak", Read: in(root, flatpak)},
+		{Name: "appimage", Read: in(root, appImages)},
+		{Name: "homebrew", Read: in(root, brew)},
+		{Name: "swid", Read: in(root, swid("usr/share/swidtag", "usr/share/swidtag/*", "usr/lib/swidtag", "usr/lib/swidtag/*",
+			"usr/local/share/swidtag", "etc/swid/swidtags.d/*", "opt/*/swidtag", "opt/*/*/swidtag", "var/lib/swidtag"))},
 	}
 	for i := range list {
 		list[i].Section, list[i].Timeout = inventory.SectionSoftware, 30*time.Second

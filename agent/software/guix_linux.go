@@ -1,0 +1,49 @@
+package software
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/muster-itam/muster/agent/source"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// guix lists the packages of the system and of users' profiles.
+func guix(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error) {
+	const users = "var/guix/profiles/per-user"
+	if !tree.Exists("var/guix") {
+		return nil, source.Unsupported("no Guix: /var/guix does not exist")
+	}
+	profiles := map[string]string{"var/guix/profiles/system/profile": ""}
+	for _, user := range tree.Names(users, 4096) {
+		profiles[users+"/"+user+"/guix-profile"] = user
+		profiles[users+"/"+user+"/guix-home/profile"] = user
+	}
+	list := inventory.SoftwareList{}
+	for _, profile := range sortedKeys(profiles) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		f, err := tree.Open(profile + "/manifest")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		packages, err := ParseGuix(f)
+		_ = f.Close() // only read
+		if err != nil {
+			return nil, fmt.Errorf("read /%s/manifest: %w", profile, err)
+		}
+		for i := range packages {
+			packages[i].User = profiles[profile]
+		}
+		if list = append(list, packages...); len(list) > inventory.MaxItems {
+			return nil, errTooMany
+		}
+	}
+	return list, nil
+}
