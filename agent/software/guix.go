@@ -1,6 +1,7 @@
 package software
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ func ParseGuix(r io.Reader) ([]inventory.Software, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b) > maxManifest || !strings.HasPrefix(strings.TrimSpace(string(b)), "(manifest") {
+	if len(b) > maxManifest || !bytes.Contains(b, []byte("(manifest")) {
 		return nil, fmt.Errorf("%d bytes are no manifest or more than %d", len(b), maxManifest)
 	}
 	list := []inventory.Software{}

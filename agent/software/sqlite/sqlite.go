@@ -48,6 +48,9 @@ type DB struct {
 // Open takes the file and, unless it is nil, the write-ahead log beside it ("-wal"), with
 // their sizes.
 func Open(file io.ReaderAt, size int64, wal io.ReaderAt, walSize int64) (*DB, error) {
+	if size < headerSize {
+		return nil, errors.New("not an SQLite 3 database: shorter than its header")
+	}
 	d := &DB{file: window{r: file, size: size}}
 	if wal != nil && walSize > 0 {
 		d.wal = window{r: wal, size: walSize}

@@ -152,7 +152,7 @@ func TestRefuses(t *testing.T) {
 		name, table, want string
 		file              []byte
 	}{
-		{"empty", "t", "EOF", nil},
+		{"empty", "t", "shorter than its header", nil},
 		{"text", "t", "not an SQLite 3 database", bytes.Repeat([]byte("x"), 4096)},
 		{"page size", "t", "page size 77", change(16, 0, 77)},
 		{"reserved", "t", "257 usable", change(16, 2, 0, 1, 1, 255)},
