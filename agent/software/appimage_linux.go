@@ -12,20 +12,40 @@ import (
 // appImages finds AppImages where people put programs. They are single files, installed
 // nowhere; a search of whole disks would cost more than it finds.
 func appImages(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error) {
-	var patterns, owners []string
-	add := func(owner string, dirs ...string) {
-		for _, dir := range dirs {
-			patterns, owners = append(patterns, dir+"/*"), append(owners, owner)
+	list, err := appImagesIn(ctx, tree, "", "opt", "opt/*", "usr/local/bin", "usr/local/share/appimages", "Applications")
+	return found(list, err)
+}
+
+// appImagesUsers finds those in users' homes.
+func appImagesUsers(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error) {
+	list := inventory.SoftwareList{}
+	people, partial := homes(tree)
+	for _, h := range people {
+		theirs, err := appImagesIn(ctx, tree, h.user, h.dir+"/Applications", h.dir+"/AppImages", h.dir+"/.local/bin", h.dir+"/bin")
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, theirs...); len(list) > inventory.MaxItems {
+			return nil, errTooMany
 		}
 	}
-	add("", "opt", "opt/*", "usr/local/bin", "usr/local/share/appimages", "Applications")
-	for _, h := range homes(tree) {
-		add(h.user, h.dir+"/Applications", h.dir+"/AppImages", h.dir+"/.local/bin", h.dir+"/bin")
+	list, err := found(list, nil)
+	return orPartial(list, err, partial)
+}
+
+// found says so when there is none: they may be elsewhere.
+func found(list inventory.SoftwareList, err error) (inventory.SoftwareList, error) {
+	if err == nil && len(list) == 0 {
+		return nil, source.Unsupported("no AppImages in the usual directories for programs")
 	}
+	return list, err
+}
+
+func appImagesIn(ctx context.Context, tree *source.Tree, owner string, dirs ...string) (inventory.SoftwareList, error) {
 	list := inventory.SoftwareList{}
 	known := map[string]bool{}
-	for i, pattern := range patterns {
-		for _, name := range glob(tree, pattern) {
+	for _, dir := range dirs {
+		for _, name := range glob(tree, dir+"/*") {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -33,15 +53,12 @@ func appImages(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, 
 				continue
 			}
 			s, ok := appImage(tree, name)
-			s.User = owners[i]
-			if key := s.Name + "|" + s.Version + "|" + s.User; ok && !known[key] && len(list) < inventory.MaxItems {
+			s.User = owner
+			if key := s.Name + "|" + s.Version + "|" + s.Arch; ok && !known[key] && len(list) < inventory.MaxItems {
 				known[key] = true
 				list = append(list, s)
 			}
 		}
-	}
-	if len(list) == 0 {
-		return nil, source.Unsupported("no AppImages in /opt, /usr/local/bin and the users' directories for programs")
 	}
 	return list, nil
 }

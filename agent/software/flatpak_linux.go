@@ -11,15 +11,28 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// flatpak lists what is deployed in the system's installations and in those of users.
+// flatpak lists what is deployed in the system's installations.
 func flatpak(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error) {
 	owners := map[string]string{"var/lib/flatpak": ""}
 	for _, dir := range flatpakInstallations(tree) {
 		owners[dir] = ""
 	}
-	for _, h := range homes(tree) {
+	return flatpakIn(ctx, tree, owners)
+}
+
+// flatpakUsers lists what is deployed in users' own installations.
+func flatpakUsers(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error) {
+	owners := map[string]string{}
+	people, partial := homes(tree)
+	for _, h := range people {
 		owners[h.dir+"/.local/share/flatpak"] = h.user
 	}
+	list, err := flatpakIn(ctx, tree, owners)
+	return orPartial(list, err, partial)
+}
+
+// flatpakIn lists what is deployed in installations, which have owners.
+func flatpakIn(ctx context.Context, tree *source.Tree, owners map[string]string) (inventory.SoftwareList, error) {
 	var list inventory.SoftwareList
 	for _, base := range sortedKeys(owners) {
 		if !tree.Exists(base) {
@@ -44,7 +57,7 @@ func flatpak(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, er
 		}
 	}
 	if list == nil {
-		return nil, source.Unsupported("no flatpak: /var/lib/flatpak does not exist")
+		return nil, source.Unsupported("no flatpak: there is no /var/lib/flatpak, or no ~/.local/share/flatpak for users")
 	}
 	return list, nil
 }

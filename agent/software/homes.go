@@ -1,6 +1,8 @@
 package software
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -19,13 +21,17 @@ const (
 type home struct{ user, dir string }
 
 // homes are the home directories of root and of people in passwd(5), by user. Accounts of
-// services have lower numbers; those of a directory service are not in the file.
-func homes(tree *source.Tree) []home {
+// services have lower numbers; those of a directory service are not in the file. The error
+// is partial: it says that some cannot be looked into.
+func homes(tree *source.Tree) (list []home, err error) {
 	b, err := tree.ReadFile("etc/passwd", 4<<20)
-	if err != nil {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	var list []home
+	if err != nil {
+		return nil, source.Partial("users' own software is not known: %v", err)
+	}
+	closed := 0
 	known := map[string]bool{}
 	for line := range strings.Lines(string(b)) {
 		f := strings.Split(strings.TrimSpace(line), ":")
@@ -38,9 +44,17 @@ func homes(tree *source.Tree) []home {
 			continue
 		}
 		known[dir] = true
+		// Where nothing may be looked for, no name is denied for not being there.
+		if _, err := tree.Lstat(dir[1:] + "/.local"); errors.Is(err, fs.ErrPermission) {
+			closed++
+			continue
+		}
 		list = append(list, home{source.Text(f[0]), dir[1:]})
 	}
-	return list
+	if closed > 0 {
+		return list, source.Partial("%d home directories can only be read by root", closed)
+	}
+	return list, nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -2,6 +2,7 @@ package software
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/muster-itam/muster/agent/source"
@@ -24,6 +25,15 @@ func in(root string, look func(context.Context, *source.Tree) (inventory.Softwar
 		}
 		return list, err
 	}
+}
+
+// orPartial is the answer of a source that found what it could, though not everywhere.
+func orPartial(list inventory.SoftwareList, err, partial error) (inventory.SoftwareList, error) {
+	var unsupported *source.UnsupportedError
+	if partial == nil || err != nil && !errors.As(err, &unsupported) {
+		return list, err
+	}
+	return append(inventory.SoftwareList{}, list...), partial
 }
 
 // distro is the ID in os-release(5), "linux" without one, as there.

@@ -141,7 +141,7 @@ in { hello = mk "hello-2.12.1" ["out"]; ssl = mk "openssl-3.0.13" ["bin" "man" "
 	env(state+"/profiles/default", "-e", "python3.11-requests")
 	env(alice, "-iA", "hello", "unstable")
 	byUser := map[string]inventory.SoftwareList{}
-	for _, s := range collect(t, root, "nix") {
+	for _, s := range append(collect(t, root, "nix"), collect(t, root, "nix-users")...) {
 		byUser[s.User] = append(byUser[s.User], s)
 	}
 	joined := func(list inventory.SoftwareList) []string {
@@ -185,7 +185,7 @@ func TestFlatpakTree(t *testing.T) {
 	dir = deploy("home/alice/.local/share/flatpak", "app/org.example.Old/x86_64/stable", runtime) // before versions were noted
 	write(t, dir+"/files/share/appdata/org.example.Old.appdata.xml", strings.Replace(metainfo, "developer>\n", "developer>", 1))
 	link(t, "gone", root+"/var/lib/flatpak/app/org.example.Half/x86_64/stable/active")
-	got := collect(t, root, "flatpak")
+	got := append(collect(t, root, "flatpak"), collect(t, root, "flatpak-users")...)
 	for i := range got {
 		if got[i].Installed == "" {
 			t.Error("no day of installation")
@@ -193,10 +193,10 @@ func TestFlatpakTree(t *testing.T) {
 		got[i].Installed = ""
 	}
 	want := inventory.SoftwareList{
-		{Source: "flatpak", Name: "org.example.Old", Version: "9.9", Arch: "x86_64", Publisher: "Example GmbH", Bytes: 512, User: "alice"},
 		{Source: "flatpak", Name: "org.example.Platform", Version: "24.08", Arch: "x86_64", Bytes: 512, Kind: inventory.KindSystemComponent},
 		{Source: "flatpak", Name: "org.example.Hello", Version: "4.2.1", Arch: "x86_64", Publisher: "Example GmbH", Bytes: 2048},
 		{Source: "flatpak", Name: "org.example.Platform", Version: "23.08", Arch: "x86_64", Bytes: 512, Kind: inventory.KindSystemComponent},
+		{Source: "flatpak", Name: "org.example.Old", Version: "9.9", Arch: "x86_64", Publisher: "Example GmbH", Bytes: 512, User: "alice"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -18,13 +18,48 @@ const (
 	maxNixRefs  = 4 * inventory.MaxItems
 )
 
-// nix lists what the system's and the users' profiles refer to. The store holds far more:
-// what those need, what built them, what is left of former generations.
+// nix lists what the system's profiles refer to. The store holds far more: what those need,
+// what built them, what is left of former generations.
 func nix(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error) {
+	profiles := nixProfilePaths{tree: tree, users: map[string]string{}}
+	profiles.add("run/current-system", "")
+	profiles.add(nixProfiles+"/system", "")
+	profiles.add(nixProfiles+"/default", "")
+	// Root's own are the machine's: they are in everyone's PATH.
+	profiles.add(nixProfiles+"/per-user/root/profile", "")
+	return nixIn(ctx, tree, profiles.users)
+}
+
+// nixUsers lists what users' own profiles refer to.
+func nixUsers(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error) {
+	profiles := nixProfilePaths{tree: tree, users: map[string]string{}}
+	for _, user := range tree.Names(nixProfiles+"/per-user", maxHomes) {
+		if user != "root" {
+			profiles.add(nixProfiles+"/per-user/"+user+"/profile", user)
+			profiles.add(nixProfiles+"/per-user/"+user+"/home-manager", user)
+		}
+	}
+	for _, user := range tree.Names("etc/profiles/per-user", maxHomes) {
+		profiles.add("etc/profiles/per-user/"+user, user)
+	}
+	people, partial := homes(tree)
+	for _, h := range people {
+		profiles.add(h.dir+"/.local/state/nix/profiles/profile", h.user)
+		profiles.add(h.dir+"/.local/state/nix/profiles/home-manager", h.user)
+	}
+	list, err := nixIn(ctx, tree, profiles.users)
+	return orPartial(list, err, partial)
+}
+
+// nixIn lists what profiles refer to, which have owners.
+func nixIn(ctx context.Context, tree *source.Tree, profiles map[string]string) (inventory.SoftwareList, error) {
 	if !tree.Exists(nixDatabase) {
 		return nil, source.Unsupported("no Nix store: /%s does not exist", nixDatabase)
 	}
-	n := nixStore{profiles: nixProfilePaths(tree)}
+	if len(profiles) == 0 {
+		return inventory.SoftwareList{}, nil
+	}
+	n := nixStore{profiles: profiles}
 	err := settled(ctx, tree, nixDatabase, func(f files) error {
 		db, err := sqlite.Open(f.main, f.size, f.wal(), f.walSize)
 		if err != nil {
@@ -38,36 +73,19 @@ func nix(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error)
 	return n.list, nil
 }
 
-// nixProfilePaths are the store paths of the profiles in use, with the user; "" is the
+// nixProfilePaths are the store paths of profiles in use, with the user; "" is the
 // machine's own.
-func nixProfilePaths(tree *source.Tree) map[string]string {
-	paths := map[string]string{}
-	add := func(name, user string) {
-		if p := storePath(tree, name); p != "" {
-			if _, known := paths[p]; !known {
-				paths[p] = user
-			}
+type nixProfilePaths struct {
+	tree  *source.Tree
+	users map[string]string
+}
+
+func (p nixProfilePaths) add(name, user string) {
+	if store := storePath(p.tree, name); store != "" {
+		if _, known := p.users[store]; !known {
+			p.users[store] = user
 		}
 	}
-	add("run/current-system", "")
-	add(nixProfiles+"/system", "")
-	add(nixProfiles+"/default", "")
-	for _, user := range tree.Names(nixProfiles+"/per-user", 4096) {
-		owner := user
-		if user == "root" { // root's own are the machine's: they are in everyone's PATH
-			owner = ""
-		}
-		add(nixProfiles+"/per-user/"+user+"/profile", owner)
-		add(nixProfiles+"/per-user/"+user+"/home-manager", owner)
-	}
-	for _, user := range tree.Names("etc/profiles/per-user", 4096) {
-		add("etc/profiles/per-user/"+user, user)
-	}
-	for _, h := range homes(tree) {
-		add(h.dir+"/.local/state/nix/profiles/profile", h.user)
-		add(h.dir+"/.local/state/nix/profiles/home-manager", h.user)
-	}
-	return paths
 }
 
 // storePath follows a profile's links to the path in the store, which is named in the

@@ -27,6 +27,15 @@ func Sources(root string) []source.Source {
 		{Name: "swid", Read: in(root, swid("usr/share/swidtag", "usr/share/swidtag/*", "usr/lib/swidtag", "usr/lib/swidtag/*",
 			"usr/local/share/swidtag", "etc/swid/swidtags.d/*", "opt/*/swidtag", "opt/*/*/swidtag", "var/lib/swidtag"))},
 	}
+	for _, s := range []source.Source{
+		{Name: "nix-users", Read: in(root, nixUsers)},
+		{Name: "guix-users", Read: in(root, guixUsers)},
+		{Name: "flatpak-users", Read: in(root, flatpakUsers)},
+		{Name: "appimage-users", Read: in(root, appImagesUsers)},
+	} {
+		s.Category = source.CategoryUserSoftware
+		list = append(list, s)
+	}
 	for i := range list {
 		list[i].Section, list[i].Timeout = inventory.SectionSoftware, 30*time.Second
 	}
