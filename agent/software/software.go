@@ -1,10 +1,11 @@
 // Package software reads what is installed on the machine: packages of the operating
 // system's package managers and programs with their own installers.
 //
-// One file per kind of package; each holds a pure parser over an io.Reader and, for
-// Linux, the source that finds its files. The explicit list for an OS is in
-// sources_<os>.go. The package runs no programs and asks no network. agent runs the
-// sources and joins their lists.
+// One file per kind of package with a pure parser over an io.Reader or bytes; the source
+// that finds its files is beside it, with the suffix of the OS where only that has them.
+// The explicit list for an OS is in sources_<os>.go. The package asks no network, and runs
+// one program only: rpm, about a database that cannot be read. agent runs the sources and
+// joins their lists.
 package software
 
 import (
