@@ -20,19 +20,19 @@ func TestClosedHomes(t *testing.T) {
 	write(t, root+"/home/open/bin/a-1.0.AppImage", elf(t, 2, 62))
 	write(t, root+"/home/closed/bin/b-1.0.AppImage", elf(t, 2, 62))
 	for _, name := range []string{"/etc/passwd", "/home/open/bin/a-1.0.AppImage"} {
-		if err := os.Chmod(root+name, 0o644); err != nil { //nolint:gosec // for others to read
+		if err := os.Chmod(root+name, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, dir := range []string{root, filepath.Dir(root)} {
-		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // a directory, for others to read
+		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := os.Chmod(root+"/home/closed", 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(root+"/home/closed", 0o700) }) //nolint:gosec // a directory
+	t.Cleanup(func() { _ = os.Chmod(root+"/home/closed", 0o700) })
 	if os.Geteuid() == 0 { // who is root sees all: this thread looks as nobody
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()

@@ -48,7 +48,7 @@ func TestDpkgInstalls(t *testing.T) {
 		write(t, dir+"/etc/"+name+".conf", "x")
 		write(t, dir+"/DEBIAN/conffiles", "/etc/"+name+".conf\n")
 		for _, p := range []string{"/DEBIAN", "/etc", ""} {
-			if err := os.Chmod(dir+p, 0o755); err != nil { //nolint:gosec // as dpkg-deb demands
+			if err := os.Chmod(dir+p, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -124,7 +124,7 @@ in { hello = mk "hello-2.12.1" ["out"]; ssl = mk "openssl-3.0.13" ["bin" "man" "
 	t.Cleanup(func() { // the store is read-only
 		_ = filepath.WalkDir(root, func(name string, d os.DirEntry, _ error) error {
 			if d != nil && d.IsDir() {
-				return os.Chmod(name, 0o700) //nolint:gosec // a directory
+				return os.Chmod(name, 0o700)
 			}
 			return nil
 		})
