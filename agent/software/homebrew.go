@@ -58,7 +58,9 @@ func brew(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, error
 				if len(list) == inventory.MaxItems {
 					return nil, errTooMany
 				}
-				list = append(list, brewed(tree, version, room == "Caskroom"))
+				if s := brewed(tree, version, room == "Caskroom"); s.Name != "" {
+					list = append(list, s)
+				}
 			}
 		}
 	}

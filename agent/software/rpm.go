@@ -53,7 +53,7 @@ func ParseRPMQuery(r io.Reader, distro string) ([]inventory.Software, error) {
 	list := []inventory.Software{}
 	err := lines(r, func(line []byte) error {
 		f := strings.Split(string(line), "\t")
-		if len(f) != strings.Count(rpmQuery, "%") || f[0] == "" {
+		if len(f) != strings.Count(rpmQuery, "%") || source.Text(f[0]) == "" {
 			return errors.New("unexpected output of rpm")
 		}
 		if len(list) == inventory.MaxItems {

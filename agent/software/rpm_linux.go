@@ -89,11 +89,11 @@ func rpmDatabase(ctx context.Context, tree *source.Tree, name, distro string) (i
 				return errTooMany
 			}
 			p, err := rpmdb.ParseHeader(header)
-			if err != nil {
+			if s := rpmSoftware(p, distro); err == nil && s.Name != "" {
+				list = append(list, s)
+			} else {
 				bad++
-				return ctx.Err()
 			}
-			list = append(list, rpmSoftware(p, distro))
 			return ctx.Err()
 		}
 		switch path.Base(name) {

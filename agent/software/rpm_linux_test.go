@@ -402,6 +402,7 @@ func rpmDamage(t *testing.T, root string) {
 
 func FuzzParseRPMQuery(f *testing.F) {
 	f.Add("a\t1\t2\t(none)\tx\tv\tp\t1714000000\t0\t5\n")
+	f.Add(" " + strings.Repeat("\t", 9))
 	f.Fuzz(func(t *testing.T, text string) {
 		list, err := software.ParseRPMQuery(strings.NewReader(text), "x")
 		valid(t, list, err)

@@ -27,7 +27,7 @@ func slackware(ctx context.Context, tree *source.Tree) (inventory.SoftwareList, 
 				return nil, err
 			}
 			s, err := slackwarePackage(tree, dir, e.Name())
-			if err != nil {
+			if err != nil || s.Name == "" {
 				bad++
 				continue
 			}
