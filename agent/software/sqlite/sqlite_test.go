@@ -60,8 +60,9 @@ func rows(file, wal []byte, table string) (string, error) {
 
 const schema = `create table other(x); create table t(id integer primary key, data blob, n int, s text);
 with recursive c(i) as (select 1 union all select i+1 from c where i<ROWS)
-insert into t select i*3, randomblob((i*i*37)%20000), case i%9 when 0 then -i when 1 then i<<20 when 2 then 0 when 3 then 1
+insert into t select i*3, randomblob((i*i*37)%6000), case i%9 when 0 then -i when 1 then i<<20 when 2 then 0 when 3 then 1
  when 4 then -9223372036854775808 when 5 then i<<33 when 6 then -129 when 7 then 8388608 else null end, 'row '||i from c;
+insert into t values(100000, randomblob(150000), 0, 'longer than any page');
 delete from t where id%7=0;
 `
 
