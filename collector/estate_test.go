@@ -47,6 +47,11 @@ func newEstate(r *rig) *estate {
 		&inventory.OS{Name: hostile, Version: hostile, Kernel: hostile}, &inventory.Hardware{CPUModel: hostile, SystemVendor: hostile},
 		inventory.Interfaces{{Name: hostile, MAC: "02:00:00:00:00:01", Description: hostile}}, inventory.Disks{{Name: hostile, Model: hostile, Serial: hostile}},
 		inventory.Users{{Name: hostile}}, inventory.Filesystems{{Device: hostile, Mountpoint: hostile}}, inventory.PCIDevices{{Address: hostile, DeviceName: hostile}},
+		&inventory.Security{TPMVersion: hostile, SecureBoot: hostile, DiskEncryption: hostile, MandatoryAccess: hostile}, inventory.GPUs{{Name: hostile, Driver: hostile}},
+		inventory.Monitors{{Vendor: hostile, Model: hostile, Serial: hostile, Port: hostile}}, inventory.Batteries{{Name: hostile, Model: hostile, Serial: hostile}},
+		inventory.Printers{{Name: hostile, URI: hostile, Location: hostile}}, inventory.Peripherals{{Class: hostile, Model: hostile, Serial: hostile}},
+		inventory.Volumes{{Type: hostile, Name: hostile, Members: []string{hostile}}}, inventory.Containers{{ID: hostile, Name: hostile, Image: hostile, State: hostile}},
+		inventory.Usages{{Source: hostile, Name: hostile, Path: hostile}}, inventory.Readings{{Source: hostile, Reads: inventory.SectionDisks, Reason: hostile}},
 		inventory.Components{{Index: 1, Name: hostile}}, inventory.Neighbours{{Protocol: hostile, LocalPort: hostile, RemoteName: hostile, RemotePort: hostile}},
 		inventory.Ports{{Protocol: "tcp", Number: 1, Banner: hostile}}, inventory.SoftwareList{{Source: "deb", Name: "=1+1" + hostile, Version: hostile, Publisher: hostile}})
 	return e

@@ -138,7 +138,8 @@ func (a *app) software() *cobra.Command {
 			type m = *musterv1.SoftwareTitle
 			return list(a, titles, []column[m]{
 				col("name", "name", m.GetName), col("version", "version", m.GetVersion), col("source", "source", m.GetSource),
-				col("arch", "arch", m.GetArch), col("publisher", "publisher", m.GetPublisher), numCol("assets", "installs", m.GetInstalls),
+				col("arch", "arch", m.GetArch), hidden("kind", m.GetKind), hidden("edition", m.GetEdition),
+				col("publisher", "publisher", m.GetPublisher), numCol("assets", "installs", m.GetInstalls),
 				hidden("assets", func(x m) string { return strings.Join(x.GetAssets(), " ") }),
 			}, empty)
 		},

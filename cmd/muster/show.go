@@ -85,6 +85,7 @@ func (a *app) showAsset(res *musterv1.GetAssetResponse) error {
 	line("Memory", size(x.GetMemoryBytes()))
 	line("Disk", size(x.GetDiskBytes()))
 	line("Firmware", words(hw.GetBiosVendor(), hw.GetBiosVersion(), hw.GetBiosDate()))
+	line("Security", security(res.GetSecurity()))
 	line("User", x.GetUser())
 	line("Site", x.GetSite())
 	line("Addresses", strings.Join(x.GetAddresses(), " "))
@@ -95,6 +96,21 @@ func (a *app) showAsset(res *musterv1.GetAssetResponse) error {
 		return err
 	}
 	return a.showParts(res)
+}
+
+// security is how the machine protects itself, in a line.
+func security(s *musterv1.Security) string {
+	var out []string
+	say := func(what, value string) {
+		if value != "" {
+			out = append(out, what+" "+value)
+		}
+	}
+	say("TPM", s.GetTpmVersion())
+	say("secure boot", s.GetSecureBoot())
+	say("disk encryption", s.GetDiskEncryption())
+	say("", s.GetMandatoryAccess())
+	return strings.TrimSpace(strings.Join(out, ", "))
 }
 
 func cpu(model string, hw *musterv1.Hardware) string {
@@ -125,6 +141,14 @@ func (a *app) showParts(res *musterv1.GetAssetResponse) error {
 		part  = *musterv1.Component
 		link  = *musterv1.Link
 		user  = *musterv1.User
+		group = *musterv1.Volume
+		gpu   = *musterv1.GPU
+		mon   = *musterv1.Monitor
+		bat   = *musterv1.Battery
+		prn   = *musterv1.Printer
+		plug  = *musterv1.Peripheral
+		box   = *musterv1.Container
+		use   = *musterv1.Usage
 	)
 	for _, err := range []error{
 		section(a, "Interfaces", res.GetInterfaces(), col("name", "", iface.GetName), col("type", "", iface.GetType),
@@ -136,6 +160,22 @@ func (a *app) showParts(res *musterv1.GetAssetResponse) error {
 			col("type", "", mem.GetType), col("vendor", "", mem.GetVendor), col("part number", "", mem.GetPartNumber), col("serial", "", mem.GetSerial)),
 		section(a, "File systems", res.GetFilesystems(), col("mount point", "", vol.GetMountpoint), col("type", "", vol.GetType), col("device", "", vol.GetDevice),
 			right("size", func(x vol) string { return size(x.GetBytes()) }), right("used", func(x vol) string { return size(x.GetUsedBytes()) })),
+		section(a, "Volumes", res.GetVolumes(), col("type", "", group.GetType), col("name", "", group.GetName), col("level", "", group.GetLevel),
+			col("state", "", group.GetState), right("size", func(x group) string { return size(x.GetBytes()) }),
+			col("made of", "", func(x group) string { return strings.Join(x.GetMembers(), " ") })),
+		section(a, "Graphics", res.GetGpus(), col("name", "", gpu.GetName), col("vendor", "", gpu.GetVendor), right("memory", func(x gpu) string { return size(x.GetBytes()) }),
+			col("driver", "", gpu.GetDriver)),
+		section(a, "Monitors", res.GetMonitors(), col("vendor", "", mon.GetVendor), col("model", "", mon.GetModel), col("serial", "", mon.GetSerial),
+			col("made", "", mon.GetManufactured), col("resolution", "", mon.GetResolution), col("port", "", mon.GetPort)),
+		section(a, "Batteries", res.GetBatteries(), col("name", "", bat.GetName), col("model", "", func(x bat) string { return words(x.GetVendor(), x.GetModel()) }),
+			col("serial", "", bat.GetSerial), col("chemistry", "", bat.GetChemistry), right("health", func(x bat) string { return percent(x.GetHealthPercent()) }),
+			right("cycles", func(x bat) string { return positive(x.GetCycles()) })),
+		section(a, "Printers", res.GetPrinters(), col("name", "", prn.GetName), col("model", "", func(x prn) string { return words(x.GetVendor(), x.GetModel()) }),
+			col("serial", "", prn.GetSerial), col("driver", "", prn.GetDriver), col("address", "", prn.GetUri)),
+		section(a, "Peripherals", res.GetPeripherals(), col("class", "", plug.GetClass), col("device", "", func(x plug) string { return words(x.GetVendor(), x.GetModel()) }),
+			col("serial", "", plug.GetSerial), col("port", "", func(x plug) string { return words(x.GetBus(), x.GetAddress()) })),
+		section(a, "Containers", res.GetContainers(), col("name", "", box.GetName), col("image", "", box.GetImage), col("state", "", box.GetState), col("runtime", "", box.GetRuntime)),
+		section(a, "Last use", res.GetUsage(), col("program", "", use.GetName), col("last used", "", use.GetLastUsed), col("known by", "", use.GetSource)),
 		section(a, "Components", res.GetComponents(), col("class", "", part.GetClass), col("name", "", part.GetName), col("model", "", part.GetModel), col("serial", "", part.GetSerial)),
 		section(a, "Ports", res.GetPorts(), col("port", "", func(x port) string { return fmt.Sprintf("%d/%s", x.GetNumber(), x.GetProtocol()) }),
 			col("address", "", port.GetAddress), col("service", "", port.GetService), col("process", "", port.GetProcess), col("banner", "", port.GetBanner)),
@@ -152,6 +192,20 @@ func (a *app) showParts(res *musterv1.GetAssetResponse) error {
 	return nil
 }
 
+func percent(n int32) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d%%", n)
+}
+
+func positive(n int32) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
 func right[M proto.Message](title string, text func(M) string) column[M] {
 	return column[M]{Column: output.Column{Title: title, Right: true}, see: text}
 }
@@ -162,6 +216,7 @@ func softwareColumns() []column[*musterv1.InstalledSoftware] {
 		col("name", "name", m.GetName), col("version", "version", m.GetVersion), col("source", "source", m.GetSource),
 		col("arch", "arch", m.GetArch), col("publisher", "publisher", m.GetPublisher), col("installed", "installed", m.GetInstalled),
 		hidden("bytes", func(x m) string { return number(x.GetBytes()) }), hidden("path", m.GetPath), hidden("purl", m.GetPurl),
+		hidden("kind", m.GetKind), hidden("edition", m.GetEdition), hidden("user", m.GetUser),
 	}
 }
 

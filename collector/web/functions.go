@@ -1,8 +1,10 @@
 package web
 
 import (
+	"fmt"
 	"html/template"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +29,7 @@ var functions = template.FuncMap{
 	"first": func(n int, list []string) []string { return list[:min(n, len(list))] },
 	"over":  func(n int, list []string) int { return max(0, len(list)-n) },
 	"exact": func(name, version string) string { return "software=" + quote(name+"="+version) },
-	"brief": brief, "order": order,
+	"brief": brief, "order": order, "inches": inches,
 	"state": sourceState,
 }
 
@@ -111,7 +113,17 @@ func order(list []inventory.Attribute) []inventory.Attribute {
 	return out
 }
 
+// inches is the diagonal of a screen, as people call its size.
+func inches(width, height int) string {
+	if width <= 0 || height <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1f in", math.Hypot(float64(width), float64(height))/25.4)
+}
+
 var labels = map[string]string{
+	"lvm_pv": "LVM physical volume", "lvm_vg": "LVM volume group", "lvm_lv": "LVM volume", "md": "RAID", "zpool": "ZFS pool",
+	"dm_crypt": "Encrypted device", "apfs_container": "APFS container",
 	"os": "System", "os_version": "System version", "os_family": "System family", "cpu": "CPU", "memory_bytes": "Memory",
 	"disk_bytes": "Disk", "machine_id": "Machine id", "asset_tag": "Asset tag", "bios_version": "Firmware version",
 }
