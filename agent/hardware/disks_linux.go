@@ -16,9 +16,6 @@ import (
 const blockDir = "sys/block"
 
 func readDisks(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
-	if c := readContainer(tree); c.kind != "" {
-		return nil, source.Unsupported("disks belong to the host of this container")
-	}
 	entries, err := tree.ReadDir(blockDir, maxEntries)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, source.Unsupported("this machine has no block devices")

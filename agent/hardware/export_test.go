@@ -1,6 +1,11 @@
 package hardware
 
-import "strings"
+import (
+	"io"
+	"strings"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
 
 // Parsers that the tests feed directly.
 var (
@@ -69,3 +74,24 @@ func (c cpuInfo) Shown() CPU {
 
 // Point is where a mount is.
 func (m mount) Point() string { return m.point }
+
+// Parsers and rules of what is in or at the machine.
+var (
+	USBClass      = usbClass
+	ParsePrinters = parsePrinters
+	TPMMaker      = tpmMaker
+	LVMName       = lvmName
+)
+
+// DescribePPD adds a description to a printer.
+func DescribePPD(r io.Reader, p *inventory.Printer) { parsePPD(r).describe(p) }
+
+// LVMVolumes are all volumes in a copy of LVM's metadata.
+func LVMVolumes(text string) (inventory.Volumes, error) {
+	groups, err := lvmGroups(text)
+	out := inventory.Volumes{}
+	for _, g := range groups {
+		out = append(append(append(out, g.group), g.physical...), g.volume...)
+	}
+	return out, err
+}

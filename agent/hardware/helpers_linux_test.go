@@ -1,9 +1,14 @@
 package hardware_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/muster-itam/muster/agent/hardware"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -61,4 +66,44 @@ func collect(t *testing.T, root, name string) inventory.Body {
 		t.Fatal(err)
 	}
 	return body
+}
+
+// asNobody runs what looks beneath root without root's rights: all files are open to
+// everybody but those that are secret.
+func asNobody(t *testing.T, root string, secret []string, run func()) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
+		inside, _ := filepath.Rel(root, name) // both are absolute
+		switch {
+		case err != nil || e.Type()&fs.ModeSymlink != 0:
+			return err
+		case slices.Contains(secret, inside):
+			return os.Chmod(name, 0)
+		case e.IsDir():
+			return os.Chmod(name, 0o755)
+		}
+		return os.Chmod(name, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Dir(root), 0o755); err != nil { //nolint:gosec // a test's own directory
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 {
+		run()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for ever: the thread ends with the goroutine
+		const nobody = 65534
+		if err := unix.Setfsuid(nobody); err != nil { // takes CAP_DAC_OVERRIDE and its like as well (capabilities(7))
+			t.Error(err)
+			return
+		}
+		run()
+	}()
+	<-done
 }
