@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -34,11 +35,18 @@ func link(t *testing.T, target, name string) {
 	}
 }
 
-// plant writes files beneath a new root; a value that begins with "-> " is a link.
+// plant writes files beneath a new root; a value that begins with "-> " is a link, a name
+// that ends in a slash a directory.
 func plant(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range files {
+		if strings.HasSuffix(name, "/") {
+			if err := os.MkdirAll(filepath.Join(root, name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
 		if len(text) > 3 && text[:3] == "-> " {
 			link(t, text[3:], filepath.Join(root, name))
 			continue
