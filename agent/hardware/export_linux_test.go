@@ -3,6 +3,7 @@ package hardware
 import (
 	"net"
 	"net/netip"
+	"unsafe"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -42,3 +43,10 @@ func TypeOf(n NIC) (kind inventory.InterfaceType, passing bool) {
 	}
 	return x.ifType(), x.passing()
 }
+
+// ATACommands are those that are sent to disks.
+func ATACommands() map[string][16]byte {
+	return map[string][16]byte{"power": ataPower.cdb(), "status": ataStatus.cdb(), "statistics": ataStatistics.cdb(), "data": ataData.cdb()}
+}
+
+func IoctlSizes() (nvme, sg uintptr) { return unsafe.Sizeof(nvmeCommand{}), unsafe.Sizeof(sgHeader{}) }

@@ -95,3 +95,18 @@ func LVMVolumes(text string) (inventory.Volumes, error) {
 	}
 	return out, err
 }
+
+// What disks answer.
+var (
+	ATAUsed      = ataUsed
+	ATARemaining = ataRemaining
+)
+
+func NVMeLife(page []byte) (health string, wear int) {
+	l := nvmeLife(page)
+	return l.health, l.wear
+}
+
+func ATAAnswer(sense []byte) (health string, sleeps bool) { return ataHealth(sense), ataSleeps(sense) }
+
+func CardWear(times string) int { return mmcLife(times, "").wear }

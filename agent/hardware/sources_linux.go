@@ -17,7 +17,7 @@ func Sources(root string) []source.Source {
 		{Section: inventory.SectionOS, Name: "os-release", Read: in(root, readOS)},
 		{Section: inventory.SectionHardware, Name: "system", Read: in(root, readHardware)},
 		{Section: inventory.SectionMemory, Name: "memory", Read: in(root, ofHost("memory modules", readMemory))},
-		{Section: inventory.SectionDisks, Name: "block", Read: in(root, ofHost("disks", readDisks))},
+		{Section: inventory.SectionDisks, Name: "block", Read: in(root, ofHost("disks", diskReader{live, map[string]life{}}.read))},
 		{Section: inventory.SectionFilesystems, Name: "mounts", Read: in(root, volumeReader{root}.read)},
 		{Section: inventory.SectionInterfaces, Name: "netlink", Read: in(root, nicReader{live}.read)},
 		{Section: inventory.SectionPCI, Name: "pci", Read: in(root, ofHost("PCI devices", readPCI))},
