@@ -13,6 +13,8 @@ var (
 	ParseAddresses    = parseAddresses
 	EthtoolPermanent  = ethtoolPermanent
 	BootTime          = bootTime
+	NetlinkFamily     = netlinkFamily
+	ParseNetworkNames = parseNetworkNames
 	NetlinkInterfaces = func() ([]inventory.Interface, error) {
 		nics, err := netlinkNICs()
 		var out []inventory.Interface

@@ -81,6 +81,8 @@ var (
 	ParsePrinters = parsePrinters
 	TPMMaker      = tpmMaker
 	LVMName       = lvmName
+	DefaultRoutes = defaultRoutes
+	ParseResolv   = parseResolv
 )
 
 // DescribePPD adds a description to a printer.
