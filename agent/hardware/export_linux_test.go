@@ -1,7 +1,9 @@
 package hardware
 
 import (
+	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"unsafe"
 
@@ -52,3 +54,24 @@ func ATACommands() map[string][16]byte {
 }
 
 func IoctlSizes() (nvme, sg uintptr) { return unsafe.Sizeof(nvmeCommand{}), unsafe.Sizeof(sgHeader{}) }
+
+// CloudMetadataReader reads as on the running machine, with the service somewhere else.
+func CloudMetadataReader(base, root string) func(context.Context) (inventory.Body, error) {
+	return in(root, newMetadata(base).read)
+}
+
+// CloudMetadata reads once.
+func CloudMetadata(ctx context.Context, base, root string) (inventory.Body, error) {
+	return CloudMetadataReader(base, root)(ctx)
+}
+
+// AskCloud is what is made of answers that come by transport; nil when it is nothing.
+func AskCloud(ctx context.Context, transport http.RoundTripper, provider string) inventory.Body {
+	m := newMetadata("http://192.0.2.1")
+	m.client.Transport = transport
+	i, err := m.ask(ctx, provider)
+	if err != nil {
+		return nil
+	}
+	return i.device(provider, nil)
+}

@@ -3,6 +3,7 @@ package hardware
 import (
 	"io"
 	"strings"
+	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -13,6 +14,7 @@ var (
 	ParseMounts    = parseMounts
 	ParseOSRelease = parseOSRelease
 	ParsePasswd    = parsePasswd
+	ParseAdmins    = parseAdmins
 	ParseLogin     = parseLoginDefs
 	ParseUdev      = parseUdev
 	ParseCloudInit = parseCloudInit
@@ -112,3 +114,20 @@ func NVMeLife(page []byte) (health string, wear int) {
 func ATAAnswer(sense []byte) (health string, sleeps bool) { return ataHealth(sense), ataSleeps(sense) }
 
 func CardWear(times string) int { return mmcLife(times, "").wear }
+
+// Directories are what three kinds of configuration files would make of a text.
+func Directories(text string) [][2]string {
+	var out [][2]string
+	for _, d := range []directory{sssdDirectory(parseINI(text)), sambaDirectory(parseINI(text)), entraDirectory(parseINI(text))} {
+		out = append(out, [2]string{d.kind, d.name})
+	}
+	return out
+}
+
+// Sessions reads wtmp with times of 32 or 64 bits.
+func Sessions(wtmp []byte, wide bool) map[string]time.Time {
+	if wide {
+		return loginLayout64.sessions(wtmp)
+	}
+	return loginLayout32.sessions(wtmp)
+}

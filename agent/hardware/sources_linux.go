@@ -14,7 +14,7 @@ func Sources(root string) []source.Source {
 	live := root == "/"
 	list := []source.Source{
 		{Section: inventory.SectionDevice, Name: "identity", Read: in(root, readDevice)},
-		{Section: inventory.SectionOS, Name: "os-release", Read: in(root, readOS)},
+		{Section: inventory.SectionOS, Name: "os-release", Read: in(root, osReader{root}.read)},
 		{Section: inventory.SectionHardware, Name: "system", Read: in(root, readHardware)},
 		{Section: inventory.SectionMemory, Name: "memory", Read: in(root, ofHost("memory modules", readMemory))},
 		{Section: inventory.SectionDisks, Name: "block", Read: in(root, ofHost("disks", diskReader{live, map[string]life{}}.read))},
@@ -29,6 +29,13 @@ func Sources(root string) []source.Source {
 		{Section: inventory.SectionBatteries, Name: "power", Read: in(root, ofHost("batteries", readBatteries))},
 		{Section: inventory.SectionPrinters, Name: "cups", Read: in(root, readPrinters)},
 		{Section: inventory.SectionUsers, Name: "passwd", Read: in(root, readUsers)},
+	}
+	if live {
+		// Before identity, because the cloud's name for the model says more than the firmware's.
+		list = append([]source.Source{{
+			Section: inventory.SectionDevice, Name: "cloud-metadata", Category: source.CategoryCloudMetadata,
+			Read: in(root, newMetadata(metadataAddress).read),
+		}}, list...)
 	}
 	for i := range list {
 		list[i].Timeout = 20 * time.Second
