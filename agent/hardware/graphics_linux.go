@@ -24,12 +24,18 @@ func readGPUs(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if d := readPCIDevice(tree, address); strings.HasPrefix(d.Class, "03") {
-			devices = append(devices, d)
+		if strings.HasPrefix(tree.Text(pciDir+"/"+address+"/class"), "0x03") {
+			devices = append(devices, readPCIDevice(tree, address))
 		}
 	}
 	err := namePCI(tree, devices)
+	slots := map[string]bool{}
 	for _, d := range devices {
+		slot, function, _ := strings.Cut(d.Address, ".")
+		if function != "0" && d.Driver == "" && slots[slot] {
+			continue // a second head of the same processor
+		}
+		slots[slot] = true
 		g := inventory.GPU{
 			Name: first(tree.Text(pciDir+"/"+d.Address+"/product_name"), d.DeviceName), Vendor: d.VendorName, Driver: d.Driver, Address: d.Address,
 		}
