@@ -1,10 +1,10 @@
 package hardware
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/muster-itam/muster/agent/source"
@@ -63,8 +63,9 @@ func lvmVolumes(tree *source.Tree, blocks map[string]map[string]string, active [
 	for _, v := range volumes {
 		list = append(list, v)
 	}
-	slices.SortFunc(list, func(a, b inventory.Volume) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UUID, b.UUID))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return a.Type+"|"+a.Name+"|"+a.UUID < b.Type+"|"+b.Name+"|"+b.UUID
 	})
 	return list, problem
 }
