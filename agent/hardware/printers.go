@@ -71,25 +71,42 @@ func cupsUnescape(s string) string {
 // setPrinterURI keeps of a device's URI what names the device: people's names and
 // passwords are left out, and options, in which passwords are found as well. The local
 // ones name maker, model and serial number: usb://HP/LaserJet%20400?serial=VNB3.
+// It is cut by hand because makers have spaces in their names, which URIs do not allow in hosts.
 func setPrinterURI(p *inventory.Printer, uri string) {
-	u, err := url.Parse(uri)
-	if err != nil || u.Opaque != "" {
-		scheme, _, _ := strings.Cut(uri, ":")
-		p.URI = source.Text(scheme + ":")
-		return
+	scheme, rest, _ := strings.Cut(uri, ":")
+	rest, fragment, _ := strings.Cut(rest, "#")
+	rest, options, _ := strings.Cut(rest, "?")
+	query, _ := url.ParseQuery(options) // what can be read of it
+	host, path, slashes := "", rest, ""
+	if after, ok := strings.CutPrefix(rest, "//"); ok {
+		slashes = "//"
+		host, path, _ = strings.Cut(after, "/")
+		host = host[strings.LastIndexByte(host, '@')+1:]
+		if path = strings.TrimSuffix(path, "/"); path != "" {
+			path = "/" + path
+		}
+		if strings.ContainsRune(path+options+fragment, '@') { // a password with one of the signs in it
+			host, path = "", ""
+		}
 	}
-	switch {
-	case u.Scheme == "usb":
-		p.Vendor, p.Model = first(p.Vendor, source.Text(u.Host)), first(p.Model, source.Text(strings.Trim(u.Path, "/")))
-		p.Serial = source.Text(u.Query().Get("serial"))
-	case u.Scheme == "hp" || u.Scheme == "hpfax": // HP's own: hp:/usb/LaserJet_400?serial=VNB3, hp:/net/...?ip=
-		p.Vendor, p.Serial = first(p.Vendor, "HP"), source.Text(u.Query().Get("serial"))
-		p.Network = strings.HasPrefix(u.Path, "/net/")
+	switch scheme {
+	case "usb":
+		p.Vendor, p.Model = first(p.Vendor, unescapeURI(host)), first(p.Model, unescapeURI(strings.TrimPrefix(path, "/")))
+		p.Serial = source.Text(query.Get("serial"))
+	case "hp", "hpfax": // HP's own: hp:/usb/LaserJet_400?serial=VNB3, hp:/net/...?ip=
+		p.Vendor, p.Serial = first(p.Vendor, "HP"), source.Text(query.Get("serial"))
+		p.Network = strings.HasPrefix(path, "/net/")
 	default:
-		p.Network = u.Host != ""
+		p.Network = slashes != "" && scheme != "file"
 	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	p.URI = source.Text(u.String())
+	p.URI = source.Text(scheme + ":" + slashes + host + path)
+}
+
+func unescapeURI(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		s = plain
+	}
+	return source.Text(s)
 }
 
 // ppd is what a PostScript Printer Description says of a printer (Adobe's PPD

@@ -34,6 +34,24 @@ DeviceURI smb://ann:s3cret@print.corp.example/hall?password=s3cret
 <Printer broken>
 DeviceURI ipp://ann:s3cret%zz@print/
 </Printer>
+<Printer slash>
+DeviceURI smb://ann:s3c/ret@print/hall
+</Printer>
+<Printer mark>
+DeviceURI smb://ann:s3c?ret@print/hall
+</Printer>
+<Printer bizhub>
+DeviceURI usb://KONICA%20MINOLTA/bizhub%20C258
+</Printer>
+<Printer found>
+DeviceURI dnssd://HP%20LaserJet._ipp._tcp.local/?uuid=1
+</Printer>
+<Printer hp>
+DeviceURI hp:/net/LaserJet_400?ip=10.0.0.7&serial=VNB3
+</Printer>
+<Printer pdf>
+DeviceURI cups-pdf:/
+</Printer>
 `
 
 const officePPD = "*PPD-Adobe: \"4.3\"\n*Manufacturer: \"HP\"\n*ModelName:     \"HP LaserJet 400 M401dn\"\n" +
@@ -51,7 +69,13 @@ func TestPrinters(t *testing.T) {
 			URI: "usb://Brother/HL-L2350DW%20series",
 		},
 		{Name: "scan2mail", URI: "smb://print.corp.example/hall", Network: true},
-		{Name: "broken", URI: "ipp:"},
+		{Name: "broken", URI: "ipp://print", Network: true},
+		{Name: "slash", URI: "smb://", Network: true},
+		{Name: "mark", URI: "smb://", Network: true},
+		{Name: "bizhub", Vendor: "KONICA MINOLTA", Model: "bizhub C258", URI: "usb://KONICA%20MINOLTA/bizhub%20C258"},
+		{Name: "found", URI: "dnssd://HP%20LaserJet._ipp._tcp.local", Network: true},
+		{Name: "hp", Vendor: "HP", Serial: "VNB3", URI: "hp:/net/LaserJet_400", Network: true},
+		{Name: "pdf", URI: "cups-pdf:/"},
 	}
 	if diff := cmp.Diff(want, collect(t, root, "cups")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -89,7 +113,7 @@ func FuzzPrinters(f *testing.F) {
 		}
 		valid(t, list)
 		for _, p := range list {
-			if strings.Contains(p.URI, "@") && strings.Contains(p.URI, "://") && strings.Index(p.URI, "@") < strings.Index(p.URI+"/", "/") {
+			if _, rest, ok := strings.Cut(p.URI, "://"); ok && strings.Contains(rest, "@") {
 				t.Errorf("name and password in %q", p.URI)
 			}
 		}
