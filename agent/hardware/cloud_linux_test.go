@@ -1,7 +1,6 @@
 package hardware_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -159,13 +158,13 @@ func FuzzCloudMetadata(f *testing.F) {
 	f.Add(`{"vmId":"A","subscriptionId":"\u0000","location":"l","vmSize":"s"}`)
 	f.Add("projects/1/zones/x-1-b")
 	f.Fuzz(func(t *testing.T, s string) {
-		client := roundTrip(func(r *http.Request) (*http.Response, error) {
+		client := roundTrip(func(*http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
 			_, err := fmt.Fprint(w, s)
 			return w.Result(), err
 		})
 		for _, provider := range []string{"aws", "azure", "gcp"} {
-			if d := hardware.AskCloud(context.Background(), client, provider); d != nil { //nolint:usetesting // many times in one test
+			if d := hardware.AskCloud(t.Context(), client, provider); d != nil {
 				valid(t, d)
 			}
 		}

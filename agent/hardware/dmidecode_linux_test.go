@@ -74,7 +74,7 @@ func setMemory(data []byte, key, value string) {
 		case strings.HasSuffix(value, "GB"):
 			n *= 1024
 		case strings.HasSuffix(value, "kB"):
-			n = n/1024 | 0
+			n /= 1024
 		}
 		if n < 0x7fff {
 			binary.LittleEndian.PutUint16(data[0xc:], uint16(n))
