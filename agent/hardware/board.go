@@ -30,7 +30,7 @@ func modules(info *smbios.Info) inventory.MemoryModules {
 	for _, m := range info.Memory {
 		list = append(list, inventory.MemoryModule{
 			Slot: source.Text(first(m.Locator, m.Bank)), Bytes: m.Bytes, Type: m.Type, SpeedMTs: m.SpeedMTs,
-			Vendor: source.Text(m.Vendor), Serial: source.Text(m.Serial), PartNumber: source.Text(m.Part),
+			Vendor: source.Text(memoryMaker(m.Vendor)), Serial: source.Text(m.Serial), PartNumber: source.Text(m.Part),
 		})
 	}
 	return list

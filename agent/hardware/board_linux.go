@@ -59,9 +59,6 @@ func readTopology(ctx context.Context, tree *source.Tree) topology {
 }
 
 func readMemory(_ context.Context, tree *source.Tree) (inventory.Body, error) {
-	if c := readContainer(tree); c.kind != "" {
-		return nil, source.Unsupported("memory modules belong to the host of this container")
-	}
 	info, problem := readSMBIOS(tree)
 	switch {
 	case info == nil && problem == "":
@@ -78,12 +75,10 @@ func readMemory(_ context.Context, tree *source.Tree) (inventory.Body, error) {
 	return list, nil
 }
 
+const pciDir = "sys/bus/pci/devices"
+
 func readPCI(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
-	const dir = "sys/bus/pci/devices"
-	if c := readContainer(tree); c.kind != "" {
-		return nil, source.Unsupported("PCI devices belong to the host of this container")
-	}
-	entries, err := tree.ReadDir(dir, maxEntries)
+	entries, err := tree.ReadDir(pciDir, maxEntries)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, source.Unsupported("this machine has no PCI bus")
 	}
@@ -95,18 +90,26 @@ func readPCI(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		at := dir + "/" + e.Name() + "/"
-		hex := func(name string) string { return strings.TrimPrefix(tree.Text(at+name), "0x") }
-		list = append(list, inventory.PCIDevice{
-			Address: source.Text(e.Name()), Class: hex("class"), VendorID: hex("vendor"), DeviceID: hex("device"),
-			Driver: linkName(tree, at+"driver"),
-		})
+		list = append(list, readPCIDevice(tree, e.Name()))
 	}
 	return list, namePCI(tree, list)
 }
 
+// readPCIDevice reads the numbers of a function; the class is still a code.
+func readPCIDevice(tree *source.Tree, address string) inventory.PCIDevice {
+	at := pciDir + "/" + address + "/"
+	hex := func(name string) string { return strings.TrimPrefix(tree.Text(at+name), "0x") }
+	return inventory.PCIDevice{
+		Address: source.Text(address), Class: hex("class"), VendorID: hex("vendor"), DeviceID: hex("device"),
+		Driver: linkName(tree, at+"driver"),
+	}
+}
+
 // namePCI replaces class codes by names and fills in the names of vendors and devices.
 func namePCI(tree *source.Tree, list inventory.PCIDevices) error {
+	if len(list) == 0 {
+		return nil
+	}
 	names := pciNames{map[string]string{}, map[string]string{}, map[string]string{}}
 	for _, d := range list {
 		names.vendors[d.VendorID], names.devices[d.VendorID+" "+d.DeviceID] = "", ""
@@ -114,23 +117,29 @@ func namePCI(tree *source.Tree, list inventory.PCIDevices) error {
 			names.classes[d.Class[:2]], names.classes[d.Class[:4]] = "", ""
 		}
 	}
-	var err error
-	for _, name := range []string{"usr/share/hwdata/pci.ids", "usr/share/misc/pci.ids"} {
-		f, openErr := tree.Open(name)
-		if openErr != nil {
-			continue // a system without the file shows numbers
-		}
-		err = names.readPCIIDs(f)
-		_ = f.Close() // only read
-		break
-	}
+	err := names.load(tree, "pci.ids")
 	for i := range list {
 		d := &list[i]
 		d.Class = names.class(d.Class)
 		d.VendorName, d.DeviceName = names.vendors[d.VendorID], names.devices[d.VendorID+" "+d.DeviceID]
 	}
-	if err != nil {
-		return source.Partial("names of PCI devices: %v", err)
+	return err
+}
+
+// load reads the list of names that distributions install in one of these places; a
+// system without it shows numbers.
+func (n pciNames) load(tree *source.Tree, file string) error {
+	for _, dir := range []string{"usr/share/hwdata/", "usr/share/misc/"} {
+		f, err := tree.Open(dir + file)
+		if err != nil {
+			continue
+		}
+		err = n.readPCIIDs(f)
+		_ = f.Close() // only read
+		if err != nil {
+			return source.Partial("names of devices: %v", err)
+		}
+		return nil
 	}
 	return nil
 }

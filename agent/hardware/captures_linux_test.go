@@ -1,18 +1,14 @@
 package hardware_test
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-itam/muster/agent/hardware"
-	"github.com/muster-itam/muster/agent/hardware/smbios"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -142,7 +138,7 @@ func TestDmidecodeCaptures(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {
 			root := t.TempDir()
-			table := rebuild(t, capture(t, "generic/dmidecode/"+tt.file))
+			table := rebuild(capture(t, "generic/dmidecode/"+tt.file))
 			write(t, filepath.Join(root, "sys/firmware/dmi/tables/DMI"), string(table))
 			got := *collect(t, root, "identity").(*inventory.Device)
 			var ids []string
@@ -158,68 +154,4 @@ func TestDmidecodeCaptures(t *testing.T) {
 			}
 		})
 	}
-}
-
-// rebuild turns dmidecode's text back into a table, as far as identity needs it.
-func rebuild(t *testing.T, text string) []byte {
-	t.Helper()
-	layouts := map[int]struct {
-		length int
-		texts  map[string]int // offsets of string numbers
-	}{
-		0: {20, map[string]int{"Vendor": 4, "Version": 5, "Release Date": 8}},
-		1: {27, map[string]int{"Manufacturer": 4, "Product Name": 5, "Version": 6, "Serial Number": 7, "SKU Number": 0x19, "Family": 0x1a}},
-		2: {9, map[string]int{"Manufacturer": 4, "Product Name": 5, "Version": 6, "Serial Number": 7, "Asset Tag": 8}},
-		3: {9, map[string]int{"Manufacturer": 4, "Version": 6, "Serial Number": 7, "Asset Tag": 8}},
-	}
-	var table []byte
-	for block := range strings.SplitSeq(strings.ReplaceAll(text, "\r", ""), "\n\n") {
-		_, after, ok := strings.Cut(block, "DMI type ")
-		if !ok {
-			continue
-		}
-		number, _, _ := strings.Cut(after, ",")
-		kind, err := strconv.Atoi(number)
-		layout, known := layouts[kind]
-		if err != nil || !known {
-			continue
-		}
-		data := make([]byte, layout.length)
-		data[0], data[1] = byte(kind), byte(layout.length)
-		var texts []byte
-		n := byte(0)
-		for line := range strings.Lines(after) {
-			key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-			value = strings.TrimSpace(value)
-			switch {
-			case value == "" || value == "Not Specified" || value == "Not Present":
-			case key == "UUID":
-				raw, err := hex.DecodeString(strings.ReplaceAll(value, "-", ""))
-				if err != nil || len(raw) != 16 { // made anonymous by hand
-					continue
-				}
-				copy(data[8:], raw)
-				binary.LittleEndian.PutUint32(data[8:], binary.BigEndian.Uint32(raw))
-				binary.LittleEndian.PutUint16(data[12:], binary.BigEndian.Uint16(raw[4:]))
-				binary.LittleEndian.PutUint16(data[14:], binary.BigEndian.Uint16(raw[6:]))
-			case key == "Type" && kind == 3:
-				for c := range 0x25 {
-					if smbios.ChassisName(c) == value {
-						data[5] = byte(c)
-					}
-				}
-			default:
-				if at := layout.texts[key]; at != 0 && data[at] == 0 {
-					n++
-					data[at] = n
-					texts = append(append(texts, value...), 0)
-				}
-			}
-		}
-		if n == 0 {
-			texts = []byte{0}
-		}
-		table = append(append(append(table, data...), texts...), 0)
-	}
-	return append(table, 127, 4, 0, 0, 0, 0)
 }

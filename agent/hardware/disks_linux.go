@@ -15,10 +15,7 @@ import (
 
 const blockDir = "sys/block"
 
-func readDisks(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
-	if c := readContainer(tree); c.kind != "" {
-		return nil, source.Unsupported("disks belong to the host of this container")
-	}
+func (r diskReader) read(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
 	entries, err := tree.ReadDir(blockDir, maxEntries)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, source.Unsupported("this machine has no block devices")
@@ -36,6 +33,7 @@ func readDisks(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
 			continue
 		}
 		if d := readDisk(tree, e.Name(), device); d.Bytes > 0 { // a card reader without a card has no size
+			r.setLife(tree, &d, device)
 			list = append(list, d)
 		}
 	}

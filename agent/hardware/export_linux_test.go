@@ -1,8 +1,11 @@
 package hardware
 
 import (
+	"context"
 	"net"
+	"net/http"
 	"net/netip"
+	"unsafe"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -12,6 +15,8 @@ var (
 	ParseAddresses    = parseAddresses
 	EthtoolPermanent  = ethtoolPermanent
 	BootTime          = bootTime
+	NetlinkFamily     = netlinkFamily
+	ParseNetworkNames = parseNetworkNames
 	NetlinkInterfaces = func() ([]inventory.Interface, error) {
 		nics, err := netlinkNICs()
 		var out []inventory.Interface
@@ -41,4 +46,32 @@ func TypeOf(n NIC) (kind inventory.InterfaceType, passing bool) {
 		x.addresses = append(x.addresses, netip.MustParsePrefix("192.0.2.1/24"))
 	}
 	return x.ifType(), x.passing()
+}
+
+// ATACommands are those that are sent to disks.
+func ATACommands() map[string][16]byte {
+	return map[string][16]byte{"power": ataPower.cdb(), "status": ataStatus.cdb(), "statistics": ataStatistics.cdb(), "data": ataData.cdb()}
+}
+
+func IoctlSizes() (nvme, sg uintptr) { return unsafe.Sizeof(nvmeCommand{}), unsafe.Sizeof(sgHeader{}) }
+
+// CloudMetadataReader reads as on the running machine, with the service somewhere else.
+func CloudMetadataReader(base, root string) func(context.Context) (inventory.Body, error) {
+	return in(root, newMetadata(base).read)
+}
+
+// CloudMetadata reads once.
+func CloudMetadata(ctx context.Context, base, root string) (inventory.Body, error) {
+	return CloudMetadataReader(base, root)(ctx)
+}
+
+// AskCloud is what is made of answers that come by transport; nil when it is nothing.
+func AskCloud(ctx context.Context, transport http.RoundTripper, provider string) inventory.Body {
+	m := newMetadata("http://192.0.2.1")
+	m.client.Transport = transport
+	i, err := m.ask(ctx, provider)
+	if err != nil {
+		return nil
+	}
+	return i.device(provider, nil)
 }

@@ -1,6 +1,12 @@
 package hardware
 
-import "strings"
+import (
+	"io"
+	"strings"
+	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
+)
 
 // Parsers that the tests feed directly.
 var (
@@ -8,6 +14,7 @@ var (
 	ParseMounts    = parseMounts
 	ParseOSRelease = parseOSRelease
 	ParsePasswd    = parsePasswd
+	ParseAdmins    = parseAdmins
 	ParseLogin     = parseLoginDefs
 	ParseUdev      = parseUdev
 	ParseCloudInit = parseCloudInit
@@ -69,3 +76,58 @@ func (c cpuInfo) Shown() CPU {
 
 // Point is where a mount is.
 func (m mount) Point() string { return m.point }
+
+// Parsers and rules of what is in or at the machine.
+var (
+	USBClass      = usbClass
+	ParsePrinters = parsePrinters
+	TPMMaker      = tpmMaker
+	LVMName       = lvmName
+	DefaultRoutes = defaultRoutes
+	ParseResolv   = parseResolv
+)
+
+// DescribePPD adds a description to a printer.
+func DescribePPD(r io.Reader, p *inventory.Printer) { parsePPD(r).describe(p) }
+
+// LVMVolumes are all volumes in a copy of LVM's metadata.
+func LVMVolumes(text string) (inventory.Volumes, error) {
+	groups, err := lvmGroups(text)
+	out := inventory.Volumes{}
+	for _, g := range groups {
+		out = append(append(append(out, g.group), g.physical...), g.volume...)
+	}
+	return out, err
+}
+
+// What disks answer.
+var (
+	ATAUsed      = ataUsed
+	ATARemaining = ataRemaining
+)
+
+func NVMeLife(page []byte) (health string, wear int) {
+	l := nvmeLife(page)
+	return l.health, l.wear
+}
+
+func ATAAnswer(sense []byte) (health string, sleeps bool) { return ataHealth(sense), ataSleeps(sense) }
+
+func CardWear(times string) int { return mmcLife(times, "").wear }
+
+// Directories are what three kinds of configuration files would make of a text.
+func Directories(text string) [][2]string {
+	var out [][2]string
+	for _, d := range []directory{sssdDirectory(parseINI(text)), sambaDirectory(parseINI(text)), entraDirectory(parseINI(text))} {
+		out = append(out, [2]string{d.kind, d.name})
+	}
+	return out
+}
+
+// Sessions reads wtmp with times of 32 or 64 bits.
+func Sessions(wtmp []byte, wide bool) map[string]time.Time {
+	if wide {
+		return loginLayout64.sessions(wtmp)
+	}
+	return loginLayout32.sessions(wtmp)
+}

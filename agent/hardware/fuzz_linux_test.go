@@ -33,7 +33,7 @@ func FuzzTexts(f *testing.F) {
 	f.Add(`{"v1":{"cloud_name":"aws","instance_id":"i-1\u0000"}}`)
 	f.Add(hostKey)
 	f.Fuzz(func(t *testing.T, s string) {
-		if users, err := hardware.ParsePasswd(strings.NewReader(s), hardware.ParseLogin(s)); err == nil {
+		if users, err := hardware.ParsePasswd(strings.NewReader(s), hardware.ParseLogin(s), hardware.ParseAdmins(s)); err == nil {
 			valid(t, users)
 		}
 		valid(t, hardware.LinuxOS(hardware.ParseOSRelease(s), "", ""))

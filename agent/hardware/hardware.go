@@ -1,9 +1,9 @@
 // Package hardware reads what the machine is: its identity and identifiers, operating
-// system, processors, memory, disks, file systems, network interfaces, PCI devices and
-// the people who can sign in.
+// system, processors, memory, disks and what is made of them, file systems, network
+// interfaces, what is built in and plugged in, and the people who can sign in.
 //
-// It reads files and asks the kernel; it runs no programs and asks no network, not even
-// a cloud's metadata service. Rules and parsers are in files for all systems, so that
+// It reads files and asks the kernel; it runs no programs and asks no network but a
+// cloud's metadata service, which the host's owner must allow. Rules and parsers are in files for all systems, so that
 // they are tested on Linux; files with a system's suffix only fetch. The explicit list
 // for a system is in sources_<os>.go. agent runs the sources and joins what they return.
 //

@@ -18,6 +18,7 @@ type findings struct {
 	kernel    kernelSigns
 	sshKeys   []string // fingerprints
 	cloud     cloudInit
+	directory directory
 }
 
 // deviceTree is what machines without SMBIOS have: small ARM and RISC-V boards, POWER.
@@ -60,6 +61,7 @@ func (f *findings) class() inventory.Class {
 func (f *findings) device() *inventory.Device {
 	d := &inventory.Device{Class: f.class(), Role: inventory.RoleHost}
 	d.Name, d.Domain = hostName(f.hostname, f.hosts)
+	d.Directory, d.DirectoryName = f.directory.kind, f.directory.name
 	if f.container.kind != "" {
 		// The firmware that a container sees is its host's: naming it would make the two one.
 		d.Role, d.Virtual = inventory.RoleContainer, f.container.kind

@@ -183,7 +183,7 @@ func TestMachine(t *testing.T) {
 			VendorName: "Intel Corporation", DeviceName: "Wi-Fi 6 AX200", Driver: "iwlwifi",
 		}},
 		"passwd": inventory.Users{
-			{Name: "root", ID: "0", FullName: "root", Home: "/root", Shell: "/bin/bash"},
+			{Name: "root", ID: "0", FullName: "root", Home: "/root", Shell: "/bin/bash", Admin: true},
 			{Name: "ann", ID: "1001", FullName: "Ann Other", Home: "/home/ann"},
 		},
 	}

@@ -67,20 +67,27 @@ func (n *nic) attribute(kind uint16, v []byte) {
 	}
 }
 
-// linkKind finds IFLA_INFO_KIND in a nest of attributes: length and type as two bytes
-// each, value, filled up to four bytes.
-func linkKind(b []byte) string {
+// linkKind finds IFLA_INFO_KIND in a nest of attributes.
+func linkKind(b []byte) (out string) {
+	attributes(b, func(kind uint16, v []byte) {
+		if kind == unix.IFLA_INFO_KIND && out == "" {
+			out = source.Text(unix.ByteSliceToString(v))
+		}
+	})
+	return out
+}
+
+// attributes visits netlink attributes: length and type as two bytes each, value, filled
+// up to four bytes (netlink(7)).
+func attributes(b []byte, visit func(kind uint16, v []byte)) {
 	for len(b) >= 4 {
 		length, kind := int(binary.NativeEndian.Uint16(b)), binary.NativeEndian.Uint16(b[2:])
 		if length < 4 || length > len(b) {
-			return ""
+			return
 		}
-		if kind == unix.IFLA_INFO_KIND {
-			return source.Text(unix.ByteSliceToString(b[4:length]))
-		}
+		visit(kind&^unix.NLA_F_NESTED, b[4:length])
 		b = b[min((length+3)&^3, len(b)):]
 	}
-	return ""
 }
 
 // parseAddresses reads the answer to RTM_GETADDR: prefixes by interface index. Those

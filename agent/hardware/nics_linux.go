@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +36,8 @@ func (r nicReader) read(ctx context.Context, tree *source.Tree) (inventory.Body,
 	if err != nil {
 		return nil, err
 	}
+	gateways, servers := readRoutes(tree), readResolvers(tree)
+	var networks map[int]string
 	list := inventory.Interfaces{}
 	for _, n := range nics {
 		if err := ctx.Err(); err != nil {
@@ -52,6 +56,15 @@ func (r nicReader) read(ctx context.Context, tree *source.Tree) (inventory.Body,
 			n.permanent = ethtoolPermanent(n.name) // kernels before 5.6 have no IFLA_PERM_ADDRESS
 		}
 		out := n.report()
+		if out.Gateways = gateways[n.name]; len(out.Gateways) > 0 {
+			out.DNS = servers // the system has one list; what leads out is what it is used through
+		}
+		if r.live && out.Type == inventory.IfWiFi {
+			if networks == nil {
+				networks, _ = networkNames() // none where the driver is too old to tell
+			}
+			out.SSID = networks[n.index]
+		}
 		if inSysfs {
 			out.Driver = linkName(tree, at+"/device/driver")
 			out.Description = tree.Text(at + "/ifalias")
@@ -138,6 +151,38 @@ func sysfsNICs(tree *source.Tree) ([]nic, error) {
 		out = append(out, n)
 	}
 	return out, nil
+}
+
+func readRoutes(tree *source.Tree) map[string][]string {
+	open := func(name string) io.Reader {
+		f, err := tree.Open("proc/self/net/" + name)
+		if err != nil {
+			return nil // a kernel without the protocol
+		}
+		return f
+	}
+	v4, v6 := open("route"), open("ipv6_route")
+	for _, r := range []io.Reader{v4, v6} {
+		if f, ok := r.(*os.File); ok {
+			defer func() { _ = f.Close() }() // only read
+		}
+	}
+	return defaultRoutes(v4, v6)
+}
+
+// readResolvers are the name servers. Where programs ask one on this machine, the files in
+// which systemd-resolved and NetworkManager keep those that it asks in turn tell more.
+func readResolvers(tree *source.Tree) []string {
+	servers, local := parseResolv(contents(tree, "etc/resolv.conf"))
+	for _, name := range []string{"run/systemd/resolve/resolv.conf", "run/NetworkManager/no-stub-resolv.conf"} {
+		if !local {
+			break
+		}
+		if behind, nothing := parseResolv(contents(tree, name)); !nothing {
+			return behind
+		}
+	}
+	return servers
 }
 
 // ethtoolPermanent asks the driver for the burned-in address (ETHTOOL_GPERMADDR in

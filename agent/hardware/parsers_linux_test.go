@@ -213,7 +213,7 @@ func TestMeminfo(t *testing.T) {
 
 func TestLoginDefs(t *testing.T) {
 	users, err := hardware.ParsePasswd(strings.NewReader("a:x:500:1::/:/bin/sh\nb:x:700:1::/:/bin/sh\n"),
-		hardware.ParseLogin("# UID_MIN 1\nUID_MIN 500\nUID_MAX 600\nUID_MIN x\n"))
+		hardware.ParseLogin("# UID_MIN 1\nUID_MIN 500\nUID_MAX 600\nUID_MIN x\n"), hardware.ParseAdmins(""))
 	if err != nil || len(users) != 1 || users[0].Name != "a" {
 		t.Errorf("got %+v, %v", users, err)
 	}

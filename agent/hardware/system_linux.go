@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -163,6 +164,10 @@ func readDevice(_ context.Context, tree *source.Tree) (inventory.Body, error) {
 	if b, err := tree.ReadFile("run/cloud-init/instance-data.json", maxBigFile); err == nil {
 		f.cloud, _ = parseCloudInit(b) // a hint; nothing is missing without it
 	}
+	var unseen string
+	if f.directory, unseen = readDirectory(tree); unseen != "" {
+		problem = strings.TrimPrefix(problem+"; "+unseen, "; ")
+	}
 	d := clean(f.device())
 	if problem != "" {
 		return d, source.Partial("%s", problem)
@@ -183,7 +188,7 @@ func readSSHKeys(tree *source.Tree) []string {
 	return out
 }
 
-func readOS(_ context.Context, tree *source.Tree) (inventory.Body, error) {
+func (r osReader) read(_ context.Context, tree *source.Tree) (inventory.Body, error) {
 	release := contents(tree, "etc/os-release")
 	if release == "" {
 		release = contents(tree, "usr/lib/os-release")
@@ -196,10 +201,45 @@ func readOS(_ context.Context, tree *source.Tree) (inventory.Body, error) {
 		os.BootTime = bootTime(string(stat))
 	}
 	os.Timezone = readTimezone(tree)
+	if readContainer(tree).kind == "" { // an image is not installed
+		os.Installed = r.installed()
+	}
 	if os.Name == "" {
 		return os, source.Partial("the distribution is unknown: no /etc/os-release")
 	}
 	return os, nil
+}
+
+// osReader reads about the operating system beneath root.
+type osReader struct{ root string }
+
+// installed is the day of installation: that on which the installer of Debian, Ubuntu or
+// Red Hat left its traces, or else on which the root file system was made, or the machine
+// was given its id, whichever is later: images are made once and started often.
+func (r osReader) installed() string {
+	for _, name := range []string{"var/log/installer", "root/anaconda-ks.cfg"} {
+		if t := r.born(name); !t.IsZero() {
+			return t.Format(time.DateOnly)
+		}
+	}
+	t := r.born(".")
+	if id := r.born("etc/machine-id"); id.After(t) {
+		t = id
+	}
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
+}
+
+// born is when a file was made, where the file system tells (statx(2)).
+func (r osReader) born(name string) time.Time {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, filepath.Join(r.root, name), unix.AT_SYMLINK_NOFOLLOW|unix.AT_STATX_DONT_SYNC, unix.STATX_BTIME, &st)
+	if err != nil || st.Mask&unix.STATX_BTIME == 0 || st.Btime.Sec <= 0 {
+		return time.Time{}
+	}
+	return time.Unix(st.Btime.Sec, 0).UTC()
 }
 
 func machineArch() string {
@@ -231,20 +271,4 @@ func readTimezone(tree *source.Tree) string {
 		}
 	}
 	return tree.Text("etc/timezone")
-}
-
-func readUsers(_ context.Context, tree *source.Tree) (inventory.Body, error) {
-	f, err := tree.Open("etc/passwd")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, source.Unsupported("no /etc/passwd")
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // only read
-	users, err := parsePasswd(f, parseLoginDefs(contents(tree, "etc/login.defs")))
-	if err != nil {
-		return nil, err
-	}
-	return users, nil
 }

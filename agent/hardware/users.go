@@ -37,10 +37,32 @@ func parseLoginDefs(text string) idRange {
 	return r
 }
 
+// admins are the members of the groups that distributions let do everything, by name and
+// by the number of the group.
+type admins struct{ names, groups map[string]bool }
+
+// parseAdmins reads group(5). What else /etc/sudoers grants is not looked at.
+func parseAdmins(text string) admins {
+	out := admins{map[string]bool{}, map[string]bool{}}
+	for line := range strings.Lines(text) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) < 4 || f[0] != "sudo" && f[0] != "wheel" && f[0] != "admin" {
+			continue
+		}
+		out.groups[f[2]] = true
+		for name := range strings.SplitSeq(f[3], ",") {
+			if name != "" && len(out.names) < maxList {
+				out.names[name] = true
+			}
+		}
+	}
+	return out
+}
+
 // parsePasswd reads passwd(5) and keeps those who can sign in: root, and ids in the
 // range for people, unless the shell refuses. Passwords and what else is behind the
 // name in the comment field (rooms, telephone numbers) are not looked at.
-func parsePasswd(r io.Reader, people idRange) (inventory.Users, error) {
+func parsePasswd(r io.Reader, people idRange, admin admins) (inventory.Users, error) {
 	list := inventory.Users{}
 	lines := bufio.NewScanner(io.LimitReader(r, maxBigFile))
 	lines.Buffer(nil, maxSmallFile)
@@ -57,6 +79,7 @@ func parsePasswd(r io.Reader, people idRange) (inventory.Users, error) {
 		u := inventory.User{
 			Name: source.Text(f[0]), ID: strconv.Itoa(id), FullName: source.Text(name),
 			Home: source.Text(f[5]), Shell: source.Text(f[6]),
+			Admin: id == 0 || admin.names[f[0]] || admin.groups[f[3]],
 		}
 		if u.Name == "" {
 			continue

@@ -24,6 +24,7 @@ func (v volumeReader) read(ctx context.Context, tree *source.Tree) (inventory.Bo
 		return nil, fmt.Errorf("list mounts: %w", err)
 	}
 	names := readDiskLinks(tree)
+	host := readContainer(tree).kind == ""
 	seen := map[string]bool{} // kernel's names of block devices
 	list := inventory.Filesystems{}
 	var blind []string
@@ -36,13 +37,16 @@ func (v volumeReader) read(ctx context.Context, tree *source.Tree) (inventory.Bo
 			kernelName := deviceName(tree, m)
 			seen[kernelName] = true
 			fs.UUID, fs.Label = names.uuids[kernelName], names.labels[kernelName]
+			if e := encryption(tree, m); e != "none" && host {
+				fs.Encryption = e
+			}
 			if behindNetwork(m, mounts) || !v.size(&fs) {
 				blind = append(blind, m.point)
 			}
 		}
 		list = append(list, *clean(&fs))
 	}
-	if c := readContainer(tree); c.kind == "" { // in a container they would be the host's
+	if host { // in a container they would be the host's
 		list = append(list, partitions(ctx, tree, names, seen)...)
 	}
 	slices.SortStableFunc(list, func(a, b inventory.Filesystem) int { return cmp.Compare(a.Device, b.Device) })
@@ -114,7 +118,21 @@ func partitions(ctx context.Context, tree *source.Tree, names diskLinks, seen ma
 		out = append(out, inventory.Filesystem{
 			Device: source.Text("/dev/" + name), Type: udev["ID_FS_TYPE"], Bytes: sectors(tree.Text(at + "/size")),
 			UUID: first(names.uuids[name], udev["ID_FS_UUID"]), Label: first(names.labels[name], udev["ID_FS_LABEL"]),
+			Encryption: ownEncryption(udev),
 		})
 	}
 	return out
+}
+
+// ownEncryption is the encryption whose header udev found on a device.
+func ownEncryption(udev map[string]string) string {
+	switch kind, version := udev["ID_FS_TYPE"], udev["ID_FS_VERSION"]; kind {
+	case "crypto_LUKS":
+		if version == "1" || version == "2" {
+			return "luks" + version
+		}
+	case "BitLocker":
+		return "bitlocker"
+	}
+	return ""
 }

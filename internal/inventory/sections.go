@@ -415,7 +415,7 @@ type Peripheral struct {
 
 // Volume is storage that is put together from other storage: RAID, volume managers.
 type Volume struct {
-	Type      string   `json:"type"` // lvm_pv, lvm_vg, lvm_lv, md, zpool, btrfs, bcache, storage_pool, apfs_container, dm_crypt
+	Type      string   `json:"type"` // lvm_pv, lvm_vg, lvm_lv, md, zpool, btrfs, bcache, storage_pool, apfs_container, dm_crypt, multipath, dmraid
 	Name      string   `json:"name"`
 	UUID      string   `json:"uuid,omitempty"`
 	Level     string   `json:"level,omitempty"` // raid1, mirror, thin ...
