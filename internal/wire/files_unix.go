@@ -16,8 +16,8 @@ import (
 
 func openToOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 
-// syncDir makes a rename in the folder durable.
-func syncDir(dir string) error {
+// SyncDir makes a rename in the folder durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

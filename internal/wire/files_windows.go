@@ -16,8 +16,8 @@ import (
 // bits say nothing there.
 func openToOthers(fs.FileInfo) bool { return false }
 
-// syncDir: NTFS journals renames itself; a folder cannot be flushed.
-func syncDir(string) error { return nil }
+// SyncDir: NTFS journals renames itself; a folder cannot be flushed.
+func SyncDir(string) error { return nil }
 
 // lockDir takes the folder for this process; closing the file gives it back.
 func lockDir(dir string) (*os.File, error) {
