@@ -25,8 +25,8 @@ func SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// lockDir takes the folder for this process; closing the file gives it back.
-func lockDir(dir string) (*os.File, error) {
+// LockDir takes the folder for this process; closing the file gives it back.
+func LockDir(dir string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
