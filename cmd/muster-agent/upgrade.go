@@ -20,10 +20,6 @@ func upgradeDir(set *settings) string { return filepath.Join(set.stateDir, "upgr
 
 // supervise runs the version of the agent that is to run, as a child of this one.
 func (p *program) supervise(ctx context.Context, set *settings) error {
-	id, err := wire.LoadIdentity(set.stateDir)
-	if err != nil {
-		return p.orEnroll(err)
-	}
 	own, err := os.Executable()
 	if err == nil {
 		own, err = filepath.EvalSymlinks(own)
@@ -36,7 +32,7 @@ func (p *program) supervise(ctx context.Context, set *settings) error {
 		fetcher += ".exe"
 	}
 	s := &upgrade.Supervisor{
-		Config: set.upgrade, Dir: upgradeDir(set), Program: own, Version: version, ID: id.ID,
+		Config: set.upgrade, Dir: upgradeDir(set), Program: own, Version: version, ID: p.own(set),
 		Args:  set.again("run", "--supervised"),
 		Fetch: upgrade.FetchWith(filepath.Join(filepath.Dir(own), fetcher)),
 		Reported: func() (upgrade.Reported, error) {
@@ -49,6 +45,18 @@ func (p *program) supervise(ctx context.Context, set *settings) error {
 		Out: p.out, Err: p.err, Now: p.now, Log: p.logger(slog.LevelInfo),
 	}
 	return s.Run(ctx)
+}
+
+// own is what tells this machine's turn from that of others: its id, its name until it has one.
+func (p *program) own(set *settings) string {
+	if id, err := wire.LoadIdentity(set.stateDir); err == nil {
+		return id.ID
+	}
+	name, err := p.hostname()
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // again is a command line with these settings. Only what every version understands is in it.
