@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -101,22 +102,30 @@ func (ring keyring) generate(dir, role string) (*metadata.Key, error) {
 // sign signs anew for a role with all of its keys that are at hand; more are others that may
 // sign too. It fails when they are too few.
 func sign[T metadata.Roles](ring keyring, m *metadata.Metadata[T], name string, role *metadata.Role, more ...string) error {
+	if err := ring.enough(role, name); err != nil {
+		return err
+	}
 	m.ClearSignatures()
-	signed, seen := 0, map[string]bool{}
-	for i, id := range append(append([]string{}, role.KeyIDs...), more...) {
-		signer, ok := ring[id]
-		if !ok || seen[id] {
-			continue
-		}
-		if _, err := m.Sign(signer); err != nil {
-			return fmt.Errorf("sign %s: %w", name, err)
-		}
-		if seen[id] = true; i < len(role.KeyIDs) {
-			signed++
+	for _, id := range append(slices.Clone(role.KeyIDs), more...) {
+		if signer, ok := ring[id]; ok {
+			if _, err := m.Sign(signer); err != nil {
+				return fmt.Errorf("sign %s: %w", name, err)
+			}
 		}
 	}
-	if signed < role.Threshold {
-		return inventory.Errorf(inventory.CodeInvalid, "sign %s: %d of its keys are here, it takes %d", name, signed, role.Threshold)
+	return nil
+}
+
+// enough: as many keys of a role are at hand as have to sign.
+func (ring keyring) enough(role *metadata.Role, name string) error {
+	here := 0
+	for _, id := range role.KeyIDs {
+		if _, ok := ring[id]; ok {
+			here++
+		}
+	}
+	if here < role.Threshold {
+		return inventory.Errorf(inventory.CodeInvalid, "sign %s: %d of its keys are here, it takes %d", name, here, role.Threshold)
 	}
 	return nil
 }

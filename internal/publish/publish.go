@@ -171,6 +171,9 @@ func (r *Repository) Rotate(role string) error {
 	if !ok {
 		return inventory.Errorf(inventory.CodeInvalid, "role %q: there are root, targets, snapshot and timestamp", role)
 	}
+	if err := ring.enough(a.root.Signed.Roles[metadata.ROOT], metadata.ROOT); err != nil {
+		return err // before keys are made that nobody trusts
+	}
 	former := slices.Clone(now.KeyIDs)
 	for _, id := range former {
 		if err := a.root.Signed.RevokeKey(id, role); err != nil {
