@@ -32,8 +32,12 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("KILL_DIR"); dir != "" {
 		h := &host{dir: dir}
 		s := h.supervisor()
+		left := len(os.Getenv("KILL_AT_NTH"))
 		s.Step = func(name string) {
-			if name == os.Getenv("KILL_AT") {
+			if name != os.Getenv("KILL_AT") {
+				return
+			}
+			if left--; left <= 0 {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 				select {}
 			}
@@ -145,7 +149,7 @@ func (h *host) until(what string, so func() bool) {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- h.supervisor().Run(ctx) }()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for !so() {
 		select {
 		case err := <-ended:
@@ -232,7 +236,10 @@ func TestA39NewVersionFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
-			h.change = func(s *upgrade.Supervisor) { s.Config.Trial = time.Second }
+			impatient := func(s *upgrade.Supervisor) { s.Config.Trial = time.Second }
+			if h.change = impatient; tt.starts != 1 {
+				h.change = nil
+			}
 			if tt.does == "" {
 				h.publishBytes("1.1.0", []byte("\x7fELF nonsense"))
 			} else {
@@ -247,13 +254,17 @@ func TestA39NewVersionFails(t *testing.T) {
 			if !strings.Contains(s.Check.Reason, "tried here and did not report") {
 				t.Errorf("check %+v", s.Check)
 			}
+			h.change = nil
 			h.publish("1.1.1", good)
 			h.until("the mended version", h.settled("1.1.1"))
-			h.publish("1.2.0", tt.does)
-			back += " 1.0.0 1.1.1 1.1.1 " + strings.Repeat("1.2.0 ", max(tt.starts, 1)) + "1.1.1"
-			if tt.starts > 0 {
-				h.until("the return to an upgrade", func() bool { return h.started() == back })
+			if tt.starts == 0 {
+				return
 			}
+			if h.publish("1.2.0", tt.does); tt.starts == 1 {
+				h.change = impatient
+			}
+			back += " 1.0.0 1.1.1 1.1.1 " + strings.Repeat("1.2.0 ", tt.starts) + "1.1.1"
+			h.until("the return to an upgrade", func() bool { return h.started() == back })
 		})
 	}
 }
@@ -342,6 +353,23 @@ func TestNoCheckWithoutReports(t *testing.T) {
 	h.wantStarted("1.0.0")
 }
 
+// A repository that is away is not asked all the time.
+func TestFailedCheckIsNotRepeatedAtOnce(t *testing.T) {
+	h := newHost(t)
+	looks := 0
+	h.change = func(s *upgrade.Supervisor) {
+		s.Fetch = func(context.Context, release.Request) (release.Result, error) {
+			looks++
+			return release.Result{}, errors.New("no route")
+		}
+	}
+	h.until("a check", h.looked(release.OutcomeFailed))
+	h.change = nil
+	if s := h.status(); looks != 1 || s.Check.Reason != "no route" {
+		t.Errorf("%d looks, status %+v", looks, s)
+	}
+}
+
 func TestVersionsEndInOrder(t *testing.T) {
 	h := newHost(t)
 	h.must(os.WriteFile(filepath.Join(h.dir, "muster-agent"), h.script("1.0.0", deaf), 0o700))
@@ -380,15 +408,15 @@ func TestA39SettledVersionChanged(t *testing.T) {
 
 // A kill at each step leaves an agent that runs, and the upgrade is made in the end.
 func TestA39KilledAtEachStep(t *testing.T) {
-	for _, step := range []string{"check", "note", "switch", "count", "start", "settle"} {
+	for step, nth := range map[string]string{
+		"check": "1", "note": "1", "switch": "1", "count": "1", "settle": "1",
+		"start": "11", // the second one is that of the new version
+	} {
 		t.Run(step, func(t *testing.T) {
 			h := newHost(t)
 			h.publish("1.1.0", good)
-			if step == "start" { // of the new one
-				h.must(os.WriteFile(filepath.Join(h.dir, "reported"), []byte("1.0.0"), 0o600))
-			}
 			cmd := exec.CommandContext(t.Context(), os.Args[0])
-			cmd.Env = append(os.Environ(), "KILL_DIR="+h.dir, "KILL_AT="+step)
+			cmd.Env = append(os.Environ(), "KILL_DIR="+h.dir, "KILL_AT="+step, "KILL_AT_NTH="+nth)
 			out, err := cmd.CombinedOutput()
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {

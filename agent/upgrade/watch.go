@@ -106,7 +106,7 @@ func (w *watch) same(version string) bool {
 // reports do not arrive nothing is changed: a new version could not show that it works.
 func (w *watch) check(ctx context.Context) (found bool) {
 	now := w.Now()
-	if left := w.next.Sub(now); left > 0 && left <= w.Config.Window { // a clock that was set back does not end checks
+	if left := w.next.Sub(now); left > 0 && left <= w.Config.Window+2*nap { // a clock that was set back does not end checks
 		return false
 	}
 	if r, err := w.Reported(); err != nil || !r.Accepted || !w.same(r.By) {
@@ -150,7 +150,7 @@ func (w *watch) note(result release.Result, now time.Time) (found bool) {
 		w.Log.Error("upgrade refused", "reason", result.Reason, "running", w.version)
 	case release.OutcomeFailed:
 		w.Log.Warn("cannot look for upgrades", "reason", result.Reason)
-		w.next = now.Add(max(w.Config.Window/24, time.Minute) + rand.N(time.Minute)) // spreads load, guards nothing
+		w.next = now.Add(max(w.Config.Window/24, nap) + rand.N(nap)) // spreads load, guards nothing
 	default:
 		w.Log.Info("no upgrade", "reason", result.Reason)
 	}
