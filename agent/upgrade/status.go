@@ -31,10 +31,10 @@ func ReadStatus(dir string, cfg Config, baseVersion string) (*Status, error) {
 		return nil, nil
 	}
 	s := &Status{Running: baseVersion, Stage: StagePackaged, Channel: cfg.Channel, Pin: cfg.Pin}
-	base, err := release.ParseVersion(baseVersion)
-	if err != nil {
-		s.Problem = err.Error()
-		return s, nil
+	base, wrong := release.ParseVersion(baseVersion)
+	if wrong != nil {
+		s.Problem = wrong.Error()
+		return s, nil //nolint:nilerr // a build without a version has no upgrades, and a status
 	}
 	s.Running = base.String()
 	st, err := loadState(dir)
