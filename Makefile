@@ -12,10 +12,10 @@ TOOLS := $(CURDIR)/bin/tools
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
-build: ## the four programs, in bin/
+build: ## the programs, in bin/
 	@mkdir -p bin
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster-collector ./cmd/muster-scanner ./cmd/muster
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster-agent
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster-collector ./cmd/muster-scanner ./cmd/muster ./cmd/muster-release
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster-agent ./cmd/muster-agent-upgrade
 
 run: build ## a collector with its data in .muster/ and this machine's agent; Ctrl-C ends both
 	@tools/run.sh
@@ -47,7 +47,7 @@ generate-check: generate ## is the committed generated code current?
 
 cross: ## the agent for all six platforms, without cgo
 	@for p in $(AGENT_PLATFORMS); do echo "muster-agent $$p"; \
-	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/$${p%/*}-$${p#*/}/ ./cmd/muster-agent || exit 1; done
+	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/$${p%/*}-$${p#*/}/ ./cmd/muster-agent ./cmd/muster-agent-upgrade || exit 1; done
 
 fuzz: ## every fuzz test for a few seconds (FUZZTIME=10s)
 	@tools/fuzz.sh $(or $(FUZZTIME),10s)

@@ -34,6 +34,7 @@ type collector interface {
 type Agent struct {
 	cfg      Config
 	stateDir string
+	version  string
 	eyes     *Eyes
 	client   collector
 	outbox   *wire.Outbox
@@ -58,7 +59,7 @@ func Open(cfg Config, stateDir, version string, sources []source.Source, now fun
 		return nil, err
 	}
 	return &Agent{
-		cfg: cfg, stateDir: stateDir, eyes: NewEyes(cfg, sources, now, log),
+		cfg: cfg, stateDir: stateDir, version: version, eyes: NewEyes(cfg, sources, now, log),
 		client: client, outbox: outbox, now: now, log: log,
 	}, nil
 }
@@ -117,7 +118,7 @@ func (a *Agent) report(ctx context.Context, deliver send, next time.Time) (Last,
 	}
 	last := Last{LookedAt: o.SeenAt, Outcome: OutcomeWaiting, NextAt: next, Sections: sectionStatuses(o, readings)}
 	if before, err := readLast(a.stateDir); err == nil && before != nil {
-		last.AcceptedAt = before.AcceptedAt
+		last.AcceptedAt, last.AcceptedVersion = before.AcceptedAt, before.AcceptedVersion
 	}
 	if err := a.outbox.Add(o); err != nil {
 		last.Outcome, last.Error = OutcomeFailed, err.Error()
@@ -140,6 +141,7 @@ func (a *Agent) report(ctx context.Context, deliver send, next time.Time) (Last,
 		err = inventory.Errorf(inventory.CodeInvalid, "the collector did not take the report: %s", d.Problem)
 	default:
 		last.Outcome, last.AcceptedAt = OutcomeAccepted, a.now().UTC().Truncate(time.Millisecond)
+		last.AcceptedVersion = a.version
 		if !next.IsZero() {
 			last.NextAt = a.slot(a.now())
 		}

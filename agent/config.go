@@ -4,7 +4,7 @@
 //
 // It refuses to know what sources read (agent/hardware, agent/software: given to New) and
 // how delivery works (internal/wire). It opens no port, takes no commands and runs no
-// programs. cmd/muster-agent starts it.
+// programs. cmd/muster-agent starts it, by way of agent/upgrade where upgrades are wanted.
 package agent
 
 import (

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/muster-itam/muster/agent/upgrade"
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/wire"
 )
@@ -24,6 +25,7 @@ type Status struct {
 	Collector   string          `json:"collector,omitempty"`
 	Certificate *Certificate    `json:"certificate,omitempty"`
 	Spool       wire.SpoolState `json:"spool"`
+	Upgrade     *upgrade.Status `json:"upgrade,omitempty"` // nil when upgrades are off
 	Last        *Last           `json:"last,omitempty"`
 }
 
@@ -40,7 +42,9 @@ type Last struct {
 	Outcome    string    `json:"outcome"`
 	Error      string    `json:"error,omitempty"`
 	AcceptedAt time.Time `json:"accepted_at,omitzero"` // last time that the collector accepted a report
-	NextAt     time.Time `json:"next_at,omitzero"`
+	// AcceptedVersion is the agent's version then: a new version has to show that it can report.
+	AcceptedVersion string    `json:"accepted_version,omitempty"`
+	NextAt          time.Time `json:"next_at,omitzero"`
 	// Rekey: the collector saw this agent's key on two machines; this one is to enrol again.
 	Rekey    bool            `json:"rekey,omitempty"`
 	Sections []SectionStatus `json:"sections"`

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/agent"
+	"github.com/muster-itam/muster/agent/upgrade"
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/wire"
 )
@@ -112,9 +113,20 @@ func (p *program) report(set *settings) command {
 }
 
 func (p *program) run(set *settings) command {
+	supervised := false
 	return command{
-		flags: func(*flag.FlagSet) {},
+		flags: func(fs *flag.FlagSet) {
+			fs.BoolVar(&supervised, "supervised", false, "end when standard input does, and leave upgrades to whoever started this")
+		},
 		run: func(ctx context.Context, _ []string) (err error) {
+			switch {
+			case supervised:
+				var cancel context.CancelFunc
+				ctx, cancel = p.whileInput(ctx)
+				defer cancel()
+			case set.upgrade.Enabled:
+				return p.supervise(ctx, set)
+			}
 			a, err := agent.Open(set.config, set.stateDir, version, p.sources, p.now, p.logger(slog.LevelInfo))
 			if err != nil {
 				return p.orEnroll(err)
@@ -140,6 +152,9 @@ func (p *program) status(set *settings) command {
 			s, err := agent.ReadStatus(set.stateDir, version, p.now())
 			if err != nil {
 				return err
+			}
+			if s.Upgrade, err = upgrade.ReadStatus(upgradeDir(set), set.upgrade, version); err != nil {
+				fmt.Fprintf(p.err, "muster-agent: %s\n", plain(err.Error()))
 			}
 			if set.output == "json" {
 				return p.printJSON(s)

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/muster-itam/muster/agent"
+	"github.com/muster-itam/muster/agent/upgrade"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -29,6 +30,7 @@ type settings struct {
 	skip     string
 	output   string
 	config   agent.Config
+	upgrade  upgrade.Config
 }
 
 // configFile is the content of the configuration file; unknown keys are refused.
@@ -36,6 +38,18 @@ type configFile struct {
 	StateDir string        `yaml:"state_dir"`
 	Interval time.Duration `yaml:"interval"`
 	Skip     []string      `yaml:"skip"`
+	Upgrade  upgradeFile   `yaml:"upgrade"`
+}
+
+// upgradeFile is set in the file only: who may write it may choose the agent's program.
+type upgradeFile struct {
+	Enabled    bool          `yaml:"enabled"`
+	Repository string        `yaml:"repository"`
+	Root       string        `yaml:"root"`
+	Channel    string        `yaml:"channel"`
+	Pin        string        `yaml:"pin"`
+	Window     time.Duration `yaml:"window"`
+	Trial      time.Duration `yaml:"trial"`
 }
 
 func (s *settings) define(fs *flag.FlagSet) {
@@ -99,7 +113,8 @@ func (s *settings) complete(p *program, flags *flag.FlagSet) error {
 			s.config.Skip = append(s.config.Skip, inventory.SectionName(name))
 		}
 	}
-	return s.config.Validate()
+	s.upgrade = upgrade.Config(file.Upgrade)
+	return errors.Join(s.config.Validate(), s.upgrade.Validate())
 }
 
 // read is the configuration file's content; only a file that was asked for must be there.

@@ -66,6 +66,9 @@ func (p *program) printStatus(s agent.Status) error {
 		waiting += fmt.Sprintf("; %d damaged set aside", s.Spool.Damaged)
 	}
 	row("waiting", "%s", waiting)
+	if s.Upgrade != nil {
+		printUpgrade(row, *s.Upgrade)
+	}
 	if s.Last == nil {
 		row("last look", "never")
 	} else {

@@ -94,6 +94,8 @@ func homeOf(imp string) []string {
 		"github.com/prometheus/":          {"collector"},
 		"go.opentelemetry.io/":            {"collector"},
 		"github.com/spf13/cobra":          {"cmd"},
+		"github.com/theupdateframework/":  {"agent/upgrade/repository", "internal/publish"},
+		"github.com/sigstore/":            {"internal/publish"},
 		"github.com/google/osv-scalibr/":  {"collector/query"},
 		"connectrpc.com/connect/v2":       {"internal/wire", "collector", "proto", "cmd/muster"},
 		"google.golang.org/protobuf":      {"internal/wire", "internal/bench", "collector/api", "proto", "cmd/muster"},
@@ -118,7 +120,7 @@ func TestAgentLinksNothingHeavy(t *testing.T) {
 		for _, bad := range []string{
 			"database/sql", "github.com/mattn/", "github.com/jackc/", "modernc.org/", "github.com/aws/", "github.com/Azure/",
 			"cloud.google.com/", "go.opentelemetry.io/", "github.com/prometheus/", "github.com/google/gopacket", "github.com/gosnmp/",
-			"github.com/spf13/", "runtime/cgo", module + "collector", module + "scanner",
+			"github.com/spf13/", "github.com/theupdateframework/", "github.com/sigstore/", "runtime/cgo", module + "collector", module + "scanner",
 		} {
 			if strings.HasPrefix(dep, bad) {
 				t.Errorf("muster-agent links %s", dep)

@@ -24,7 +24,7 @@ var programs = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for _, build := range []struct{ cgo, pkgs string }{
-		{"1", "./cmd/muster-collector ./cmd/muster-scanner ./cmd/muster"}, {"0", "./cmd/muster-agent"},
+		{"1", "./cmd/muster-collector ./cmd/muster-scanner ./cmd/muster"}, {"0", "./cmd/muster-agent ./cmd/muster-agent-upgrade ./cmd/muster-release"},
 	} {
 		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-o", dir + "/"}, strings.Fields(build.pkgs)...)...)
 		cmd.Dir = "../.."

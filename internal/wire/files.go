@@ -40,7 +40,7 @@ func WriteFile(path string, data []byte, perm fs.FileMode) (err error) {
 		err = os.Rename(f.Name(), path)
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = SyncDir(dir)
 	}
 	return err
 }

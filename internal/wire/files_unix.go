@@ -16,8 +16,8 @@ import (
 
 func openToOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 
-// syncDir makes a rename in the folder durable.
-func syncDir(dir string) error {
+// SyncDir makes a rename in the folder durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -25,8 +25,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// lockDir takes the folder for this process; closing the file gives it back.
-func lockDir(dir string) (*os.File, error) {
+// LockDir takes the folder for this process; closing the file gives it back.
+func LockDir(dir string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

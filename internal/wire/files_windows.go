@@ -16,11 +16,11 @@ import (
 // bits say nothing there.
 func openToOthers(fs.FileInfo) bool { return false }
 
-// syncDir: NTFS journals renames itself; a folder cannot be flushed.
-func syncDir(string) error { return nil }
+// SyncDir: NTFS journals renames itself; a folder cannot be flushed.
+func SyncDir(string) error { return nil }
 
-// lockDir takes the folder for this process; closing the file gives it back.
-func lockDir(dir string) (*os.File, error) {
+// LockDir takes the folder for this process; closing the file gives it back.
+func LockDir(dir string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

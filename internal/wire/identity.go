@@ -100,7 +100,7 @@ func promoteKey(stateDir string) error {
 	if err := os.Rename(filepath.Join(stateDir, nextKeyFile), filepath.Join(stateDir, keyFile)); err != nil {
 		return fmt.Errorf("replace key: %w", err)
 	}
-	return syncDir(stateDir)
+	return SyncDir(stateDir)
 }
 
 func readCertificates(path string) ([]*x509.Certificate, error) {

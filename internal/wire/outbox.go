@@ -86,7 +86,7 @@ func OpenOutbox(cfg OutboxConfig) (*Outbox, error) {
 	if err := privateDir(dir); err != nil {
 		return nil, err
 	}
-	lock, err := lockDir(dir)
+	lock, err := LockDir(dir)
 	if err != nil {
 		return nil, err
 	}
