@@ -52,7 +52,7 @@ func (r *Reports) Report(ctx context.Context, req *musterv1.ReportRequest) (*mus
 	if err := contact.Check(); err != nil {
 		return nil, sourceError(ctx, r.log, err)
 	}
-	acks, copied, err := r.take(ctx, caller, contact, req.GetObservations())
+	acks, copied, err := r.take(ctx, caller, contact, req)
 	if err != nil {
 		return nil, sourceError(ctx, r.log, err)
 	}
@@ -69,8 +69,8 @@ func (r *Reports) Report(ctx context.Context, req *musterv1.ReportRequest) (*mus
 
 // take submits what can be decoded and quarantines the rest. The source is the caller,
 // whatever the message may say.
-func (r *Reports) take(ctx context.Context, caller identity.Caller, contact identity.Contact, list []*musterv1.Observation) (acks []*musterv1.Acknowledgement, copied bool, err error) {
-	src := caller.Source()
+func (r *Reports) take(ctx context.Context, caller identity.Caller, contact identity.Contact, req *musterv1.ReportRequest) (acks []*musterv1.Acknowledgement, copied bool, err error) {
+	src, list := caller.Source(), req.GetObservations()
 	acks = make([]*musterv1.Acknowledgement, len(list))
 	batch := make([]inventory.Observation, 0, len(list))
 	place := make([]int, 0, len(list)) // of each of batch in list
@@ -78,6 +78,9 @@ func (r *Reports) take(ctx context.Context, caller identity.Caller, contact iden
 		acks[i] = &musterv1.Acknowledgement{Epoch: p.GetEpoch(), Seq: p.GetSeq()}
 		o, err := wire.FromProto(p)
 		o.Source = src
+		if sent := req.GetSentAt(); sent.IsValid() {
+			o.SentAt = sent.AsTime()
+		}
 		if err == nil {
 			err = o.Validate()
 		}

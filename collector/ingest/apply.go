@@ -166,13 +166,13 @@ func (a *applier) apply(ctx context.Context, it *item) (Ack, error) {
 	if o.Epoch < src.Epoch || o.Epoch == src.Epoch && o.Seq <= src.Seq {
 		return a.old(ctx, src, o)
 	}
-	seen := a.seen(src, o.SeenAt)
+	seen := a.seen(src, corrected(o, a.received))
 	rec, isNew, err := a.record(ctx, src, it, seen)
 	if err != nil {
 		return Ack{}, err
 	}
 	obs, err := a.tx.AddObservation(ctx, store.Observation{From: o.Source, Source: src.ID, Record: rec.ID, Epoch: o.Epoch, Seq: o.Seq,
-		Seen: seen, Said: o.SeenAt, Receive: a.received})
+		Seen: seen, Said: o.SeenAt, Sent: o.SentAt, Receive: a.received})
 	if err != nil {
 		return Ack{}, err
 	}
@@ -224,6 +224,15 @@ func (a *applier) old(ctx context.Context, src store.SourceRow, o *inventory.Obs
 		return Ack{Outcome: Duplicate}, nil
 	}
 	return Ack{Outcome: Stale, Reason: "a newer report was accepted before"}, nil
+}
+
+// corrected is the observation's time by our clock, where its source says when it sent it: how
+// long that was after it was seen is right by any clock that runs.
+func corrected(o *inventory.Observation, received time.Time) time.Time {
+	if o.SentAt.IsZero() {
+		return o.SeenAt
+	}
+	return received.Add(-max(0, o.SentAt.Sub(o.SeenAt)))
 }
 
 // seen is the observation's time clamped for ordering facts. A source's clock may be off

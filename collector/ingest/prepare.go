@@ -37,7 +37,7 @@ type item struct {
 // prepare fills in what does not depend on the inventory.
 func (it *item) prepare(now time.Time) {
 	o := &it.obs
-	it.said = plausible(o.SeenAt, now)
+	it.said = plausible(corrected(o, now), now)
 	it.bodies = make(map[inventory.SectionName]inventory.Body, len(o.Sections))
 	it.hashes = make([][]byte, len(o.Sections))
 	identifies := false

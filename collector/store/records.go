@@ -58,6 +58,7 @@ type Observation struct {
 	Source, Record      int64
 	Epoch, Seq          int64
 	Seen, Said, Receive time.Time
+	Sent                time.Time // by the source's clock, zero when unknown
 
 	id      int64
 	changes string
@@ -72,13 +73,21 @@ func (t *Tx) AddObservation(ctx context.Context, o Observation) (int64, error) {
 	o.id = id
 	t.observations = append(t.observations, &o)
 	src, _ := t.known.sources.get(sourceKey{o.From.Kind, o.From.ID})
-	src.Epoch, src.Seq, src.LastSeen, src.LastContact, src.skew = o.Epoch, o.Seq, o.Seen, o.Receive, o.Said.Sub(o.Receive)
+	src.Epoch, src.Seq, src.LastSeen, src.LastContact, src.skew = o.Epoch, o.Seq, o.Seen, o.Receive, o.skew()
 	src.fresh++
 	if !src.touched {
 		src.touched = true
 		t.sources = append(t.sources, src)
 	}
 	return id, nil
+}
+
+// skew is how far the source's clock is ahead: that a report waited is none.
+func (o *Observation) skew() time.Duration {
+	if o.Sent.IsZero() {
+		return o.Said.Sub(o.Receive)
+	}
+	return o.Sent.Sub(o.Receive)
 }
 
 // SetChanges notes which sections the observation added last changed, comma-separated;

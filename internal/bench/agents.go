@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/wire"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
@@ -173,7 +175,7 @@ func (a *agent) observation(body func(inventory.SectionName) bool) inventory.Obs
 func (a *agent) report(ctx context.Context, o inventory.Observation) (*musterv1.ReportResponse, error) {
 	nonce := fmt.Appendf(nil, "%d.%d", a.n, rand.Uint64())
 	res, err := a.line.report(ctx, &musterv1.ReportRequest{
-		Observations: []*musterv1.Observation{wire.ToProto(o)}, Version: "bench", Nonce: nonce, PreviousNonce: a.nonce,
+		Observations: []*musterv1.Observation{wire.ToProto(o)}, Version: "bench", Nonce: nonce, PreviousNonce: a.nonce, SentAt: timestamppb.Now(),
 	})
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -35,9 +36,13 @@ func (l *ledger) len() int {
 }
 
 // Every report that was acknowledged is there exactly once, however often the
-// collector is killed while 50 agents report.
+// collector is killed while agents report: 5 times with 50 agents, 100 times with 200 where
+// MUSTER_LONG is set.
 func TestF01KilledCollectorKeepsWhatItAcknowledged(t *testing.T) {
-	const agents, kills, each = 50, 5, 250
+	agents, kills, each := 50, 5, 250
+	if os.Getenv("MUSTER_LONG") != "" {
+		agents, kills = 200, 100
+	}
 	dir := t.TempDir()
 	c := startCollector(t, dir, "127.0.0.1:0")
 	token := c.token("--uses", fmt.Sprint(agents))

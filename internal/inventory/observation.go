@@ -36,8 +36,9 @@ type Observation struct {
 	// Epoch is the Unix millisecond at which the source's counter began, Seq the counter.
 	// Both only ever grow; (source, epoch, seq) is unique.
 	Epoch, Seq int64
-	// SeenAt is by the source's own clock and may be wrong.
-	SeenAt time.Time
+	// SeenAt is by the source's own clock and may be wrong. SentAt is when its report left, by
+	// the same clock; zero when that is not known.
+	SeenAt, SentAt time.Time
 	// Complete says that the observation has every section the source can see of the thing.
 	Complete bool
 	// Digest stands for all sections of a report in which nothing changed: it is that of the

@@ -14,6 +14,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/muster-itam/muster/internal/inventory"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
@@ -180,6 +181,7 @@ func (c *Client) Report(ctx context.Context, r Report) (Receipt, error) {
 		Version:       c.version,
 		Nonce:         r.Nonce,
 		PreviousNonce: r.PreviousNonce,
+		SentAt:        timestamppb.Now(),
 	}
 	for i, o := range r.Observations {
 		req.Observations[i] = ToProto(o)

@@ -294,6 +294,9 @@ type ReportRequest struct {
 	// Random per contact, and the one of the previous contact: a copied key shows here.
 	Nonce         []byte `protobuf:"bytes,3,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	PreviousNonce []byte `protobuf:"bytes,4,opt,name=previous_nonce,json=previousNonce,proto3" json:"previous_nonce,omitempty"`
+	// When the report left, by the source's own clock: how long ago something was seen is then
+	// known however wrong that clock is.
+	SentAt        *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -352,6 +355,13 @@ func (x *ReportRequest) GetNonce() []byte {
 func (x *ReportRequest) GetPreviousNonce() []byte {
 	if x != nil {
 		return x.PreviousNonce
+	}
+	return nil
+}
+
+func (x *ReportRequest) GetSentAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SentAt
 	}
 	return nil
 }
@@ -900,12 +910,13 @@ const file_muster_v1_source_proto_rawDesc = "" +
 	"\vauthorities\x18\x04 \x03(\fR\vauthorities\x127\n" +
 	"\tnot_after\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\" \n" +
 	"\fRenewRequest\x12\x10\n" +
-	"\x03csr\x18\x01 \x01(\fR\x03csr\"\xa2\x01\n" +
+	"\x03csr\x18\x01 \x01(\fR\x03csr\"\xd7\x01\n" +
 	"\rReportRequest\x12:\n" +
 	"\fobservations\x18\x01 \x03(\v2\x16.muster.v1.ObservationR\fobservations\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\fR\x05nonce\x12%\n" +
-	"\x0eprevious_nonce\x18\x04 \x01(\fR\rpreviousNonce\"\xa8\x01\n" +
+	"\x0eprevious_nonce\x18\x04 \x01(\fR\rpreviousNonce\x123\n" +
+	"\asent_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06sentAt\"\xa8\x01\n" +
 	"\x0fAcknowledgement\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x03R\x03seq\x12,\n" +
@@ -1002,30 +1013,31 @@ var file_muster_v1_source_proto_goTypes = []any{
 var file_muster_v1_source_proto_depIdxs = []int32{
 	12, // 0: muster.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
 	13, // 1: muster.v1.ReportRequest.observations:type_name -> muster.v1.Observation
-	0,  // 2: muster.v1.Acknowledgement.outcome:type_name -> muster.v1.Outcome
-	5,  // 3: muster.v1.ReportResponse.acknowledgements:type_name -> muster.v1.Acknowledgement
-	14, // 4: muster.v1.ReportResponse.next_report:type_name -> google.protobuf.Duration
-	12, // 5: muster.v1.ReportResponse.server_time:type_name -> google.protobuf.Timestamp
-	12, // 6: muster.v1.ScanJob.created_at:type_name -> google.protobuf.Timestamp
-	12, // 7: muster.v1.ScanJob.started_at:type_name -> google.protobuf.Timestamp
-	12, // 8: muster.v1.ScanJob.finished_at:type_name -> google.protobuf.Timestamp
-	14, // 9: muster.v1.FetchJobRequest.wait:type_name -> google.protobuf.Duration
-	7,  // 10: muster.v1.FetchJobResponse.job:type_name -> muster.v1.ScanJob
-	1,  // 11: muster.v1.EnrolmentService.Enroll:input_type -> muster.v1.EnrollRequest
-	3,  // 12: muster.v1.EnrolmentService.Renew:input_type -> muster.v1.RenewRequest
-	4,  // 13: muster.v1.IngestService.Report:input_type -> muster.v1.ReportRequest
-	8,  // 14: muster.v1.ScanJobService.FetchJob:input_type -> muster.v1.FetchJobRequest
-	10, // 15: muster.v1.ScanJobService.UpdateJob:input_type -> muster.v1.UpdateJobRequest
-	2,  // 16: muster.v1.EnrolmentService.Enroll:output_type -> muster.v1.EnrollResponse
-	2,  // 17: muster.v1.EnrolmentService.Renew:output_type -> muster.v1.EnrollResponse
-	6,  // 18: muster.v1.IngestService.Report:output_type -> muster.v1.ReportResponse
-	9,  // 19: muster.v1.ScanJobService.FetchJob:output_type -> muster.v1.FetchJobResponse
-	11, // 20: muster.v1.ScanJobService.UpdateJob:output_type -> muster.v1.UpdateJobResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	12, // 2: muster.v1.ReportRequest.sent_at:type_name -> google.protobuf.Timestamp
+	0,  // 3: muster.v1.Acknowledgement.outcome:type_name -> muster.v1.Outcome
+	5,  // 4: muster.v1.ReportResponse.acknowledgements:type_name -> muster.v1.Acknowledgement
+	14, // 5: muster.v1.ReportResponse.next_report:type_name -> google.protobuf.Duration
+	12, // 6: muster.v1.ReportResponse.server_time:type_name -> google.protobuf.Timestamp
+	12, // 7: muster.v1.ScanJob.created_at:type_name -> google.protobuf.Timestamp
+	12, // 8: muster.v1.ScanJob.started_at:type_name -> google.protobuf.Timestamp
+	12, // 9: muster.v1.ScanJob.finished_at:type_name -> google.protobuf.Timestamp
+	14, // 10: muster.v1.FetchJobRequest.wait:type_name -> google.protobuf.Duration
+	7,  // 11: muster.v1.FetchJobResponse.job:type_name -> muster.v1.ScanJob
+	1,  // 12: muster.v1.EnrolmentService.Enroll:input_type -> muster.v1.EnrollRequest
+	3,  // 13: muster.v1.EnrolmentService.Renew:input_type -> muster.v1.RenewRequest
+	4,  // 14: muster.v1.IngestService.Report:input_type -> muster.v1.ReportRequest
+	8,  // 15: muster.v1.ScanJobService.FetchJob:input_type -> muster.v1.FetchJobRequest
+	10, // 16: muster.v1.ScanJobService.UpdateJob:input_type -> muster.v1.UpdateJobRequest
+	2,  // 17: muster.v1.EnrolmentService.Enroll:output_type -> muster.v1.EnrollResponse
+	2,  // 18: muster.v1.EnrolmentService.Renew:output_type -> muster.v1.EnrollResponse
+	6,  // 19: muster.v1.IngestService.Report:output_type -> muster.v1.ReportResponse
+	9,  // 20: muster.v1.ScanJobService.FetchJob:output_type -> muster.v1.FetchJobResponse
+	11, // 21: muster.v1.ScanJobService.UpdateJob:output_type -> muster.v1.UpdateJobResponse
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_source_proto_init() }
