@@ -22,6 +22,9 @@ type scripted struct {
 	reports  []time.Time
 	renewals int
 	until    time.Time
+
+	conditions Conditions
+	traffic    int64 // of each report
 }
 
 func (s *scripted) Report(_ context.Context, r wire.Report) (wire.Receipt, error) {
@@ -46,6 +49,8 @@ func (s *scripted) Identity() wire.Identity {
 	return wire.Identity{ID: s.id, NotBefore: s.until.Add(-30 * 24 * time.Hour), NotAfter: s.until}
 }
 
+func (s *scripted) Traffic() int64 { return s.traffic * int64(len(s.reports)) }
+
 func (s *scripted) Close() {}
 
 func runFor(t *testing.T, s *scripted, cfg Config, d time.Duration, change func()) (stateDir string) {
@@ -59,7 +64,8 @@ func runFor(t *testing.T, s *scripted, cfg Config, d time.Duration, change func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Agent{cfg: cfg, stateDir: dir, eyes: NewEyes(cfg, sources, time.Now, log), client: s, outbox: outbox, now: time.Now, log: log}
+	a := newAgent(cfg, dir, NewEyes(cfg, dir, sources, time.Now, log), s, outbox, time.Now, log)
+	a.conditions = func() Conditions { return s.conditions }
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	if change != nil {

@@ -108,20 +108,24 @@ func writeLast(stateDir string, last Last) error {
 
 // sectionStatuses sets the readings of the sources beside the sections they became.
 func sectionStatuses(o inventory.Observation, readings []Reading) []SectionStatus {
-	out := make([]SectionStatus, len(o.Sections))
-	for i, s := range o.Sections {
-		out[i] = SectionStatus{
+	var out []SectionStatus
+	for _, s := range o.Sections {
+		if s.Name == inventory.SectionReadings { // what follows is that
+			continue
+		}
+		status := SectionStatus{
 			Name: s.Name, Status: s.Status, Reason: s.Reason,
 			TookMS: milliseconds(s.Took),
 		}
 		if s.Body != nil {
-			out[i].Items = s.Body.Len()
+			status.Items = s.Body.Len()
 		}
 		for _, r := range readings {
 			if r.Section == s.Name {
-				out[i].Sources = append(out[i].Sources, r)
+				status.Sources = append(status.Sources, r)
 			}
 		}
+		out = append(out, status)
 	}
 	return out
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/agent/hardware"
+	"github.com/muster-itam/muster/agent/proxy"
 	"github.com/muster-itam/muster/agent/software"
 	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -30,7 +31,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	p := &program{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, hostname: os.Hostname, now: time.Now,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, hostname: os.Hostname, now: time.Now, proxies: proxy.System,
 		sources: append(hardware.Sources("/"), software.Sources("/")...),
 	}
 	os.Exit(p.main(ctx, os.Args[1:]))
@@ -43,6 +44,7 @@ type program struct {
 	env      func(string) (string, bool)
 	hostname func() (string, error)
 	now      func() time.Time
+	proxies  func() proxy.Settings
 	sources  []source.Source
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -35,12 +36,20 @@ type caller struct {
 	rpc  *connect.Client
 }
 
-// newCaller needs no proxy settings of its own: those of the environment apply, as they do
-// for other programs on the host. TLS goes through to the collector in any case.
-func newCaller(baseURL string, conf *tls.Config) *caller {
+// ProxyFunc names the proxy of a request, nil for none, as in [http.Transport].
+type ProxyFunc = func(*http.Request) (*url.URL, error)
+
+// newCaller connects through what proxy says, nil being the proxy of the environment, as for
+// other programs on the host. TLS goes through to the collector in any case. What the
+// connections carry is added to traffic.
+func newCaller(baseURL string, conf *tls.Config, proxy ProxyFunc, traffic *atomic.Int64) *caller {
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment
+	}
 	c := &http.Client{
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
+			Proxy:                 proxy,
+			DialContext:           counted(traffic),
 			TLSClientConfig:       conf,
 			ForceAttemptHTTP2:     true,
 			TLSHandshakeTimeout:   15 * time.Second,
@@ -66,6 +75,9 @@ func (c *caller) call(ctx context.Context, fn func(context.Context) error) error
 	err := fn(ctx)
 	if err == nil {
 		return nil
+	}
+	if ctx.Err() != nil {
+		c.close() // a connection that is half open must not take the next call too
 	}
 	err = FromConnect(err)
 	wait := parseRetryAfter(info.ResponseHeader().Get("Retry-After"), info.ResponseHeader().Get("Date"))
@@ -117,6 +129,8 @@ func parseRetryAfter(value, date string) time.Duration {
 // Client is an enrolled source's connection to its collector. It is safe for concurrent use.
 type Client struct {
 	dir, version string
+	proxy        ProxyFunc
+	traffic      atomic.Int64
 	session      atomic.Pointer[session]
 }
 
@@ -127,9 +141,12 @@ type session struct {
 }
 
 // Open loads the identity of a state folder. It does not connect. Version is the program's,
-// for the administrator to see.
-func Open(stateDir, version string) (*Client, error) {
-	c := &Client{dir: stateDir, version: version}
+// for the administrator to see. The proxy is that of the environment.
+func Open(stateDir, version string) (*Client, error) { return OpenVia(nil, stateDir, version) }
+
+// OpenVia is Open for who knows the proxy.
+func OpenVia(proxy ProxyFunc, stateDir, version string) (*Client, error) {
+	c := &Client{dir: stateDir, version: version, proxy: proxy}
 	return c, c.load()
 }
 
@@ -153,13 +170,14 @@ func (c *Client) load() error {
 	if err != nil {
 		return err
 	}
-	old := c.session.Swap(&session{id: id, caller: newCaller(base.String(), &tls.Config{
+	conf := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		ServerName: base.Hostname(),
 		RootCAs:    roots,
 		// Always offered, also when expired: the collector takes that for a renewal.
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil },
-	})})
+	}
+	old := c.session.Swap(&session{id: id, caller: newCaller(base.String(), conf, c.proxy, &c.traffic)})
 	if old != nil {
 		old.close()
 	}
@@ -168,6 +186,9 @@ func (c *Client) load() error {
 
 // Identity is who the client is.
 func (c *Client) Identity() Identity { return c.session.Load().id }
+
+// Traffic is how many bytes the client's connections have carried, both ways, with TLS and all.
+func (c *Client) Traffic() int64 { return c.traffic.Load() }
 
 // Close ends idle connections.
 func (c *Client) Close() { c.session.Load().close() }

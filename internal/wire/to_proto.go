@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -44,6 +45,13 @@ func sectionToProto(s *inventory.Section) *musterv1.Section {
 		bodyToProto(p, s.Body)
 	}
 	return p
+}
+
+// SizeOf is how many bytes a body has in a report, before compression.
+func SizeOf(body inventory.Body) int64 {
+	p := &musterv1.Section{}
+	bodyToProto(p, body)
+	return int64(proto.Size(p))
 }
 
 // bodyToProto sets the field of the message that has the section's name.
