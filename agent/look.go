@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,7 +78,9 @@ func (e *Eyes) Look(ctx context.Context, agentID string) (inventory.Observation,
 	for _, name := range inventory.Sections() {
 		if s, ok := join(name, readings); ok {
 			if d, ok := s.Body.(*inventory.Device); ok && agentID != "" {
-				d.Identifiers = append(d.Identifiers, inventory.Identifier{Type: inventory.IDAgent, Value: agentID})
+				own := *d // a source may give the same one each time
+				own.Identifiers = append(slices.Clip(d.Identifiers), inventory.Identifier{Type: inventory.IDAgent, Value: agentID})
+				s.Body = &own
 			}
 			o.Sections, looked = append(o.Sections, finish(s)), append(looked, name)
 		}

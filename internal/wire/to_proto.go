@@ -95,7 +95,10 @@ func softwareToProto(list inventory.SoftwareList) []*musterv1.Software {
 		s, p := &list[i], &slab[i]
 		p.Source, p.Name, p.Version, p.Arch = s.Source, s.Name, s.Version, s.Arch
 		p.Publisher, p.Installed, p.Bytes, p.Path = s.Publisher, s.Installed, s.Bytes, s.Path
-		p.Purl, p.Kind, p.Edition, p.User = s.PURL, string(s.Kind), s.Edition, s.User
+		p.Kind, p.Edition, p.User = string(s.Kind), s.Edition, s.User
+		if p.PurlPattern = purlPattern(s); p.PurlPattern == "" {
+			p.Purl = s.PURL
+		}
 		out[i] = p
 	}
 	return out
