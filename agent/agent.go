@@ -212,11 +212,11 @@ func (a *Agent) slot(now time.Time) time.Time {
 
 // waitOut is false when ctx ended first. It waits for as long as power or network hold the report back.
 func (a *Agent) waitOut(ctx context.Context) bool {
+	last, err := readLast(a.stateDir)
+	if err != nil || last == nil {
+		return ctx.Err() == nil
+	}
 	for said := ""; ; {
-		last, err := readLast(a.stateDir)
-		if err != nil || last == nil {
-			return ctx.Err() == nil
-		}
 		why := a.cfg.Thrift.hold(a.conditions(), last.AcceptedAt, a.now())
 		if why == "" {
 			return ctx.Err() == nil

@@ -67,6 +67,8 @@ const usage = `muster-agent reports this machine to its collector.
         identity, certificate, last report, what waits, and how each section went
   muster-agent show [--all] [-o json] [SECTION...]
         print exactly what would be sent, without sending it
+  muster-agent doctor [-o json] [--collector https://HOST:PORT]
+        find out why reports do not arrive or are not whole; exit code 1 when something fails
   muster-agent version
 
 Flags of all commands: --state-dir DIR (or MUSTER_AGENT_STATE_DIR) where identity and
@@ -133,6 +135,8 @@ func (p *program) dispatch(ctx context.Context, args []string) error {
 		c = p.status(&set)
 	case "show":
 		c = p.show(&set)
+	case "doctor":
+		c = p.doctor(&set)
 	case "version", "--version":
 		_, err := fmt.Fprintf(p.out, "muster-agent %s %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/muster-itam/muster/agent"
 	"github.com/muster-itam/muster/agent/proxy"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
 )
 
 // maxConfig bounds the configuration file.
@@ -161,6 +162,9 @@ func (s *settings) read(p *program, asked bool) (c configFile, err error) {
 	}
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	if info, err := os.Stat(path); err == nil && wire.WritableByOthers(info) {
+		return c, inventory.Errorf(inventory.CodeForbidden, "configuration %s can be changed by other users (%s): chmod go-w it", path, info.Mode().Perm())
 	}
 	return parseConfig(path, text)
 }

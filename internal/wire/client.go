@@ -155,7 +155,7 @@ func (c *Client) load() error {
 	if err != nil {
 		return err
 	}
-	if err := checkPrivate(c.dir); err != nil {
+	if err := CheckState(c.dir); err != nil {
 		return err
 	}
 	base, err := collectorURL(id.Collector)
