@@ -1,9 +1,9 @@
 package agent
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,13 +127,11 @@ func TestRunReportsWhenPluggedIn(t *testing.T) {
 	})
 }
 
-func FuzzPower(f *testing.F) {
-	f.Add("Battery", "Discharging", "[device]\nconnection-uuid=u\n", "[connection]\nuuid=u\nmetered=1\n")
-	f.Fuzz(func(t *testing.T, kind, status, device, profile string) {
-		files := supply("BAT0", "type", kind, "status", status)
-		maps.Copy(files, map[string]string{runNM + "/1": device, "/etc/NetworkManager/system-connections/a": profile})
-		tree := treeOf(t, files)
-		batteryIn(tree)
-		meteredIn(tree)
+func FuzzKeyFile(f *testing.F) {
+	f.Add([]byte("[device]\nconnection-uuid = u\n"), "device", "connection-uuid")
+	f.Fuzz(func(t *testing.T, text []byte, group, key string) {
+		if value := keyIn(text, group, key); value != strings.TrimSpace(value) || len(value) > len(text) {
+			t.Errorf("value %q", value)
+		}
 	})
 }
