@@ -24,6 +24,10 @@ import (
 const (
 	// callTimeout bounds every call: a connection that is half open must not hold a source up.
 	callTimeout = 60 * time.Second
+	// pingAfter is how long a connection may be silent before it is asked for a sign of life,
+	// and pingTimeout how long that may take: one that is half open must not take the next call too.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
 	// maxAnswer bounds what a source reads of an answer.
 	maxAnswer = 4 << 20
 	// maxRetryAfter bounds how long a collector can silence a source.
@@ -52,6 +56,7 @@ func newCaller(baseURL string, conf *tls.Config, proxy ProxyFunc, traffic *atomi
 			DialContext:           counted(traffic),
 			TLSClientConfig:       conf,
 			ForceAttemptHTTP2:     true,
+			HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 			TLSHandshakeTimeout:   15 * time.Second,
 			ResponseHeaderTimeout: callTimeout,
 			IdleConnTimeout:       90 * time.Second,
@@ -75,9 +80,6 @@ func (c *caller) call(ctx context.Context, fn func(context.Context) error) error
 	err := fn(ctx)
 	if err == nil {
 		return nil
-	}
-	if ctx.Err() != nil {
-		c.close() // a connection that is half open must not take the next call too
 	}
 	err = FromConnect(err)
 	wait := parseRetryAfter(info.ResponseHeader().Get("Retry-After"), info.ResponseHeader().Get("Date"))
