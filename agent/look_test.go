@@ -130,7 +130,7 @@ func TestLookAtHostileText(t *testing.T) {
 	}
 }
 
-func TestLookDoesNotWaitForWhatHangs(t *testing.T) {
+func TestA38_LookDoesNotWaitForWhatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var calls atomic.Int32
