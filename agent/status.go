@@ -24,6 +24,7 @@ type Status struct {
 	Collector   string          `json:"collector,omitempty"`
 	Certificate *Certificate    `json:"certificate,omitempty"`
 	Spool       wire.SpoolState `json:"spool"`
+	Spent       Spent           `json:"spent"`
 	Last        *Last           `json:"last,omitempty"`
 }
 
@@ -78,6 +79,11 @@ func ReadStatus(stateDir, version string, now time.Time) (Status, error) {
 	if s.Spool, err = wire.ReadSpool(stateDir); err != nil {
 		return s, err
 	}
+	memory, err := readDiary(stateDir)
+	if err != nil {
+		return s, err
+	}
+	s.Spent = memory.Spent
 	s.Last, err = readLast(stateDir)
 	return s, err
 }

@@ -231,7 +231,7 @@ func TestReportAndStatus(t *testing.T) {
 		t.Errorf("report said %q", out)
 	}
 	out := c.ok(t, "status")
-	for _, want := range []string{"4b1d", "hq", server.URL, "accepted", "nothing", "software", "unsupported", "no SMBIOS table"} {
+	for _, want := range []string{"4b1d", "hq", server.URL, "accepted", "nothing", "software", "unsupported", "no SMBIOS table", "of traffic"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -66,6 +66,9 @@ func (p *program) printStatus(s agent.Status) error {
 		waiting += fmt.Sprintf("; %d damaged set aside", s.Spool.Damaged)
 	}
 	row("waiting", "%s", waiting)
+	if s.Spent.Day != "" {
+		row("spent", "on %s: %.1f s of CPU, %s of traffic", s.Spent.Day, s.Spent.CPU.Seconds(), size(s.Spent.Traffic))
+	}
 	if s.Last == nil {
 		row("last look", "never")
 	} else {
