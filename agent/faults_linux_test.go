@@ -190,7 +190,7 @@ func TestA35_AnotherUser(t *testing.T) {
 	}
 	c := wiretest.New(t)
 	// The test's own folder is closed to others: only the state folder's rights are to count.
-	base, err := os.MkdirTemp("", "muster-a35-")
+	base, err := os.MkdirTemp("", "muster-a35-") //nolint:usetesting // t.TempDir is closed to others
 	if err != nil {
 		t.Fatal(err)
 	}

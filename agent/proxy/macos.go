@@ -15,7 +15,7 @@ const maxDepth = 32
 // fromMacOS reads the proxies of the first network service, in the order of the current
 // location, that has some: SystemConfiguration's preferences.plist, an XML property list.
 // https://developer.apple.com/documentation/systemconfiguration/scpreferences
-func fromMacOS(from string, text []byte) Settings {
+func fromMacOS(text []byte) Settings {
 	root, err := parsePlist(text)
 	if err != nil {
 		return Settings{}
@@ -25,15 +25,15 @@ func fromMacOS(from string, text []byte) Settings {
 	services, _ := at(order, "Global", "IPv4")["ServiceOrder"].([]any)
 	for _, id := range services {
 		name, _ := id.(string)
-		if s, ok := ofService(from, at(root, "NetworkServices", name, "Proxies")); ok {
+		if s, ok := ofService(at(root, "NetworkServices", name, "Proxies")); ok {
 			return s
 		}
 	}
 	return Settings{}
 }
 
-func ofService(from string, proxies map[string]any) (Settings, bool) {
-	s := Settings{From: from}
+func ofService(proxies map[string]any) (Settings, bool) {
+	s := Settings{From: "the network settings"}
 	host, _ := proxies["HTTPSProxy"].(string)
 	port, _ := proxies["HTTPSPort"].(string)
 	if proxies["HTTPSEnable"] == "1" && host != "" {

@@ -127,17 +127,17 @@ func TestSystemSettings(t *testing.T) {
 		{"SUSE's", fromEnvironment("f", []byte("PROXY_ENABLED=\"yes\"\nHTTPS_PROXY=\"http://p:1\"\nNO_PROXY=\"localhost, 127.0.0.1\"\n")),
 			Settings{From: "f", Address: "http://p:1", Except: []string{"localhost", "127.0.0.1"}}, false},
 		{"SUSE's, off", fromEnvironment("f", []byte("PROXY_ENABLED=\"no\"\nHTTPS_PROXY=\"http://p:1\"\n")), Settings{}, false},
-		{"WinHTTP", fromWinHTTP("w", winHTTP(3, "p:1", "*.local;10.*;<local>")), Settings{From: "w", Address: "p:1", Except: []string{".local", "10.0.0.0/8"}}, true},
-		{"WinHTTP by scheme", fromWinHTTP("w", winHTTP(3, "http=a:1;https=p:2", "")), Settings{From: "w", Address: "p:2"}, false},
-		{"WinHTTP for http alone", fromWinHTTP("w", winHTTP(3, "http=a:1", "")), Settings{From: "w"}, false},
-		{"WinHTTP direct", fromWinHTTP("w", winHTTP(1, "", "")), Settings{}, false},
-		{"WinHTTP cut off", fromWinHTTP("w", winHTTP(3, "proxy:1", "")[:18]), Settings{}, false},
-		{"macOS", fromMacOS("m", []byte(plist)), Settings{From: "m", Address: "proxy.example:3128", Except: []string{".local", "169.254/16"}}, true},
-		{"macOS with a script", fromMacOS("m", []byte(strings.Replace(plist, "<key>HTTPSEnable</key><integer>0</integer>",
+		{"WinHTTP", fromWinHTTP(winHTTP(3, "p:1", "*.local;10.*;<local>")), Settings{From: "WinHTTP", Address: "p:1", Except: []string{".local", "10.0.0.0/8"}}, true},
+		{"WinHTTP by scheme", fromWinHTTP(winHTTP(3, "http=a:1;https=p:2", "")), Settings{From: "WinHTTP", Address: "p:2"}, false},
+		{"WinHTTP for http alone", fromWinHTTP(winHTTP(3, "http=a:1", "")), Settings{From: "WinHTTP"}, false},
+		{"WinHTTP direct", fromWinHTTP(winHTTP(1, "", "")), Settings{}, false},
+		{"WinHTTP cut off", fromWinHTTP(winHTTP(3, "proxy:1", "")[:18]), Settings{}, false},
+		{"macOS", fromMacOS([]byte(plist)), Settings{From: "the network settings", Address: "proxy.example:3128", Except: []string{".local", "169.254/16"}}, true},
+		{"macOS with a script", fromMacOS([]byte(strings.Replace(plist, "<key>HTTPSEnable</key><integer>0</integer>",
 			"<key>ProxyAutoConfigEnable</key><true/><key>ProxyAutoConfigURLString</key><string>http://wpad/p.dat</string>", 1))),
-			Settings{From: "m", Script: "http://wpad/p.dat"}, false},
-		{"no property list", fromMacOS("m", []byte("bplist00")), Settings{}, false},
-		{"deep property list", fromMacOS("m", []byte(strings.Repeat("<dict><key>a</key>", 10_000))), Settings{}, false},
+			Settings{From: "the network settings", Script: "http://wpad/p.dat"}, false},
+		{"no property list", fromMacOS([]byte("bplist00")), Settings{}, false},
+		{"deep property list", fromMacOS([]byte(strings.Repeat("<dict><key>a</key>", 10_000))), Settings{}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -155,8 +155,8 @@ func FuzzSettings(f *testing.F) {
 	f.Add([]byte(plist))
 	f.Add(winHTTP(3, "https=p:1", "10.*;<local>;*.a"))
 	f.Add([]byte("HTTPS_PROXY='http://p:1'\nNO_PROXY=10.*"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, s := range []Settings{fromEnvironment("f", b), fromWinHTTP("w", b), fromMacOS("m", b)} {
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		for _, s := range []Settings{fromEnvironment("f", b), fromWinHTTP(b), fromMacOS(b)} {
 			c, err := Find(Config{}, func(string) (string, bool) { return "", false }, func() Settings { return s })
 			if err == nil {
 				c.Describe("https://collector.example:8443")

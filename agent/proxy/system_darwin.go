@@ -15,5 +15,5 @@ func System() Settings {
 	if err != nil {
 		return Settings{}
 	}
-	return fromMacOS("the network settings", text)
+	return fromMacOS(text)
 }

@@ -10,7 +10,7 @@ func System() Settings {
 	if k, err := registry.OpenKey(registry.LOCAL_MACHINE, internetSettings+`\Connections`, registry.QUERY_VALUE); err == nil {
 		b, _, err := k.GetBinaryValue("WinHttpSettings")
 		_ = k.Close() // only read
-		if s := fromWinHTTP("WinHTTP", b); err == nil && s.Address != "" {
+		if s := fromWinHTTP(b); err == nil && s.Address != "" {
 			return s
 		}
 	}

@@ -8,7 +8,7 @@ import (
 // fromWinHTTP reads the machine's own proxy, as "netsh winhttp show proxy" prints it. The
 // value WinHttpSettings is not documented by its maker; it consists of numbers of 4 bytes
 // (size of the structure, a counter, flags: 1 direct, 2 proxy) and two texts with their lengths before.
-func fromWinHTTP(from string, b []byte) Settings {
+func fromWinHTTP(b []byte) Settings {
 	if len(b) < 16 || binary.LittleEndian.Uint32(b[8:])&2 == 0 {
 		return Settings{}
 	}
@@ -17,7 +17,7 @@ func fromWinHTTP(from string, b []byte) Settings {
 		return Settings{}
 	}
 	bypass, _, _ := counted(rest)
-	return fromWindows(from, server, bypass)
+	return fromWindows("WinHTTP", server, bypass)
 }
 
 func counted(b []byte) (text string, rest []byte, ok bool) {

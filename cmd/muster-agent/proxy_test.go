@@ -59,7 +59,7 @@ func (p *tunnels) serve(conn net.Conn, password, to string) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
 		return
 	}
-	far, err := net.Dial("tcp", to) //nolint:noctx // ends with the connection
+	far, err := net.Dial("tcp", to)
 	if err != nil {
 		return
 	}

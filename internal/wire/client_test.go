@@ -226,7 +226,7 @@ func (r *relay) serve() {
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("tcp", r.to) //nolint:noctx // ends with the test
+		far, err := net.Dial("tcp", r.to)
 		if err != nil {
 			_ = near.Close()
 			continue

@@ -32,7 +32,7 @@ func FreeBytes(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, fmt.Errorf("free space of %s: %w", dir, err)
 	}
-	return int64(min(st.Bavail, 1<<40)) * int64(st.Bsize), nil
+	return int64(min(st.Bavail, 1<<40)) * int64(st.Bsize), nil //nolint:unconvert // not an int64 on Darwin
 }
 
 // syncDir makes a rename in the folder durable.
