@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,7 +102,7 @@ func TestRunWaitsOnBattery(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &scripted{id: "4b1d", until: time.Now().Add(30 * 24 * time.Hour), conditions: tt.conditions}
+				s := &scripted{id: "4b1d", until: time.Now().Add(30 * 24 * time.Hour), conditions: func() Conditions { return tt.conditions }}
 				start := time.Now()
 				runFor(t, s, Config{Interval: 4 * time.Hour, Thrift: tt.thrift}, 72*time.Hour, nil)
 				if n := len(s.reports); n < tt.low || n > tt.high {
@@ -118,9 +119,10 @@ func TestRunWaitsOnBattery(t *testing.T) {
 // Back on mains, what waited goes out within minutes.
 func TestRunReportsWhenPluggedIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &scripted{id: "4b1d", until: time.Now().Add(30 * 24 * time.Hour), conditions: Conditions{Battery: true}}
+		var plugged atomic.Bool
+		s := &scripted{id: "4b1d", until: time.Now().Add(30 * 24 * time.Hour), conditions: func() Conditions { return Conditions{Battery: !plugged.Load()} }}
 		start := time.Now()
-		runFor(t, s, Config{}, 10*time.Hour, func() { s.conditions = Conditions{} }) // half way
+		runFor(t, s, Config{}, 10*time.Hour, func() { plugged.Store(true) }) // half way
 		if len(s.reports) < 2 || s.reports[1].Sub(start) > 5*time.Hour+2*time.Minute {
 			t.Errorf("reports at %v", s.reports)
 		}

@@ -25,7 +25,7 @@ type scripted struct {
 	renewals int
 	until    time.Time
 
-	conditions Conditions
+	conditions func() Conditions
 	traffic    int64 // of each report
 }
 
@@ -71,7 +71,10 @@ func runFor(t *testing.T, s *scripted, cfg Config, d time.Duration, change func(
 		t.Fatal(err)
 	}
 	a := newAgent(cfg, dir, NewEyes(cfg, dir, sources, time.Now, log), s, outbox, time.Now, log)
-	a.conditions = func() Conditions { return s.conditions }
+	a.conditions = func() Conditions { return Conditions{} }
+	if s.conditions != nil {
+		a.conditions = s.conditions
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	if change != nil {

@@ -7,20 +7,50 @@ import (
 )
 
 // A package URL repeats the name, version and architecture that stand beside it. They would
-// be a third of a compressed report, so they are left out of it where nothing is lost.
+// be a third of a compressed report, so marks take their places where nothing is lost.
+const (
+	markName    = "{name}"
+	markVersion = "{version}"
+	markArch    = "{arch}"
+)
 
-// purlPattern is the pattern of a package's URL, "" when the URL has to be sent as it is.
-func purlPattern(s *inventory.Software) string {
-	if s.PURL == "" || s.Name == "" || s.Version == "" {
+// purlPatterns makes the patterns of packages' URLs; those of one manager are mostly the same.
+type purlPatterns struct {
+	before, pattern, after string // the last one
+	arch                   bool
+}
+
+// of is the pattern of a package's URL, "" when the URL has to be sent as it is: TYPE/NAMESPACE/
+// before the name, and what follows the version.
+func (p *purlPatterns) of(s *inventory.Software) string {
+	at := strings.LastIndexByte(s.PURL, '@') // in a version it is percent-encoded
+	if at < 0 || s.Version == "" {
 		return ""
 	}
-	pattern := strings.Replace(s.PURL, "/"+purlEscape(s.Name)+"@", "/{name}@", 1)
-	pattern = strings.Replace(pattern, "@"+purlEscape(s.Version), "@{version}", 1)
-	if s.Arch != "" {
-		pattern = strings.Replace(pattern, "arch="+purlEscape(s.Arch), "arch={arch}", 1)
+	before, name := s.PURL[:at], ""
+	if rest, ok := strings.CutSuffix(before, purlEscape(s.Name)); ok && s.Name != "" && strings.HasSuffix(rest, "/") {
+		before, name = rest, markName
 	}
-	if len(pattern) == len(s.PURL) || purlOf(pattern, s.Name, s.Version, s.Arch) != s.PURL {
+	after, ok := strings.CutPrefix(s.PURL[at+1:], purlEscape(s.Version))
+	if !ok || strings.Contains(before, "{") || strings.Contains(after, "{") {
 		return ""
+	}
+	arch := false
+	if rest, ok := strings.CutPrefix(after, "?arch="); ok && s.Arch != "" {
+		if rest, ok = strings.CutPrefix(rest, purlEscape(s.Arch)); ok {
+			arch, after = true, rest
+		}
+	}
+	if name != "" && p.pattern != "" && before == p.before && arch == p.arch && after == p.after {
+		return p.pattern
+	}
+	pattern := before + name + "@" + markVersion
+	if arch {
+		pattern += "?arch=" + markArch
+	}
+	pattern += after
+	if name != "" {
+		*p = purlPatterns{before, pattern, after, arch}
 	}
 	return pattern
 }
@@ -31,54 +61,64 @@ func purlOf(pattern, name, version, arch string) string {
 		return ""
 	}
 	var b strings.Builder
-	for {
+	b.Grow(min(len(pattern), inventory.MaxText) + len(name) + len(version) + len(arch))
+	for b.Len() <= inventory.MaxText { // what is longer is refused in any case
 		at := strings.IndexByte(pattern, '{')
 		if at < 0 {
-			b.WriteString(pattern)
-			return b.String()
+			break
 		}
 		b.WriteString(pattern[:at])
-		pattern = pattern[at:]
-		value := "{"
-		for _, field := range [...]struct{ mark, value string }{{"{name}", name}, {"{version}", version}, {"{arch}", arch}} {
-			if rest, ok := strings.CutPrefix(pattern, field.mark); ok {
-				value, pattern = purlEscape(field.value), rest
-				break
-			}
-		}
-		if value == "{" {
+		switch pattern = pattern[at:]; {
+		case strings.HasPrefix(pattern, markName):
+			writeEscaped(&b, name)
+			pattern = pattern[len(markName):]
+		case strings.HasPrefix(pattern, markVersion):
+			writeEscaped(&b, version)
+			pattern = pattern[len(markVersion):]
+		case strings.HasPrefix(pattern, markArch):
+			writeEscaped(&b, arch)
+			pattern = pattern[len(markArch):]
+		default:
+			b.WriteByte('{')
 			pattern = pattern[1:]
 		}
-		b.WriteString(value)
-		if b.Len() > inventory.MaxText { // refused in any case
+	}
+	b.WriteString(pattern)
+	return b.String()
+}
+
+func purlEscape(s string) string {
+	for i := range len(s) {
+		if !purlPlain(s[i]) {
+			var b strings.Builder
+			writeEscaped(&b, s)
 			return b.String()
 		}
 	}
+	return s
 }
 
-// purlEscape percent-encodes all but the specification's unreserved characters and the colon.
+// writeEscaped percent-encodes all but the specification's unreserved characters and the colon.
 // https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst
-func purlEscape(s string) string {
+func writeEscaped(b *strings.Builder, s string) {
 	const hex = "0123456789ABCDEF"
-	plain := func(c byte) bool {
-		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(".-_~:", c) >= 0
-	}
-	n := 0
-	for n < len(s) && plain(s[n]) {
-		n++
-	}
-	if n == len(s) {
-		return s
-	}
-	var b strings.Builder
+	from := 0
 	for i := range len(s) {
-		if c := s[i]; plain(c) {
-			b.WriteByte(c)
-		} else {
+		if c := s[i]; !purlPlain(c) {
+			b.WriteString(s[from:i])
 			b.WriteByte('%')
 			b.WriteByte(hex[c>>4])
 			b.WriteByte(hex[c&15])
+			from = i + 1
 		}
 	}
-	return b.String()
+	b.WriteString(s[from:])
+}
+
+func purlPlain(c byte) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '-', c == '_', c == '~', c == ':':
+		return true
+	}
+	return false
 }

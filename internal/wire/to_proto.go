@@ -91,12 +91,13 @@ func StatusToProto(s inventory.Status) musterv1.Status {
 func softwareToProto(list inventory.SoftwareList) []*musterv1.Software {
 	slab := make([]musterv1.Software, len(list))
 	out := make([]*musterv1.Software, len(list))
+	var patterns purlPatterns
 	for i := range list {
 		s, p := &list[i], &slab[i]
 		p.Source, p.Name, p.Version, p.Arch = s.Source, s.Name, s.Version, s.Arch
 		p.Publisher, p.Installed, p.Bytes, p.Path = s.Publisher, s.Installed, s.Bytes, s.Path
 		p.Kind, p.Edition, p.User = string(s.Kind), s.Edition, s.User
-		if p.PurlPattern = purlPattern(s); p.PurlPattern == "" {
+		if p.PurlPattern = patterns.of(s); p.PurlPattern == "" {
 			p.Purl = s.PURL
 		}
 		out[i] = p
