@@ -27,6 +27,7 @@ type collector interface {
 	wire.Reporter
 	Renew(ctx context.Context) error
 	Identity() wire.Identity
+	Traffic() int64
 	Close()
 }
 
@@ -41,7 +42,8 @@ type Agent struct {
 	now      func() time.Time
 	log      *slog.Logger
 
-	asked time.Duration // the interval that the collector asked for
+	conditions func() Conditions
+	asked      time.Duration // the interval that the collector asked for
 }
 
 // Open loads the identity in the state folder and takes its spool.
@@ -49,7 +51,7 @@ func Open(cfg Config, stateDir, version string, sources []source.Source, now fun
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	client, err := wire.Open(stateDir, version)
+	client, err := wire.OpenVia(cfg.Proxy, stateDir, version)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +60,15 @@ func Open(cfg Config, stateDir, version string, sources []source.Source, now fun
 		client.Close()
 		return nil, err
 	}
+	return newAgent(cfg, stateDir, version, NewEyes(cfg, stateDir, sources, now, log), client, outbox, now, log), nil
+}
+
+func newAgent(cfg Config, stateDir, version string, eyes *Eyes, client collector, outbox *wire.Outbox, now func() time.Time, log *slog.Logger) *Agent {
+	cfg.Budget.enforceMemory()
+	eyes.ledger.traffic = client.Traffic
 	return &Agent{
-		cfg: cfg, stateDir: stateDir, version: version, eyes: NewEyes(cfg, sources, now, log),
-		client: client, outbox: outbox, now: now, log: log,
-	}, nil
+		cfg: cfg, stateDir: stateDir, version: version, eyes: eyes, client: client, outbox: outbox, now: now, log: log, conditions: conditions,
+	}
 }
 
 // Close gives the state folder back.
@@ -87,7 +94,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		next = next.Add(rand.N(min(spread, a.interval()/4))) // spreads load, guards nothing
 	}
 	a.log.Info("agent started", "id", a.client.Identity().ID, "collector", a.client.Identity().Collector, "first_report", next.UTC())
-	for a.waitUntil(ctx, next) {
+	for a.waitUntil(ctx, next) && a.waitOut(ctx) {
 		next = a.slot(a.now())
 		window, cancel := context.WithTimeout(ctx, next.Sub(a.now()))
 		last, err := a.report(window, a.outbox.Deliver, next)
@@ -117,6 +124,11 @@ func (a *Agent) report(ctx context.Context, deliver send, next time.Time) (Last,
 		return Last{}, err
 	}
 	last := Last{LookedAt: o.SeenAt, Outcome: OutcomeWaiting, NextAt: next, Sections: sectionStatuses(o, readings)}
+	defer func() {
+		if err := a.eyes.remember(a.stateDir); err != nil {
+			a.log.Warn("cannot write down what was spent", "error", err)
+		}
+	}()
 	if before, err := readLast(a.stateDir); err == nil && before != nil {
 		last.AcceptedAt, last.AcceptedVersion = before.AcceptedAt, before.AcceptedVersion
 	}
@@ -125,6 +137,13 @@ func (a *Agent) report(ctx context.Context, deliver send, next time.Time) (Last,
 		return last, errors.Join(fmt.Errorf("put the report into the spool: %w", err), writeLast(a.stateDir, last))
 	}
 	a.note(last)
+	if a.eyes.ledger.trafficOver(1) {
+		err := inventory.Errorf(inventory.CodeUnavailable, "the traffic budget of %d MiB a day is used up: the report waits for tomorrow (UTC)",
+			a.eyes.ledger.limits.Traffic>>20)
+		last.Error = err.Error()
+		a.note(last)
+		return last, err
+	}
 	d, err := deliver(ctx, a.client)
 	if d.NextReport > 0 {
 		a.asked = d.NextReport
@@ -191,6 +210,27 @@ func (a *Agent) slot(now time.Time) time.Time {
 		next = next.Add(interval)
 	}
 	return next.Add(rand.N(interval/20 + 1)) // spreads load, guards nothing
+}
+
+// waitOut is false when ctx ended first. It waits for as long as power or network hold the report back.
+func (a *Agent) waitOut(ctx context.Context) bool {
+	last, err := readLast(a.stateDir)
+	if err != nil || last == nil {
+		return ctx.Err() == nil
+	}
+	for said := ""; ; {
+		why := a.cfg.Thrift.hold(a.conditions(), last.AcceptedAt, a.now())
+		if why == "" {
+			return ctx.Err() == nil
+		}
+		if why != said {
+			a.log.Info("the report waits", "why", why, "at_most_until", last.AcceptedAt.Add(maxHold))
+			said = why
+		}
+		if !a.waitUntil(ctx, a.now().Add(nap)) {
+			return false
+		}
+	}
 }
 
 // waitUntil is false when ctx ended first. A clock that was set back by more than the longest

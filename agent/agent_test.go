@@ -89,15 +89,20 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// pageOf answers everything with a status.
+func pageOf(status int) func(http.Handler) http.Handler {
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+	}
+}
+
 func TestReportWithoutCollector(t *testing.T) {
 	c := wiretest.New(t)
 	dir := enrolled(t, c)
 	a := openAgent(t, dir, time.Now)
 	defer closeAgent(t, a)
 	c.Lock()
-	c.Wrap = func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	}
+	c.Wrap = pageOf(http.StatusServiceUnavailable)
 	c.Unlock()
 	last, err := a.Report(t.Context())
 	if inventory.CodeOf(err) != inventory.CodeUnavailable || last.Outcome != agent.OutcomeWaiting {

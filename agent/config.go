@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
 )
 
 const (
@@ -23,13 +24,21 @@ const (
 	defaultTimeout = 30 * time.Second
 )
 
-// Config is what the host's administrator decides. The zero value reports everything, as
-// often as the collector asks for.
+// Config is what the host's administrator decides. The zero value reports what
+// [PresetServer] allows, as often as the collector asks for.
 type Config struct {
 	// Interval between two reports. 0 leaves it to the collector, and is an hour until it speaks.
 	Interval time.Duration
 	// Skip names sections that are never read on this host, whatever the collector wants.
 	Skip []inventory.SectionName
+	// Privacy says what may be reported at all.
+	Privacy Privacy
+	// Budget bounds what the agent costs.
+	Budget Budget
+	// Thrift says what holds reports back.
+	Thrift Thrift
+	// Proxy is how the collector is reached; nil is the proxy of the environment.
+	Proxy wire.ProxyFunc
 }
 
 // Validate reports the first field that is out of bounds, as an invalid error.
@@ -42,5 +51,11 @@ func (c Config) Validate() error {
 			return inventory.Errorf(inventory.CodeInvalid, "skip %q: no such section; there are %q", name, inventory.Sections())
 		}
 	}
-	return nil
+	if err := c.Privacy.validate(); err != nil {
+		return err
+	}
+	if err := c.Thrift.validate(); err != nil {
+		return err
+	}
+	return c.Budget.validate()
 }

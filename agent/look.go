@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -27,39 +28,87 @@ type Reading struct {
 	Items   int                   `json:"items"`
 	TookMS  float64               `json:"took_ms"`
 
-	took time.Duration
-	body inventory.Body
+	took, cpu time.Duration
+	bytes     int64
+	body      inventory.Body
 }
 
 // Eyes look at the machine by running its sources.
 type Eyes struct {
 	sources []source.Source
-	skip    []inventory.SectionName
+	rules   rules
 	now     func() time.Time
 	log     *slog.Logger
+	ledger  *ledger
+	costs   map[string]cost // as reported last, by section and source
 
 	mu    sync.Mutex
 	stuck map[int]time.Time // sources that have not returned, by place in the list, since when
 }
 
-// NewEyes makes the runner of the sources; what the configuration skips is not run.
-func NewEyes(cfg Config, sources []source.Source, now func() time.Time, log *slog.Logger) *Eyes {
-	return &Eyes{sources: sources, skip: cfg.Skip, now: now, log: log, stuck: map[int]time.Time{}}
+// NewEyes makes the runner of the sources; what the configuration switches off is not run.
+// What the agent of the state folder remembers makes a look what that agent would send.
+func NewEyes(cfg Config, stateDir string, sources []source.Source, now func() time.Time, log *slog.Logger) *Eyes {
+	before, err := readDiary(stateDir)
+	if err != nil {
+		log.Warn("the budget of the day and the reported costs begin again", "error", err)
+	}
+	return &Eyes{
+		sources: sources, rules: cfg.rules(), now: now, log: log, stuck: map[int]time.Time{},
+		ledger: newLedger(cfg.Budget, before.Spent), costs: before.Costs,
+	}
+}
+
+// remember writes down what was spent and reported.
+func (e *Eyes) remember(stateDir string) error {
+	e.ledger.tally(e.now())
+	return diary{Spent: e.ledger.Spent, Costs: e.costs}.write(stateDir)
 }
 
 // Look reads the machine once and gives exactly what is to be sent, with what each source
 // said. agentID is "" for a machine that is not enrolled. A source that fails, panics or
 // hangs never stops another. The error is ctx's.
 func (e *Eyes) Look(ctx context.Context, agentID string) (inventory.Observation, []Reading, error) {
+	readings, err := e.readAll(ctx)
+	if err != nil {
+		return inventory.Observation{}, nil, err
+	}
+	o := inventory.Observation{SeenAt: e.now().UTC().Truncate(time.Millisecond), Complete: true}
+	var looked []inventory.SectionName
+	for _, name := range inventory.Sections() {
+		if s, ok := join(name, readings); ok {
+			if d, ok := s.Body.(*inventory.Device); ok && agentID != "" {
+				own := *d // a source may give the same one each time
+				own.Identifiers = append(slices.Clip(d.Identifiers), inventory.Identifier{Type: inventory.IDAgent, Value: agentID})
+				s.Body = &own
+			}
+			o.Sections, looked = append(o.Sections, finish(s)), append(looked, name)
+		}
+	}
+	if e.rules.section(inventory.SectionReadings) {
+		o.Sections = append(o.Sections, finish(readingsSection(append(readings, e.rules.hidden(looked)...), e.costs)))
+	}
+	return o, readings, nil
+}
+
+// readAll runs what the host's owner and the budget allow, a few sources at a time.
+func (e *Eyes) readAll(ctx context.Context) ([]Reading, error) {
+	e.ledger.tally(e.now())
 	readings := make([]Reading, len(e.sources))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, parallel)
 	for i, s := range e.sources {
-		if slices.Contains(e.skip, s.Section) {
-			readings[i] = Reading{Source: s.Name, Section: s.Section, Status: inventory.StatusUnsupported, Reason: "switched off on this host"}
+		readings[i] = Reading{Source: s.Name, Section: s.Section}
+		if !e.rules.source(s) {
+			readings[i].Status, readings[i].Reason = inventory.StatusUnsupported, switchedOff
 			continue
 		}
 		slots <- struct{}{}
+		if reason := e.ledger.refuse(worthOf(s)); reason != "" {
+			<-slots
+			readings[i].Status, readings[i].Reason = inventory.StatusFailed, reason
+			continue
+		}
 		wg.Go(func() {
 			defer func() { <-slots }()
 			readings[i] = e.read(ctx, i)
@@ -67,18 +116,9 @@ func (e *Eyes) Look(ctx context.Context, agentID string) (inventory.Observation,
 	}
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
-		return inventory.Observation{}, nil, fmt.Errorf("look at the machine: %w", err)
+		return nil, fmt.Errorf("look at the machine: %w", err)
 	}
-	o := inventory.Observation{SeenAt: e.now().UTC().Truncate(time.Millisecond), Complete: true}
-	for _, name := range inventory.Sections() {
-		if s, ok := join(name, readings); ok {
-			if d, ok := s.Body.(*inventory.Device); ok && agentID != "" {
-				d.Identifiers = append(d.Identifiers, inventory.Identifier{Type: inventory.IDAgent, Value: agentID})
-			}
-			o.Sections = append(o.Sections, finish(s))
-		}
-	}
-	return o, readings, nil
+	return readings, nil
 }
 
 // read runs one source under its deadline. One that does not come back in time is left
@@ -134,7 +174,11 @@ func (e *Eyes) call(ctx context.Context, s source.Source) (r Reading) {
 			r.Status, r.Reason, r.body, r.Items = inventory.StatusFailed, fmt.Sprintf("panicked: %v", p), nil, 0
 		}
 	}()
+	runtime.LockOSThread() // so that the thread's processor time is the source's
+	defer runtime.UnlockOSThread()
+	before := threadCPU()
 	body, err := s.Read(ctx)
+	r.cpu = threadCPU() - before
 	r.Status, r.Reason = source.Status(err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -145,7 +189,8 @@ func (e *Eyes) call(ctx context.Context, s source.Source) (r Reading) {
 	case body.Section() != s.Section:
 		r.Status, r.Reason = inventory.StatusFailed, fmt.Sprintf("returned %s instead of %s", body.Section(), s.Section)
 	default:
-		r.body, r.Items = body, body.Len()
+		r.body = e.rules.filter(body)
+		r.Items, r.bytes = r.body.Len(), wire.SizeOf(r.body)
 	}
 	return r
 }

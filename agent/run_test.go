@@ -19,12 +19,21 @@ type scripted struct {
 	id       string
 	next     time.Duration
 	down     atomic.Bool
+	refuses  atomic.Bool
+	contacts []time.Time // all, also those that failed
 	reports  []time.Time
 	renewals int
 	until    time.Time
+
+	conditions func() Conditions
+	traffic    int64 // of each report
 }
 
 func (s *scripted) Report(_ context.Context, r wire.Report) (wire.Receipt, error) {
+	s.contacts = append(s.contacts, time.Now())
+	if s.refuses.Load() {
+		return wire.Receipt{}, inventory.Errorf(inventory.CodeUnauthenticated, "no valid certificate")
+	}
 	if s.down.Load() {
 		return wire.Receipt{}, inventory.Errorf(inventory.CodeUnavailable, "no route")
 	}
@@ -46,6 +55,8 @@ func (s *scripted) Identity() wire.Identity {
 	return wire.Identity{ID: s.id, NotBefore: s.until.Add(-30 * 24 * time.Hour), NotAfter: s.until}
 }
 
+func (s *scripted) Traffic() int64 { return s.traffic * int64(len(s.reports)) }
+
 func (s *scripted) Close() {}
 
 func runFor(t *testing.T, s *scripted, cfg Config, d time.Duration, change func()) (stateDir string) {
@@ -59,7 +70,11 @@ func runFor(t *testing.T, s *scripted, cfg Config, d time.Duration, change func(
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Agent{cfg: cfg, stateDir: dir, eyes: NewEyes(cfg, sources, time.Now, log), client: s, outbox: outbox, now: time.Now, log: log}
+	a := newAgent(cfg, dir, "test", NewEyes(cfg, dir, sources, time.Now, log), s, outbox, time.Now, log)
+	a.conditions = func() Conditions { return Conditions{} }
+	if s.conditions != nil {
+		a.conditions = s.conditions
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
 	if change != nil {
@@ -134,6 +149,29 @@ func TestRunWithoutCollector(t *testing.T) {
 		last, err := readLast(dir)
 		if err != nil || last.Outcome != OutcomeAccepted || last.NextAt.IsZero() {
 			t.Errorf("status %+v, %v", last, err)
+		}
+	})
+}
+
+// A collector that refuses everybody, for a day, is asked about once an hour; nothing is lost.
+func TestF14_EverybodyIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{id: "4b1d", until: time.Now().Add(30 * 24 * time.Hour)}
+		s.refuses.Store(true)
+		start := time.Now()
+		runFor(t, s, Config{}, 48*time.Hour, func() { s.refuses.Store(false) })
+		refused := 0
+		for _, at := range s.contacts {
+			if at.Sub(start) < 24*time.Hour {
+				refused++
+			}
+		}
+		if refused < 15 || refused > 28 {
+			t.Errorf("%d contacts in a day of refusals, want three and then one an hour", refused)
+		}
+		// 25 looks of the first day waited, and those of the second came after them.
+		if n := len(s.reports); n < 44 || n > 52 {
+			t.Errorf("%d reports arrived in the end, want one for each hour of both days", n)
 		}
 	})
 }

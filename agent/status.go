@@ -26,6 +26,7 @@ type Status struct {
 	Certificate *Certificate    `json:"certificate,omitempty"`
 	Spool       wire.SpoolState `json:"spool"`
 	Upgrade     *upgrade.Status `json:"upgrade,omitempty"` // nil when upgrades are off
+	Spent       Spent           `json:"spent"`
 	Last        *Last           `json:"last,omitempty"`
 }
 
@@ -82,6 +83,11 @@ func ReadStatus(stateDir, version string, now time.Time) (Status, error) {
 	if s.Spool, err = wire.ReadSpool(stateDir); err != nil {
 		return s, err
 	}
+	memory, err := readDiary(stateDir)
+	if err != nil {
+		return s, err
+	}
+	s.Spent = memory.Spent
 	s.Last, err = readLast(stateDir)
 	return s, err
 }
@@ -112,20 +118,24 @@ func writeLast(stateDir string, last Last) error {
 
 // sectionStatuses sets the readings of the sources beside the sections they became.
 func sectionStatuses(o inventory.Observation, readings []Reading) []SectionStatus {
-	out := make([]SectionStatus, len(o.Sections))
-	for i, s := range o.Sections {
-		out[i] = SectionStatus{
+	var out []SectionStatus
+	for _, s := range o.Sections {
+		if s.Name == inventory.SectionReadings { // what follows is that
+			continue
+		}
+		status := SectionStatus{
 			Name: s.Name, Status: s.Status, Reason: s.Reason,
 			TookMS: milliseconds(s.Took),
 		}
 		if s.Body != nil {
-			out[i].Items = s.Body.Len()
+			status.Items = s.Body.Len()
 		}
 		for _, r := range readings {
 			if r.Section == s.Name {
-				out[i].Sources = append(out[i].Sources, r)
+				status.Sources = append(status.Sources, r)
 			}
 		}
+		out = append(out, status)
 	}
 	return out
 }

@@ -17,6 +17,7 @@ const (
 	CategoryPrinters      Category = "printers"       // print queues
 	CategoryWiFi          Category = "wifi"           // names of wireless networks
 	CategoryProcesses     Category = "processes"      // which program listens on a port
+	CategoryNeighbours    Category = "neighbours"     // other things in the networks around
 	CategoryLibraries     Category = "libraries"      // packages of languages' own managers: many, and costly to find
 	CategoryCloudMetadata Category = "cloud_metadata" // asks the cloud's metadata service over the network
 )
@@ -25,6 +26,6 @@ const (
 func Categories() []Category {
 	return []Category{
 		CategoryUsers, CategoryLastLogin, CategoryLastUser, CategoryUserSoftware, CategoryUsage, CategoryPeripherals,
-		CategoryPrinters, CategoryWiFi, CategoryProcesses, CategoryLibraries, CategoryCloudMetadata,
+		CategoryPrinters, CategoryWiFi, CategoryProcesses, CategoryNeighbours, CategoryLibraries, CategoryCloudMetadata,
 	}
 }

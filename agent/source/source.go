@@ -26,9 +26,9 @@ type Source struct {
 	// Name is unique within the agent; it appears in logs and reasons: "smbios", "dpkg".
 	Name string
 	// Category is what the host's owner must allow for the source to run at all. It is needed
-	// only where the section does not say it: every source of users, printers, peripherals and
-	// usage is of that category anyway, and of a source that runs, the agent itself blanks the
-	// fields whose category is switched off.
+	// only where the section does not say it: every source of users, printers, peripherals,
+	// neighbours and usage is of that category anyway, and of a source that runs, the agent
+	// itself blanks the fields whose category is switched off.
 	Category Category
 	// Timeout bounds one Read. Read returns soon after its context has ended, unless the
 	// kernel holds it (a dead disk): who calls it does not wait for ever.

@@ -3,6 +3,7 @@ package source_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,7 +46,7 @@ func plant(t *testing.T) *source.Tree {
 	return tree
 }
 
-func TestTreeReadFile(t *testing.T) {
+func TestA38_TreeReadFile(t *testing.T) {
 	tree := plant(t)
 	tests := []struct {
 		name, want string
@@ -106,6 +107,50 @@ func TestTreeLimits(t *testing.T) {
 	}
 	if got, err := tree.Resolve("etc/dir/id"); got != "etc/real/id" || err != nil {
 		t.Errorf("Resolve: %q, %v", got, err)
+	}
+}
+
+// What stands in a folder that a user can write to leads nowhere else, and costs little.
+func TestA38_HostileFolder(t *testing.T) {
+	root := t.TempDir()
+	home := filepath.Join(root, "home/anna")
+	for _, err := range []error{
+		os.MkdirAll(filepath.Join(root, "etc"), 0o755),
+		os.MkdirAll(home, 0o755),
+		os.WriteFile(filepath.Join(root, "etc/shadow"), []byte("root:secret"), 0o600),
+		os.Symlink("/etc/shadow", filepath.Join(home, "absolute")),
+		os.Symlink("../../etc/shadow", filepath.Join(home, "relative")),
+		os.Symlink("/dev/zero", filepath.Join(home, "endless")),
+		os.Symlink("/proc/self/fd/0", filepath.Join(home, "terminal")),
+		syscall.Mkfifo(filepath.Join(home, "fifo"), 0o600),
+		os.WriteFile(filepath.Join(home, "sparse"), nil, 0o600),
+		os.Truncate(filepath.Join(home, "sparse"), 10<<30),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, err := source.OpenTree(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tree.Close() }()
+	sub, err := tree.Sub("home/anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sub.Close() }()
+	for _, name := range []string{"absolute", "relative", "endless", "terminal", "fifo", "sparse"} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		b, err := sub.ReadFile(name, 1<<20)
+		runtime.ReadMemStats(&after)
+		if err == nil || len(b) > 0 {
+			t.Errorf("%s was read: %.20q", name, b)
+		}
+		if grown := after.TotalAlloc - before.TotalAlloc; grown > 16<<20 {
+			t.Errorf("%s cost %d MiB", name, grown>>20)
+		}
 	}
 }
 

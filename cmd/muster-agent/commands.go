@@ -38,13 +38,16 @@ func (p *program) enroll(set *settings) command {
 			if collector == "" {
 				return mistakef("no collector given: --collector https://HOST:PORT")
 			}
+			if _, err := p.findRoute(set); err != nil {
+				return err
+			}
 			host, err := p.hostname()
 			if err != nil {
 				host = "" // only shown to people, and the first report has it
 			}
 			id, err := wire.Enroll(ctx, wire.EnrollConfig{
 				StateDir: set.stateDir, Collector: collector, Token: secret, Kind: inventory.KindAgent,
-				Hostname: host, Version: version, Force: force,
+				Hostname: host, Version: version, Force: force, Proxy: set.config.Proxy,
 			})
 			if err != nil {
 				return err
@@ -92,7 +95,7 @@ func (p *program) report(set *settings) command {
 	return command{
 		flags: func(fs *flag.FlagSet) { fs.Bool("once", true, "report once and end; \"run\" goes on") },
 		run: func(ctx context.Context, _ []string) (err error) {
-			a, err := agent.Open(set.config, set.stateDir, version, p.sources, p.now, p.logger(slog.LevelWarn))
+			a, err := p.open(set, slog.LevelWarn)
 			if err != nil {
 				return p.orEnroll(err)
 			}
@@ -127,7 +130,7 @@ func (p *program) run(set *settings) command {
 			case set.upgrade.Enabled:
 				return p.supervise(ctx, set)
 			}
-			a, err := agent.Open(set.config, set.stateDir, version, p.sources, p.now, p.logger(slog.LevelInfo))
+			a, err := p.open(set, slog.LevelInfo)
 			if err != nil {
 				return p.orEnroll(err)
 			}
@@ -135,6 +138,13 @@ func (p *program) run(set *settings) command {
 			return a.Run(ctx)
 		},
 	}
+}
+
+func (p *program) open(set *settings, level slog.Level) (*agent.Agent, error) {
+	if _, err := p.findRoute(set); err != nil {
+		return nil, err
+	}
+	return agent.Open(set.config, set.stateDir, version, p.sources, p.now, p.logger(level))
 }
 
 // orEnroll tells who is not enrolled what to do.
@@ -175,7 +185,7 @@ func (p *program) show(set *settings) command {
 				// What is read does not depend on it, and this command is for looking into trouble.
 				fmt.Fprintf(p.err, "muster-agent: %s\n", plain(err.Error()))
 			}
-			o, _, err := agent.NewEyes(set.config, p.sources, p.now, p.logger(slog.LevelWarn)).Look(ctx, id.ID)
+			o, _, err := agent.NewEyes(set.config, set.stateDir, p.sources, p.now, p.logger(slog.LevelWarn)).Look(ctx, id.ID)
 			if err != nil {
 				return err
 			}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/agent/hardware"
+	"github.com/muster-itam/muster/agent/proxy"
 	"github.com/muster-itam/muster/agent/software"
 	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -30,7 +31,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	p := &program{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, hostname: os.Hostname, now: time.Now,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, hostname: os.Hostname, now: time.Now, proxies: proxy.System,
 		sources: append(hardware.Sources("/"), software.Sources("/")...),
 	}
 	os.Exit(p.main(ctx, os.Args[1:]))
@@ -43,6 +44,7 @@ type program struct {
 	env      func(string) (string, bool)
 	hostname func() (string, error)
 	now      func() time.Time
+	proxies  func() proxy.Settings
 	sources  []source.Source
 }
 
@@ -65,6 +67,8 @@ const usage = `muster-agent reports this machine to its collector.
         identity, certificate, last report, what waits, and how each section went
   muster-agent show [--all] [-o json] [SECTION...]
         print exactly what would be sent, without sending it
+  muster-agent doctor [-o json] [--collector https://HOST:PORT]
+        find out why reports do not arrive or are not whole; exit code 1 when something fails
   muster-agent version
 
 Flags of all commands: --state-dir DIR (or MUSTER_AGENT_STATE_DIR) where identity and
@@ -131,6 +135,8 @@ func (p *program) dispatch(ctx context.Context, args []string) error {
 		c = p.status(&set)
 	case "show":
 		c = p.show(&set)
+	case "doctor":
+		c = p.doctor(&set)
 	case "version", "--version":
 		_, err := fmt.Fprintf(p.out, "muster-agent %s %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-itam/muster/agent"
+	"github.com/muster-itam/muster/agent/proxy"
 	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/wire"
@@ -39,6 +40,7 @@ func newConsole(t *testing.T) *console {
 		env:      func(name string) (string, bool) { v, ok := c.env[name]; return v, ok },
 		hostname: func() (string, error) { return "web1", nil },
 		now:      func() time.Time { return noon },
+		proxies:  func() proxy.Settings { return proxy.Settings{} },
 		sources:  machine(),
 	}
 	return c
@@ -100,31 +102,56 @@ func (c *console) ok(t *testing.T, args ...string) string {
 	return out
 }
 
+// What show prints is what arrives, whatever may be reported.
 func TestShowIsWhatIsSent(t *testing.T) {
-	server, c := wiretest.New(t), newConsole(t)
-	c.ok(t, "enroll", "--collector", server.URL, "--token", server.Token().Reveal())
-	var shown, sent any
-	if err := json.Unmarshal([]byte(c.ok(t, "show", "-o", "json")), &shown); err != nil {
-		t.Fatal(err)
+	for name, args := range map[string][]string{
+		"nothing said": nil,
+		"server":       {"--privacy", "server"},
+		"staff":        {"--privacy", "staff"},
+		"private":      {"--privacy", "private"},
+		"everything":   {"--privacy", "staff", "--allow", "wifi,last_login,usage,cloud_metadata"},
+		"least":        {"--privacy", "private", "--deny", "software,readings", "--skip", "disks"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, c := wiretest.New(t), newConsole(t)
+			c.sources = append(c.sources, people()...)
+			c.ok(t, "enroll", "--collector", server.URL, "--token", server.Token().Reveal())
+			var shown, sent any
+			if err := json.Unmarshal([]byte(c.ok(t, append([]string{"show", "-o", "json"}, args...)...)), &shown); err != nil {
+				t.Fatal(err)
+			}
+			c.ok(t, append([]string{"report", "--once"}, args...)...)
+			o, err := wire.FromProto(server.Requests[0].GetObservations()[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := json.Marshal(agent.NewDocument(o))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(text, &sent); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(shown, sent); diff != "" {
+				t.Errorf("show and report differ (-shown +sent):\n%s", diff)
+			}
+		})
 	}
-	c.ok(t, "report", "--once")
-	o, err := wire.FromProto(server.Requests[0].GetObservations()[0])
-	if err != nil {
-		t.Fatal(err)
+}
+
+// people is what some may not want to be reported.
+func people() []source.Source {
+	var out []source.Source
+	for _, body := range []inventory.Body{
+		inventory.Users{{Name: "anna", LastLogin: "2026-01-02"}},
+		inventory.Interfaces{{Name: "wlan0", SSID: "annas-home"}},
+		inventory.Usages{{Source: "prefetch", Name: "game.exe"}},
+		inventory.SoftwareList{{Source: "vscode", Name: "ext", Kind: inventory.KindExtension, User: "anna"}},
+		&inventory.Device{User: "anna"},
+	} {
+		out = append(out, source.Source{Section: body.Section(), Name: "people", Read: func(context.Context) (inventory.Body, error) { return copied(body), nil }})
 	}
-	text, err := json.Marshal(agent.NewDocument(o))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &sent); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(shown, sent); diff != "" {
-		t.Errorf("show and report differ (-shown +sent):\n%s", diff)
-	}
-	if sections := shown.(map[string]any)["sections"].([]any); len(sections) != 6 {
-		t.Errorf("%d sections shown", len(sections))
-	}
+	return out
 }
 
 func TestShowForPeople(t *testing.T) {
@@ -161,10 +188,10 @@ func TestShowLongLists(t *testing.T) {
 		}
 		return users, nil
 	}}}
-	if out := c.ok(t, "show"); !strings.Contains(out, "... and 88 more") || strings.Count(out, "\n") != 15 {
+	if out := c.ok(t, "show", "--deny", "readings"); !strings.Contains(out, "... and 88 more") || strings.Count(out, "\n") != 15 {
 		t.Errorf("show:\n%s", out)
 	}
-	if out := c.ok(t, "show", "--all"); strings.Contains(out, "more") || strings.Count(out, "\n") != 102 {
+	if out := c.ok(t, "show", "--all", "--deny", "readings"); strings.Contains(out, "more") || strings.Count(out, "\n") != 102 {
 		t.Errorf("show --all:\n%s", out)
 	}
 }
@@ -204,7 +231,7 @@ func TestReportAndStatus(t *testing.T) {
 		t.Errorf("report said %q", out)
 	}
 	out := c.ok(t, "status")
-	for _, want := range []string{"4b1d", "hq", server.URL, "accepted", "nothing", "software", "unsupported", "no SMBIOS table"} {
+	for _, want := range []string{"4b1d", "hq", server.URL, "accepted", "nothing", "software", "unsupported", "no SMBIOS table", "of traffic"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -263,6 +290,11 @@ func TestMistakes(t *testing.T) {
 		{"interval", []string{"show", "--interval", "1s"}, nil, "interval 1s"},
 		{"interval in the environment", []string{"show"}, map[string]string{"MUSTER_AGENT_INTERVAL": "soon"}, "MUSTER_AGENT_INTERVAL"},
 		{"section", []string{"show", "--skip", "screens"}, nil, `skip "screens"`},
+		{"preset", []string{"show", "--privacy", "paranoid"}, nil, `privacy "paranoid"`},
+		{"category", []string{"show", "--deny", "screens"}, nil, `deny "screens"`},
+		{"password in the proxy's address", []string{"run", "--proxy", "http://me:hunter2@proxy:3128"}, nil, "proxy_credentials"},
+		{"proxy in the environment", []string{"run"}, map[string]string{"HTTPS_PROXY": "http://me:hunter2@proxy:port"}, "proxy of the environment"},
+		{"credentials", []string{"run", "--proxy", "proxy:3128", "--proxy-credentials", "/does/not/exist"}, nil, "proxy_credentials"},
 		{"no configuration", []string{"show", "--config", "/does/not/exist"}, nil, "read configuration"},
 	}
 	for _, tt := range tests {

@@ -14,8 +14,10 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/muster-itam/muster/agent"
+	"github.com/muster-itam/muster/agent/proxy"
 	"github.com/muster-itam/muster/agent/upgrade"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
 )
 
 // maxConfig bounds the configuration file.
@@ -24,21 +26,37 @@ const maxConfig = 1 << 20
 // settings are what all commands share. A flag counts before the environment, that before
 // the configuration file, that before what is built in.
 type settings struct {
-	stateDir string
-	file     string
-	interval time.Duration
-	skip     string
-	output   string
-	config   agent.Config
-	upgrade  upgrade.Config
+	stateDir         string
+	file             string
+	interval         time.Duration
+	skip             string
+	privacy          string
+	allow, deny      string
+	proxy            string
+	proxyCredentials string
+	output           string
+	config           agent.Config
+	upgrade          upgrade.Config
 }
 
 // configFile is the content of the configuration file; unknown keys are refused.
 type configFile struct {
-	StateDir string        `yaml:"state_dir"`
-	Interval time.Duration `yaml:"interval"`
-	Skip     []string      `yaml:"skip"`
-	Upgrade  upgradeFile   `yaml:"upgrade"`
+	StateDir         string        `yaml:"state_dir"`
+	Interval         time.Duration `yaml:"interval"`
+	Skip             []string      `yaml:"skip"`
+	Privacy          string        `yaml:"privacy"`
+	Allow            []string      `yaml:"allow"`
+	Deny             []string      `yaml:"deny"`
+	Proxy            string        `yaml:"proxy"`
+	ProxyCredentials string        `yaml:"proxy_credentials"`
+	OnBattery        string        `yaml:"on_battery"`
+	OnMetered        string        `yaml:"on_metered"`
+	Budget           struct {
+		CPU        time.Duration `yaml:"cpu"`
+		MemoryMiB  int64         `yaml:"memory_mib"`
+		TrafficMiB int64         `yaml:"traffic_mib"`
+	} `yaml:"budget"`
+	Upgrade upgradeFile `yaml:"upgrade"`
 }
 
 // upgradeFile is set in the file only: who may write it may choose the agent's program.
@@ -56,7 +74,12 @@ func (s *settings) define(fs *flag.FlagSet) {
 	fs.StringVar(&s.stateDir, "state-dir", "", "`folder` of identity and spool")
 	fs.StringVar(&s.file, "config", "", "configuration `file`")
 	fs.DurationVar(&s.interval, "interval", 0, "`time` between two reports (default: as the collector asks)")
-	fs.StringVar(&s.skip, "skip", "", "`sections` that are never read on this host, separated by commas")
+	fs.StringVar(&s.privacy, "privacy", "", "`preset` of what may be reported: server, staff, private (default server)")
+	fs.StringVar(&s.allow, "allow", "", "`categories` that may be reported beyond the preset, separated by commas")
+	fs.StringVar(&s.deny, "deny", "", "`categories and sections` that are never reported from this host; wins over all else")
+	fs.StringVar(&s.skip, "skip", "", "`sections` that are never read on this host, the same as -deny")
+	fs.StringVar(&s.proxy, "proxy", "", "`address` of the proxy to the collector, http://HOST:PORT, or direct (default: the system's)")
+	fs.StringVar(&s.proxyCredentials, "proxy-credentials", "", "`file` with USER:PASSWORD for the proxy")
 	fs.StringVar(&s.output, "o", "", "output `format`: json, or text for people")
 	fs.Var(jsonFlag{&s.output}, "json", "the same as -o json")
 }
@@ -86,6 +109,11 @@ func (s *settings) complete(p *program, flags *flag.FlagSet) error {
 		{"state-dir", "MUSTER_AGENT_STATE_DIR", file.StateDir, p.defaultStateDir()},
 		{"interval", "MUSTER_AGENT_INTERVAL", file.Interval.String(), ""},
 		{"skip", "MUSTER_AGENT_SKIP", strings.Join(file.Skip, ","), ""},
+		{"privacy", "MUSTER_AGENT_PRIVACY", file.Privacy, ""},
+		{"allow", "MUSTER_AGENT_ALLOW", strings.Join(file.Allow, ","), ""},
+		{"deny", "MUSTER_AGENT_DENY", strings.Join(file.Deny, ","), ""},
+		{"proxy", "MUSTER_AGENT_PROXY", file.Proxy, ""},
+		{"proxy-credentials", "MUSTER_AGENT_PROXY_CREDENTIALS", file.ProxyCredentials, ""},
 	} {
 		if given[setting.flag] {
 			continue
@@ -107,14 +135,31 @@ func (s *settings) complete(p *program, flags *flag.FlagSet) error {
 	if s.output != "" && s.output != "json" && s.output != "text" {
 		return mistakef("-o %s: there are json and text", s.output)
 	}
-	s.config.Interval = s.interval
-	for name := range strings.SplitSeq(s.skip, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			s.config.Skip = append(s.config.Skip, inventory.SectionName(name))
-		}
+	s.config = agent.Config{
+		Interval: s.interval,
+		Privacy:  agent.Privacy{Preset: agent.Preset(s.privacy), Allow: names(s.allow), Deny: names(s.deny)},
+		Budget:   agent.Budget{CPU: file.Budget.CPU, Memory: file.Budget.MemoryMiB << 20, Traffic: file.Budget.TrafficMiB << 20},
+		Thrift:   agent.Thrift{OnBattery: file.OnBattery, OnMetered: file.OnMetered},
+	}
+	for _, name := range names(s.skip) {
+		s.config.Skip = append(s.config.Skip, inventory.SectionName(name))
 	}
 	s.upgrade = upgrade.Config(file.Upgrade)
 	return errors.Join(s.config.Validate(), s.upgrade.Validate())
+}
+
+// findRoute finds the way to the collector, for the commands that connect.
+func (p *program) findRoute(set *settings) (*proxy.Choice, error) {
+	route, err := proxy.Find(proxy.Config{Address: set.proxy, Credentials: set.proxyCredentials}, p.env, p.proxies)
+	if err != nil {
+		return nil, err
+	}
+	set.config.Proxy = route.Func()
+	return route, nil
+}
+
+func names(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // read is the configuration file's content; only a file that was asked for must be there.
@@ -132,6 +177,9 @@ func (s *settings) read(p *program, asked bool) (c configFile, err error) {
 	}
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	if info, err := os.Stat(path); err == nil && wire.WritableByOthers(info) {
+		return c, inventory.Errorf(inventory.CodeForbidden, "configuration %s can be changed by other users (%s): chmod go-w it", path, info.Mode().Perm())
 	}
 	return parseConfig(path, text)
 }

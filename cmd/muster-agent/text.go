@@ -69,6 +69,9 @@ func (p *program) printStatus(s agent.Status) error {
 	if s.Upgrade != nil {
 		printUpgrade(row, *s.Upgrade)
 	}
+	if s.Spent.Day != "" {
+		row("spent", "on %s: %.1f s of CPU, %s of traffic", s.Spent.Day, s.Spent.CPU.Seconds(), size(s.Spent.Traffic))
+	}
 	if s.Last == nil {
 		row("last look", "never")
 	} else {

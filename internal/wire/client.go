@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -24,6 +25,10 @@ import (
 const (
 	// callTimeout bounds every call: a connection that is half open must not hold a source up.
 	callTimeout = 60 * time.Second
+	// pingAfter is how long a connection may be silent before it is asked for a sign of life,
+	// and pingTimeout how long that may take: one that is half open must not take the next call too.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
 	// maxAnswer bounds what a source reads of an answer.
 	maxAnswer = 4 << 20
 	// maxRetryAfter bounds how long a collector can silence a source.
@@ -36,14 +41,23 @@ type caller struct {
 	rpc  *connect.Client
 }
 
-// newCaller needs no proxy settings of its own: those of the environment apply, as they do
-// for other programs on the host. TLS goes through to the collector in any case.
-func newCaller(baseURL string, conf *tls.Config) *caller {
+// ProxyFunc names the proxy of a request, nil for none, as in [http.Transport].
+type ProxyFunc = func(*http.Request) (*url.URL, error)
+
+// newCaller connects through what proxy says, nil being the proxy of the environment, as for
+// other programs on the host. TLS goes through to the collector in any case. What the
+// connections carry is added to traffic.
+func newCaller(baseURL string, conf *tls.Config, proxy ProxyFunc, traffic *atomic.Int64) *caller {
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment
+	}
 	c := &http.Client{
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
+			Proxy:                 proxy,
+			DialContext:           counted(traffic),
 			TLSClientConfig:       conf,
 			ForceAttemptHTTP2:     true,
+			HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 			TLSHandshakeTimeout:   15 * time.Second,
 			ResponseHeaderTimeout: callTimeout,
 			IdleConnTimeout:       90 * time.Second,
@@ -118,6 +132,8 @@ func parseRetryAfter(value, date string) time.Duration {
 // Client is an enrolled source's connection to its collector. It is safe for concurrent use.
 type Client struct {
 	dir, version string
+	proxy        ProxyFunc
+	traffic      atomic.Int64
 	session      atomic.Pointer[session]
 }
 
@@ -128,9 +144,12 @@ type session struct {
 }
 
 // Open loads the identity of a state folder. It does not connect. Version is the program's,
-// for the administrator to see.
-func Open(stateDir, version string) (*Client, error) {
-	c := &Client{dir: stateDir, version: version}
+// for the administrator to see. The proxy is that of the environment.
+func Open(stateDir, version string) (*Client, error) { return OpenVia(nil, stateDir, version) }
+
+// OpenVia is Open for who knows the proxy.
+func OpenVia(proxy ProxyFunc, stateDir, version string) (*Client, error) {
+	c := &Client{dir: stateDir, version: version, proxy: proxy}
 	return c, c.load()
 }
 
@@ -139,7 +158,7 @@ func (c *Client) load() error {
 	if err != nil {
 		return err
 	}
-	if err := checkPrivate(c.dir); err != nil {
+	if err := CheckState(c.dir); err != nil {
 		return err
 	}
 	base, err := collectorURL(id.Collector)
@@ -154,13 +173,14 @@ func (c *Client) load() error {
 	if err != nil {
 		return err
 	}
-	old := c.session.Swap(&session{id: id, caller: newCaller(base.String(), &tls.Config{
+	conf := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		ServerName: base.Hostname(),
 		RootCAs:    roots,
 		// Always offered, also when expired: the collector takes that for a renewal.
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil },
-	})})
+	}
+	old := c.session.Swap(&session{id: id, caller: newCaller(base.String(), conf, c.proxy, &c.traffic)})
 	if old != nil {
 		old.close()
 	}
@@ -169,6 +189,9 @@ func (c *Client) load() error {
 
 // Identity is who the client is.
 func (c *Client) Identity() Identity { return c.session.Load().id }
+
+// Traffic is how many bytes the client's connections have carried, both ways, with TLS and all.
+func (c *Client) Traffic() int64 { return c.traffic.Load() }
 
 // Close ends idle connections.
 func (c *Client) Close() { c.session.Load().close() }

@@ -2,12 +2,17 @@ package wire_test
 
 import (
 	"compress/gzip"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,7 +66,7 @@ func TestReportIsCompressed(t *testing.T) {
 }
 
 // Whatever answers, only the collector's own word on exactly what was sent is an acknowledgement.
-func TestWhatIsNoAcknowledgement(t *testing.T) {
+func TestF10_WhatIsNoAcknowledgement(t *testing.T) {
 	status := func(code int, headers ...string) func(http.Handler) http.Handler {
 		return func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -122,7 +127,7 @@ func TestWhatIsNoAcknowledgement(t *testing.T) {
 	}
 }
 
-func TestOutcomeOfANewerCollector(t *testing.T) {
+func TestF27_OutcomeOfANewerCollector(t *testing.T) {
 	c := wiretest.New(t)
 	c.Answer = func(_ *musterv1.ReportRequest, res *musterv1.ReportResponse) (*musterv1.ReportResponse, error) {
 		res.Acknowledgements[0].Outcome = 77
@@ -155,19 +160,124 @@ func TestAnswerWithoutEnd(t *testing.T) {
 	}
 }
 
-func TestServerOfAnotherAuthority(t *testing.T) {
-	c, other := wiretest.New(t), wiretest.New(t)
-	dir, otherDir := enrolled(t, c), enrolled(t, other)
-	// Same host and key material, but the other authority's certificates are trusted.
-	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(readFile(t, filepath.Join(otherDir, "ca.pem"))), 0o600); err != nil {
+// A server that is not the collector gets no report, and no token.
+func TestA12_WrongServers(t *testing.T) {
+	tests := []struct {
+		name  string
+		wrong func(t *testing.T, c *wiretest.Collector)
+		says  string
+	}{
+		{"another name", func(t *testing.T, c *wiretest.Collector) {
+			c.Show(t, func(cert *x509.Certificate) { cert.IPAddresses, cert.DNSNames = nil, []string{"elsewhere.example"} })
+		}, "elsewhere.example|IP SANs"},
+		{"expired", func(t *testing.T, c *wiretest.Collector) {
+			c.Show(t, func(cert *x509.Certificate) { cert.NotAfter = time.Now().Add(-time.Minute) })
+		}, "expired"},
+		{"for clients", func(t *testing.T, c *wiretest.Collector) {
+			c.Show(t, func(cert *x509.Certificate) { cert.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
+		}, "key usage"},
+		{"TLS 1.1", func(_ *testing.T, c *wiretest.Collector) { c.SpeakAtMost(tls.VersionTLS11) }, "protocol version"},
+		{"TLS 1.0", func(_ *testing.T, c *wiretest.Collector) { c.SpeakAtMost(tls.VersionTLS10) }, "protocol version"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := wiretest.New(t)
+			client := open(t, enrolled(t, c))
+			tt.wrong(t, c)
+			_, report := client.Report(t.Context(), one())
+			_, enrol := wire.Enroll(t.Context(), enrollConfig(t, c))
+			for what, err := range map[string]error{"report": report, "renewal": client.Renew(t.Context()), "enrolment": enrol} {
+				if err == nil || !regexp.MustCompile(tt.says).MatchString(err.Error()) {
+					t.Errorf("%s: %v, want %q", what, err, tt.says)
+				}
+			}
+			if c.Reports != 0 || c.Renewals != 0 || len(c.Hellos) != 1 {
+				t.Errorf("%d reports, %d renewals and %d enrolments went out", c.Reports, c.Renewals, len(c.Hellos)-1)
+			}
+		})
+	}
+	t.Run("another authority", func(t *testing.T) {
+		c, other := wiretest.New(t), wiretest.New(t)
+		dir, otherDir := enrolled(t, c), enrolled(t, other)
+		// Same host and key material, but the other authority's certificates are trusted.
+		if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(readFile(t, filepath.Join(otherDir, "ca.pem"))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := open(t, dir).Report(t.Context(), one())
+		if err == nil || !strings.Contains(err.Error(), "unknown authority") {
+			t.Errorf("got %v", err)
+		}
+		if c.Reports != 0 {
+			t.Error("the report went out")
+		}
+	})
+}
+
+// relay carries bytes to a collector until it is told to swallow them.
+type relay struct {
+	net.Listener
+	to    string
+	holes atomic.Int64 // connections up to this number stay open and carry nothing
+}
+
+func (r *relay) serve() {
+	for number := int64(1); ; number++ {
+		near, err := r.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", r.to)
+		if err != nil {
+			_ = near.Close()
+			continue
+		}
+		copyTo := func(to, from net.Conn) {
+			defer func() { _ = to.Close() }()
+			buf := make([]byte, 32<<10)
+			for {
+				n, err := from.Read(buf)
+				if err != nil {
+					return
+				}
+				if number > r.holes.Load() {
+					_, _ = to.Write(buf[:n])
+				}
+			}
+		}
+		go copyTo(near, far)
+		go copyTo(far, near)
+	}
+}
+
+// A connection that went dead without a word costs one call, not the next one too.
+func TestF10_HalfOpenConnection(t *testing.T) {
+	t.Parallel() // it has to wait for the sign of life that does not come
+	c := wiretest.New(t)
+	dir := enrolled(t, c)
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, err := open(t, dir).Report(t.Context(), one())
-	if err == nil || !strings.Contains(err.Error(), "unknown authority") {
-		t.Errorf("got %v", err)
+	r := &relay{Listener: l, to: strings.TrimPrefix(c.URL, "https://")}
+	t.Cleanup(func() { _ = l.Close() })
+	go r.serve()
+	identity := strings.Replace(readFile(t, filepath.Join(dir, "identity.json")), c.URL, "https://"+l.Addr().String(), 1)
+	if err := os.WriteFile(filepath.Join(dir, "identity.json"), []byte(identity), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if c.Reports != 0 {
-		t.Error("the report went out")
+	client := open(t, dir)
+	if _, err := client.Report(t.Context(), one()); err != nil {
+		t.Fatal(err)
+	}
+	r.holes.Store(1)
+	next := one()
+	next.Observations[0].Seq = 2
+	if _, err := client.Report(t.Context(), next); inventory.CodeOf(err) != inventory.CodeUnavailable {
+		t.Errorf("over a dead connection: %v", err)
+	}
+	if _, err := client.Report(t.Context(), next); err != nil {
+		t.Errorf("the dead connection is used again: %v", err)
 	}
 }
 

@@ -236,6 +236,7 @@ func BenchmarkToProtoSoftware(b *testing.B) {
 	list := make(inventory.SoftwareList, 3000)
 	for i := range list {
 		list[i] = inventory.Software{Source: "deb", Name: fmt.Sprint("package-", i), Version: "1.2.3-4", Arch: "amd64"}
+		list[i].PURL = "pkg:deb/debian/" + list[i].Name + "@1.2.3-4?arch=amd64"
 	}
 	o := inventory.Observation{Epoch: 1, Seq: 1, Sections: []inventory.Section{{Name: inventory.SectionSoftware, Status: inventory.StatusOK, Body: list}}}
 	b.ReportAllocs()

@@ -33,7 +33,7 @@ func (f *failing) Report(_ context.Context, r wire.Report) (wire.Receipt, error)
 	return receipt, nil
 }
 
-func TestDeliverWaits(t *testing.T) {
+func TestF14_DeliverWaits(t *testing.T) {
 	refused := inventory.Errorf(inventory.CodeUnauthenticated, "who are you")
 	synctest.Test(t, func(t *testing.T) {
 		b := openOutbox(t, filepath.Join(t.TempDir(), "state"))

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/muster-itam/muster/internal/inventory"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
@@ -30,6 +31,8 @@ type EnrollConfig struct {
 	Version  string
 	// Force replaces an identity that the folder has already; what waits in its spool is dropped.
 	Force bool
+	// Proxy is how the collector is reached; nil is the proxy of the environment.
+	Proxy ProxyFunc
 }
 
 // Validate reports the first field that is missing or wrong, as an invalid error.
@@ -96,7 +99,7 @@ func requestIdentity(ctx context.Context, cfg EnrollConfig) (Identity, identityF
 	if err != nil {
 		return Identity{}, identityFiles{}, err
 	}
-	caller := newCaller(base.String(), pinnedTLS(base.Hostname(), pin))
+	caller := newCaller(base.String(), pinnedTLS(base.Hostname(), pin), cfg.Proxy, new(atomic.Int64))
 	defer caller.close()
 	var res *musterv1.EnrollResponse
 	err = caller.call(ctx, func(ctx context.Context) (err error) {

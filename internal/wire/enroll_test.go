@@ -3,6 +3,7 @@ package wire_test
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io/fs"
 	"net/http"
 	"os"
@@ -165,14 +166,53 @@ func TestEnrollRefuses(t *testing.T) {
 	}
 }
 
-func TestStateFolderOpenToOthers(t *testing.T) {
-	c := wiretest.New(t)
-	dir := enrolled(t, c)
-	if err := os.Chmod(dir, 0o750); err != nil {
-		t.Fatal(err)
+// What another local user could read or change is not believed.
+func TestA35_StateFolderOpenToOthers(t *testing.T) {
+	chmod := func(name string, perm os.FileMode) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			if err := os.Chmod(filepath.Join(dir, name), perm); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	if _, err := wire.Open(dir, "test"); inventory.CodeOf(err) != inventory.CodeForbidden {
-		t.Errorf("open: %v, want forbidden", err)
+	for name, tt := range map[string]struct {
+		change func(t *testing.T, dir string)
+		ok     bool
+	}{
+		"as enrolled":              {func(*testing.T, string) {}, true},
+		"folder readable":          {chmod(".", 0o755), false},
+		"folder for a group":       {chmod(".", 0o750), false},
+		"key readable":             {chmod("key.pem", 0o644), false},
+		"key readable for a group": {chmod("key.pem", 0o640), false},
+		"spool readable":           {chmod("spool", 0o755), false},
+		"authorities writable":     {chmod("ca.pem", 0o666), false},
+		"identity writable":        {chmod("identity.json", 0o602), false},
+		"folder above writable":    {chmod("..", 0o777), false},
+		"folder above is sticky":   {chmod("..", 0o777|os.ModeSticky), true},
+		"key is a link": {func(t *testing.T, dir string) {
+			key := filepath.Join(dir, "key.pem")
+			elsewhere := filepath.Join(t.TempDir(), "key.pem")
+			if err := errors.Join(os.Rename(key, elsewhere), os.Symlink(elsewhere, key)); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := enrolled(t, wiretest.New(t))
+			if err := os.Mkdir(filepath.Join(dir, "spool"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			tt.change(t, dir)
+			client, err := wire.Open(dir, "test")
+			if tt.ok {
+				if err != nil {
+					t.Fatal(err)
+				}
+				client.Close()
+			} else if inventory.CodeOf(err) != inventory.CodeForbidden {
+				t.Errorf("open: %v, want forbidden", err)
+			}
+		})
 	}
 }
 
@@ -225,7 +265,7 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-func TestRenewWithAnExpiredCertificate(t *testing.T) {
+func TestF23_RenewWithAnExpiredCertificate(t *testing.T) {
 	c := wiretest.New(t)
 	c.Life = -time.Hour
 	client := open(t, enrolled(t, c))

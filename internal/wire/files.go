@@ -99,5 +99,60 @@ func checkPrivate(dir string) error {
 	if openToOthers(info) {
 		return inventory.Errorf(inventory.CodeForbidden, "state folder %s is open to other users (%s): chmod 700 it", dir, info.Mode().Perm())
 	}
+	if ofAnother(info) {
+		return inventory.Errorf(inventory.CodeForbidden, "state folder %s belongs to another user: run as that user, or chown it", dir)
+	}
+	return checkParents(dir)
+}
+
+// CheckState refuses a state folder with anything in it that another local user could read or
+// replace: the folder guards what is in it, but a key may have been copied there by hand, and
+// a link may lead elsewhere.
+func CheckState(dir string) error {
+	if err := checkPrivate(dir); err != nil {
+		return err
+	}
+	for _, name := range []string{keyFile, nextKeyFile, certFile, caFile, identityFile, spoolDir} {
+		path := filepath.Join(dir, name)
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("state folder: %w", err)
+		}
+		secret := name == keyFile || name == nextKeyFile || name == spoolDir
+		switch {
+		case info.IsDir() != (name == spoolDir) || info.Mode().Type()&^fs.ModeDir != 0:
+			return inventory.Errorf(inventory.CodeForbidden, "%s is a %s: put the real one there, or enrol again", path, info.Mode().Type())
+		case secret && openToOthers(info):
+			return inventory.Errorf(inventory.CodeForbidden, "%s is open to other users (%s): chmod go= it, and enrol again if others may have read it", path, info.Mode().Perm())
+		case WritableByOthers(info) || ofAnother(info):
+			return inventory.Errorf(inventory.CodeForbidden, "%s can be changed by other users (%s): chmod go-w it", path, info.Mode().Perm())
+		}
+	}
 	return nil
+}
+
+// checkParents refuses a folder above which another user could put another one in its place.
+func checkParents(dir string) error {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	for parent := filepath.Dir(abs); ; parent = filepath.Dir(parent) {
+		info, err := os.Stat(parent)
+		if err != nil {
+			return fmt.Errorf("state folder: %w", err)
+		}
+		if WritableByOthers(info) && info.Mode()&fs.ModeSticky == 0 {
+			return inventory.Errorf(inventory.CodeForbidden, "%s above the state folder can be changed by other users (%s): chmod go-w it", parent, info.Mode().Perm())
+		}
+		if parent == filepath.Dir(parent) {
+			return nil
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -15,6 +16,24 @@ import (
 )
 
 func openToOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
+
+// WritableByOthers says whether every local user could change a file or folder.
+func WritableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o002 != 0 }
+
+// ofAnother says whether a file belongs to somebody else than root and us. Root may look at anybody's.
+func ofAnother(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && os.Geteuid() != 0 && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
+}
+
+// FreeBytes is what an ordinary user may still write to the disk of a folder.
+func FreeBytes(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	return int64(min(st.Bavail, 1<<40)) * int64(st.Bsize), nil //nolint:unconvert // not an int64 on Darwin
+}
 
 // SyncDir makes a rename in the folder durable.
 func SyncDir(dir string) error {

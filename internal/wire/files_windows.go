@@ -16,6 +16,24 @@ import (
 // bits say nothing there.
 func openToOthers(fs.FileInfo) bool { return false }
 
+// WritableByOthers and ofAnother: the same.
+func WritableByOthers(fs.FileInfo) bool { return false }
+
+func ofAnother(fs.FileInfo) bool { return false }
+
+// FreeBytes is what we may still write to the disk of a folder.
+func FreeBytes(dir string) (int64, error) {
+	path, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	var free, size, unused uint64
+	if err := windows.GetDiskFreeSpaceEx(path, &free, &size, &unused); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	return int64(min(free, 1<<62)), nil
+}
+
 // SyncDir: NTFS journals renames itself; a folder cannot be flushed.
 func SyncDir(string) error { return nil }
 

@@ -148,6 +148,9 @@ func softwareFromProto(list []*musterv1.Software) (inventory.Body, error) {
 			Publisher: p.GetPublisher(), Installed: p.GetInstalled(), Bytes: p.GetBytes(), Path: p.GetPath(),
 			PURL: p.GetPurl(), Kind: inventory.SoftwareKind(p.GetKind()), Edition: p.GetEdition(), User: p.GetUser(),
 		}
+		if pattern := p.GetPurlPattern(); pattern != "" {
+			out[i].PURL = purlOf(pattern, p.GetName(), p.GetVersion(), p.GetArch())
+		}
 	}
 	return out, nil
 }

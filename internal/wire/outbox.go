@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	// spoolLimit caps what waits on disk.
+	// spoolLimit caps what waits on disk, and so does one part in spoolShare of the free space.
+	// The newest report is kept in any case.
 	spoolLimit = 64 << 20
+	spoolShare = 20
 	// recordItems and recordBytes bound one record, before compression, and so what one
 	// observation may add to a request.
 	recordItems = 64
@@ -36,7 +38,7 @@ type OutboxConfig struct {
 	Source string
 	Now    func() time.Time
 	Log    *slog.Logger
-	// Limit caps the spool in bytes; 0 means 64 MiB.
+	// Limit caps the spool in bytes; 0 means 64 MiB, or a twentieth of the free space where that is less.
 	Limit int64
 }
 
@@ -96,6 +98,9 @@ func OpenOutbox(cfg OutboxConfig) (*Outbox, error) {
 	}
 	if b.limit == 0 {
 		b.limit = spoolLimit
+		if free, err := FreeBytes(dir); err == nil {
+			b.limit = min(b.limit, free/spoolShare)
+		}
 	}
 	if err := b.load(); err != nil {
 		return nil, errors.Join(err, lock.Close())

@@ -207,7 +207,7 @@ func TestOutboxQuarantinedIsSentInFullNextTime(t *testing.T) {
 	wantSent(t, c, "1: os disks", "2: os disks")
 }
 
-func TestOutboxCap(t *testing.T) {
+func TestF04_SpoolIsCapped(t *testing.T) {
 	c := wiretest.New(t)
 	dir := enrolled(t, c)
 	b := openOutbox(t, dir, func(cfg *wire.OutboxConfig) { cfg.Limit = 64 << 10 })
@@ -241,7 +241,7 @@ func TestOutboxCap(t *testing.T) {
 	}
 }
 
-func TestOutboxOnAFullDisk(t *testing.T) {
+func TestF04_OutboxWithoutAPlaceToWrite(t *testing.T) {
 	c := wiretest.New(t)
 	dir := enrolled(t, c)
 	client, b := open(t, dir), openOutbox(t, dir)

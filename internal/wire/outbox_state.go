@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
 )
 
 const (
@@ -289,6 +291,20 @@ type SpoolState struct {
 	Records int   `json:"records"`
 	Bytes   int64 `json:"bytes"`
 	Damaged int   `json:"damaged"`
+}
+
+// InUse says whether a process has the spool of a state folder.
+func InUse(stateDir string) bool {
+	dir := filepath.Join(stateDir, spoolDir)
+	if _, err := os.Stat(filepath.Join(dir, "lock")); err != nil {
+		return false // and none is made, which would be ours and not the agent's
+	}
+	lock, err := LockDir(dir)
+	if err != nil {
+		return inventory.CodeOf(err) == inventory.CodeConflict
+	}
+	_ = lock.Close() // nothing was written
+	return false
 }
 
 // ReadSpool looks at a spool that another process may be using.

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -46,6 +47,13 @@ func sectionToProto(s *inventory.Section) *musterv1.Section {
 	return p
 }
 
+// SizeOf is how many bytes a body has in a report, before compression.
+func SizeOf(body inventory.Body) int64 {
+	p := &musterv1.Section{}
+	bodyToProto(p, body)
+	return int64(proto.Size(p))
+}
+
 // bodyToProto sets the field of the message that has the section's name.
 func bodyToProto(p *musterv1.Section, body inventory.Body) {
 	if software, ok := body.(inventory.SoftwareList); ok { // by far the longest list, so spelled out
@@ -83,11 +91,15 @@ func StatusToProto(s inventory.Status) musterv1.Status {
 func softwareToProto(list inventory.SoftwareList) []*musterv1.Software {
 	slab := make([]musterv1.Software, len(list))
 	out := make([]*musterv1.Software, len(list))
+	var patterns purlPatterns
 	for i := range list {
 		s, p := &list[i], &slab[i]
 		p.Source, p.Name, p.Version, p.Arch = s.Source, s.Name, s.Version, s.Arch
 		p.Publisher, p.Installed, p.Bytes, p.Path = s.Publisher, s.Installed, s.Bytes, s.Path
-		p.Purl, p.Kind, p.Edition, p.User = s.PURL, string(s.Kind), s.Edition, s.User
+		p.Kind, p.Edition, p.User = string(s.Kind), s.Edition, s.User
+		if p.PurlPattern = patterns.of(s); p.PurlPattern == "" {
+			p.Purl = s.PURL
+		}
 		out[i] = p
 	}
 	return out

@@ -14,6 +14,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -51,6 +53,8 @@ type Collector struct {
 	ca       *x509.Certificate
 	caKey    *ecdsa.PrivateKey
 	server   *httptest.Server
+	shown    tls.Certificate // the server's own
+	maxTLS   uint16
 	sections map[string]map[string]*musterv1.Section // by native key and name
 	digests  map[string][]byte
 	seen     map[[2]int64]bool
@@ -67,17 +71,14 @@ func New(t testing.TB) *Collector {
 		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(48 * time.Hour),
 	}, &c.caKey.PublicKey)
-	key := newKey(t)
-	leaf := c.issue(t, &x509.Certificate{
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		NotAfter: time.Now().Add(time.Hour),
-	}, &key.PublicKey)
+	c.Show(t, func(*x509.Certificate) {})
 
 	rpc := connect.NewServer()
 	musterv1connect.RegisterEnrolmentServiceHandler(rpc, c)
 	musterv1connect.RegisterIngestServiceHandler(rpc, c)
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, rpc, connecthttp.WithReadMaxBytes(32<<20))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	c.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.Lock()
 		wrap := c.Wrap
@@ -88,16 +89,45 @@ func New(t testing.TB) *Collector {
 		}
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, r.TLS.PeerCertificates)))
 	}))
-	c.server.TLS = &tls.Config{
-		MinVersion:   tls.VersionTLS12,
-		ClientAuth:   tls.RequestClientCert,
-		Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw, c.ca.Raw}, PrivateKey: key}},
-	}
+	c.server.TLS = &tls.Config{GetConfigForClient: c.handshake}
 	c.server.EnableHTTP2 = true
+	c.server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that fail are what tests are after
 	c.server.StartTLS()
 	t.Cleanup(c.server.Close)
 	c.URL = c.server.URL
 	return c
+}
+
+func (c *Collector) handshake(*tls.ClientHelloInfo) (*tls.Config, error) {
+	c.Lock()
+	defer c.Unlock()
+	conf := &tls.Config{
+		ClientAuth: tls.RequestClientCert, Certificates: []tls.Certificate{c.shown}, NextProtos: []string{"h2", "http/1.1"},
+		MinVersion: tls.VersionTLS10, MaxVersion: c.maxTLS, // what it refuses is not what is tested
+	}
+	return conf, nil
+}
+
+// Show gives the server a certificate of its own that differs from a good one by a change.
+func (c *Collector) Show(t testing.TB, change func(*x509.Certificate)) {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		NotAfter: time.Now().Add(time.Hour),
+	}
+	change(template)
+	leaf := c.issue(t, template, &key.PublicKey)
+	c.Lock()
+	defer c.Unlock()
+	c.shown = tls.Certificate{Certificate: [][]byte{leaf.Raw, c.ca.Raw}, PrivateKey: key}
+}
+
+// SpeakAtMost bounds the version of TLS.
+func (c *Collector) SpeakAtMost(version uint16) {
+	c.Lock()
+	defer c.Unlock()
+	c.maxTLS = version
 }
 
 type peerKey struct{}

@@ -2046,7 +2046,10 @@ type Software struct {
 	Kind    string `protobuf:"bytes,10,opt,name=kind,proto3" json:"kind,omitempty"`
 	Edition string `protobuf:"bytes,11,opt,name=edition,proto3" json:"edition,omitempty"`
 	// Whose it is, when it is not the machine's.
-	User          string `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`
+	User string `protobuf:"bytes,12,opt,name=user,proto3" json:"user,omitempty"`
+	// The package URL with {name}, {version} and {arch} in the places of these fields'
+	// percent-encoded texts, instead of the URL in full.
+	PurlPattern   string `protobuf:"bytes,13,opt,name=purl_pattern,json=purlPattern,proto3" json:"purl_pattern,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2161,6 +2164,13 @@ func (x *Software) GetEdition() string {
 func (x *Software) GetUser() string {
 	if x != nil {
 		return x.User
+	}
+	return ""
+}
+
+func (x *Software) GetPurlPattern() string {
+	if x != nil {
+		return x.PurlPattern
 	}
 	return ""
 }
@@ -4391,7 +4401,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x06driver\x18\a \x01(\tR\x06driver\"8\n" +
 	"\n" +
 	"PCIDevices\x12*\n" +
-	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.PCIDeviceR\x05items\"\xa0\x02\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.PCIDeviceR\x05items\"\xc3\x02\n" +
 	"\bSoftware\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -4405,7 +4415,8 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x04kind\x18\n" +
 	" \x01(\tR\x04kind\x12\x18\n" +
 	"\aedition\x18\v \x01(\tR\aedition\x12\x12\n" +
-	"\x04user\x18\f \x01(\tR\x04user\"9\n" +
+	"\x04user\x18\f \x01(\tR\x04user\x12!\n" +
+	"\fpurl_pattern\x18\r \x01(\tR\vpurlPattern\"9\n" +
 	"\fSoftwareList\x12)\n" +
 	"\x05items\x18\x01 \x03(\v2\x13.muster.v1.SoftwareR\x05items\"\xc2\x01\n" +
 	"\x04User\x12\x12\n" +
