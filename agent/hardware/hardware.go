@@ -2,8 +2,10 @@
 // system, processors, memory, disks and what is made of them, file systems, network
 // interfaces, what is built in and plugged in, and the people who can sign in.
 //
-// It reads files and asks the kernel; it runs no programs and asks no network but a
-// cloud's metadata service, which the host's owner must allow. Rules and parsers are in files for all systems, so that
+// It reads files and asks the kernel; it asks no network but a cloud's metadata service,
+// which the host's owner must allow. On macOS, whose registry of devices has no interface
+// without C, it runs the system's own programs (source.Run); elsewhere it runs none.
+// Rules and parsers are in files for all systems, so that
 // they are tested on Linux; files with a system's suffix only fetch. The explicit list
 // for a system is in sources_<os>.go. agent runs the sources and joins what they return.
 //

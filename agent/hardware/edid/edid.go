@@ -41,7 +41,7 @@ func Parse(b []byte) (inventory.Monitor, error) {
 	}
 	id, t := pnpID(b), descriptors(b)
 	m := inventory.Monitor{
-		Vendor:       maker(id),
+		Vendor:       Maker(id),
 		Model:        t.model(),
 		Serial:       serial(id, t.serial, binary.LittleEndian.Uint32(b[12:])),
 		Manufactured: manufactured(b[16], b[17]),

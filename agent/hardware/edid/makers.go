@@ -1,9 +1,9 @@
 package edid
 
-// maker is the name behind a PNP id; the id itself when it is none of the commonest.
+// Maker is the name behind a PNP id; the id itself when it is none of the commonest.
 // The ids are those of the UEFI Forum's public list (https://uefi.org/PNP_ID_List), the
 // names those that the makers sell under.
-func maker(id string) string {
+func Maker(id string) string {
 	if name := makers[id]; name != "" {
 		return name
 	}
