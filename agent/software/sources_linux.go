@@ -39,5 +39,5 @@ func Sources(root string) []source.Source {
 	for i := range list {
 		list[i].Section, list[i].Timeout = inventory.SectionSoftware, 30*time.Second
 	}
-	return list
+	return append(list, placeSources(root, linuxPlaces())...)
 }
