@@ -13,6 +13,22 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
+// asNobody lets the rest of a test look without root's rights: who is root sees all.
+func asNobody(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	runtime.LockOSThread()
+	if err := syscall.Setfsuid(65534); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Setfsuid(0)
+		runtime.UnlockOSThread()
+	})
+}
+
 // What users keep to themselves is not reported as absent.
 func TestClosedHomes(t *testing.T) {
 	root := t.TempDir()
@@ -33,14 +49,7 @@ func TestClosedHomes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(root+"/home/closed", 0o700) })
-	if os.Geteuid() == 0 { // who is root sees all: this thread looks as nobody
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if err := syscall.Setfsuid(65534); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = syscall.Setfsuid(0) }()
-	}
+	asNobody(t)
 	for _, s := range software.Sources(root) {
 		if s.Category != source.CategoryUserSoftware {
 			continue

@@ -15,7 +15,7 @@ import (
 // Bounds on the search for applications.
 const (
 	maxInfo    = 1 << 20 // of an Info.plist
-	maxFolders = 20_000
+	maxAppFolders = 20_000
 )
 
 // appFolders are where applications are, and how many folders deep to look for them:
@@ -78,8 +78,8 @@ func (w *appWalk) walk(ctx context.Context, dir string, depth int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if w.folders++; w.folders > maxFolders {
-		return fmt.Errorf("more than %d folders to look for applications in", maxFolders)
+	if w.folders++; w.folders > maxAppFolders {
+		return fmt.Errorf("more than %d folders to look for applications in", maxAppFolders)
 	}
 	entries, err := w.tree.ReadDir(dir, maxNames)
 	switch {

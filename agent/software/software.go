@@ -3,9 +3,11 @@
 //
 // One file per kind of package with a pure parser over an io.Reader or bytes; the source
 // that finds its files is beside it, with the suffix of the OS where only that has them.
-// The explicit list for an OS is in sources_<os>.go. The package asks no network, and runs
-// one program only: rpm, about a database that cannot be read. agent runs the sources and
-// joins their lists.
+// What lies in folders that differ by OS is found by places.go, by the lists in
+// placelists.go. The explicit list for an OS is in sources_<os>.go. The package asks no
+// network, only container runtimes over sockets of the machine itself, and runs one program
+// only: rpm, about a database that cannot be read. agent runs the sources and joins their
+// lists.
 package software
 
 import (
@@ -65,9 +67,11 @@ func packageURL(kind, namespace, name, version string, qualifiers ...string) str
 	}
 	var b strings.Builder
 	b.WriteString("pkg:" + kind + "/")
-	if namespace != "" {
-		escape(&b, namespace)
-		b.WriteByte('/')
+	for part := range strings.SplitSeq(namespace, "/") {
+		if part != "" {
+			escape(&b, part)
+			b.WriteByte('/')
+		}
 	}
 	escape(&b, name)
 	b.WriteByte('@')

@@ -1,6 +1,7 @@
 package software_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,9 +37,14 @@ func link(t testing.TB, target, name string) {
 
 func look(t *testing.T, root, name string) (inventory.Body, error) {
 	t.Helper()
+	return lookIn(t.Context(), t, root, name)
+}
+
+func lookIn(ctx context.Context, t *testing.T, root, name string) (inventory.Body, error) {
+	t.Helper()
 	for _, s := range software.Sources(root) {
 		if s.Name == name {
-			return s.Read(t.Context())
+			return s.Read(ctx)
 		}
 	}
 	t.Fatalf("no source %q", name)

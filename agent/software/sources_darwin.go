@@ -24,7 +24,7 @@ func Sources(root string) []source.Source {
 	for i := range list {
 		list[i].Section, list[i].Timeout = inventory.SectionSoftware, 2*time.Minute
 	}
-	return list
+	return append(list, placeSources(root, darwinPlaces())...)
 }
 
 // orReport asks system_profiler, which takes long, when the folders cannot be read.

@@ -39,5 +39,6 @@ func Sources(root string) []source.Source {
 	for i := range list {
 		list[i].Section, list[i].Timeout = inventory.SectionSoftware, 30*time.Second
 	}
-	return list
+	list = append(list, placeSources(root, linuxPlaces())...)
+	return append(list, containerSources(root)...)
 }

@@ -20,5 +20,5 @@ func Sources(_ string) []source.Source {
 	for i := range list {
 		list[i].Section, list[i].Timeout = inventory.SectionSoftware, 30*time.Second
 	}
-	return list
+	return append(list, placeSources(systemDrive()+`\`, windowsPlaces(systemDrive()))...)
 }
