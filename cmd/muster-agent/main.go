@@ -30,7 +30,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	p := &program{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, hostname: os.Hostname, now: time.Now,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, hostname: os.Hostname, now: time.Now, poll: pendingPoll,
 		sources: append(hardware.Sources("/"), software.Sources("/")...),
 	}
 	os.Exit(p.main(ctx, os.Args[1:]))
@@ -43,6 +43,7 @@ type program struct {
 	env      func(string) (string, bool)
 	hostname func() (string, error)
 	now      func() time.Time
+	poll     time.Duration // between two looks for an enrolment
 	sources  []source.Source
 }
 
@@ -60,11 +61,13 @@ const usage = `muster-agent reports this machine to its collector.
   muster-agent enroll --collector https://HOST:PORT --token TOKEN
         get an identity; the token may also be in --token-file FILE or in MUSTER_ENROLL_TOKEN
   muster-agent report --once   look and report once
-  muster-agent run             report at intervals until stopped
+  muster-agent run             report at intervals until stopped; waits until enrolled
   muster-agent status [-o json]
         identity, certificate, last report, what waits, and how each section went
   muster-agent show [--all] [-o json] [SECTION...]
         print exactly what would be sent, without sending it
+  muster-agent service install|uninstall|start|stop|status
+        the agent as a service of Windows or macOS; on Linux the package brings it
   muster-agent version
 
 Flags of all commands: --state-dir DIR (or MUSTER_AGENT_STATE_DIR) where identity and
@@ -131,6 +134,8 @@ func (p *program) dispatch(ctx context.Context, args []string) error {
 		c = p.status(&set)
 	case "show":
 		c = p.show(&set)
+	case "service":
+		c = p.service(&set)
 	case "version", "--version":
 		_, err := fmt.Fprintf(p.out, "muster-agent %s %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 		return err

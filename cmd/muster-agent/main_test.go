@@ -39,6 +39,7 @@ func newConsole(t *testing.T) *console {
 		env:      func(name string) (string, bool) { v, ok := c.env[name]; return v, ok },
 		hostname: func() (string, error) { return "web1", nil },
 		now:      func() time.Time { return noon },
+		poll:     5 * time.Millisecond,
 		sources:  machine(),
 	}
 	return c
