@@ -3,9 +3,10 @@
 #   packaging/build.sh [--only agent-linux|agent-windows|agent-macos|server]... [FOLDER]
 # Environment:
 #   VERSION            what the programs say they are (git describe)
-#   PACKAGE_VERSION    version of the packages: VERSION where that is a number, otherwise
-#                      0.0.COMMITS with the commit
+#   PACKAGE_VERSION    version of the packages: that of the release; 1.2.4-pre7 seven commits after
+#                      1.2.3; 0.0.COMMITS without any release
 #   ARCHES             amd64 arm64
+#   STATIC             no: the collector needs this system's C library
 #   SOURCE_DATE_EPOCH  time of all files, the last commit's unless given
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,10 +17,13 @@ while [ "${1:-}" = --only ]; do only+=("$2"); shift 2; done
 out=${1:-dist}
 VERSION=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
 if [ -z "${PACKAGE_VERSION:-}" ]; then
-  if [[ $VERSION =~ ^v?([0-9]+\.[0-9]+\.[0-9]+.*)$ ]]; then
+  described=${VERSION%-dirty}
+  if [[ $described =~ ^v?([0-9]+\.[0-9]+\.)([0-9]+)-([0-9]+)-g[0-9a-f]+$ ]]; then # commits after a release
+    PACKAGE_VERSION=${BASH_REMATCH[1]}$((BASH_REMATCH[2] + 1))-pre${BASH_REMATCH[3]}
+  elif [[ $described =~ ^v?([0-9]+\.[0-9]+\.[0-9]+.*)$ ]]; then
     PACKAGE_VERSION=${BASH_REMATCH[1]}
   else
-    PACKAGE_VERSION=0.0.$(git rev-list --count HEAD 2>/dev/null || echo 0)+$VERSION
+    PACKAGE_VERSION=0.0.$(git rev-list --count HEAD 2>/dev/null || echo 0)
   fi
 fi
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
@@ -71,7 +75,11 @@ server() {
     program muster-scanner linux "$arch"
     program muster linux "$arch"
     if [ "$arch" = "$(go env GOHOSTARCH)" ]; then
-      CGO=1 LINK='-linkmode external -extldflags -static' program muster-collector linux "$arch" -tags "netgo osusergo sqlite_omit_load_extension"
+      if [ "${STATIC:-yes}" = yes ]; then
+        CGO=1 LINK='-linkmode external -extldflags -static' program muster-collector linux "$arch" -tags "netgo osusergo sqlite_omit_load_extension"
+      else
+        CGO=1 program muster-collector linux "$arch"
+      fi
       names+=(collector)
     fi
     for name in "${names[@]}"; do

@@ -17,6 +17,7 @@ import (
 type machine struct {
 	t   *testing.T
 	pid string // of its systemd
+	dir string // where its file system is, in its own mount namespace
 }
 
 // need skips the test where programs are missing that make setup installs; in CI it fails.
@@ -44,13 +45,14 @@ func bootMachine(t *testing.T) *machine {
 	}
 	need(t, "unshare", "nsenter", "dpkg", "/lib/systemd/systemd", "systemctl")
 	groups := ownGroups(t)
+	m := &machine{t: t, dir: t.TempDir()}
 	var log bytes.Buffer
 	// The shell moves into control groups of the test's before it becomes unshare.
 	enter := ""
 	for _, g := range groups {
 		enter += fmt.Sprintf("echo $$ > %s/cgroup.procs; ", g)
 	}
-	cmd := exec.Command("sh", "-c", enter+`exec unshare --fork --kill-child --mount --pid --uts --ipc --cgroup testdata/machine.sh "$0"`, t.TempDir())
+	cmd := exec.Command("sh", "-c", enter+`exec unshare --fork --kill-child --mount --pid --uts --ipc --cgroup testdata/machine.sh "$0"`, m.dir)
 	cmd.Stdout, cmd.Stderr = &log, &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -63,7 +65,6 @@ func bootMachine(t *testing.T) *machine {
 			removeGroup(g)
 		}
 	})
-	m := &machine{t: t}
 	for range 600 {
 		if m.pid == "" {
 			children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -62,31 +63,44 @@ func (m *machine) agentStatus() (s agent.Status) {
 	return s
 }
 
-const (
-	reported   = `muster-agent status | grep -q '^last look .*accepted'`
-	packageLog = "/var/lib/dpkg /var/lib/rpm /var/log /root /var/cache"
-)
+const reported = `muster-agent status | grep -q '^last look .*accepted'`
 
-// files are all files of the machine but those in which package managers and logs keep their
-// own books; accounts is what they say about users.
-func (m *machine) files() []string {
+// changes are the files that the machine has made, changed or deleted, but those in which
+// package managers and logs keep their own books.
+func (m *machine) changes() (list []string) {
 	m.t.Helper()
-	script := "find / -xdev"
-	for _, dir := range strings.Fields(packageLog) {
-		script += " -path " + dir + " -prune -o"
+	out, err := exec.Command("nsenter", "-t", m.pid, "--mount", "find", m.dir+"/upper", "-mindepth", "1", "-printf", "%y %P\n").Output()
+	if err != nil {
+		m.t.Fatal(err)
 	}
-	return strings.Split(m.sh(script+" -print | sort"), "\n")
-}
-
-func (m *machine) accounts() string {
-	m.t.Helper()
-	return m.sh("cat /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/subuid /etc/subgid 2>/dev/null")
+	for line := range strings.Lines(string(out)) {
+		kind, path := line[:1], "/"+strings.TrimSuffix(line[2:], "\n")
+		if slices.ContainsFunc([]string{"/var/lib/dpkg/", "/var/lib/rpm/", "/var/log/", "/root/", "/var/cache/"}, func(own string) bool {
+			return strings.HasPrefix(path+"/", own)
+		}) || strings.HasSuffix(path, "-") { // copies that useradd makes
+			continue
+		}
+		there, err := os.Lstat(path)
+		switch {
+		case kind == "c": // how an overlay notes a deletion
+			list = append(list, "deleted "+path)
+		case err != nil:
+			list = append(list, "new "+path)
+		case there.Mode().IsRegular():
+			old, _ := os.ReadFile(path)
+			if now, _ := os.ReadFile("/proc/" + m.pid + "/root" + path); !bytes.Equal(old, now) {
+				list = append(list, "changed "+path)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 func TestDebPackage(t *testing.T) {
 	first, second := packageFile(t, "muster-agent_1.0.0_*.deb"), packageFile(t, "muster-agent_1.1.0_*.deb")
 	c, m := startCollector(t, t.TempDir(), "127.0.0.1:0"), bootMachine(t)
-	files, accounts := m.files(), m.accounts()
+	before := m.changes()
 
 	m.run("dpkg", "-i", m.copyIn(first))
 	t.Run("waits", func(t *testing.T) {
@@ -146,11 +160,8 @@ func TestDebPackage(t *testing.T) {
 	m.until("the service after remove and install", "systemctl is-active muster-agent")
 	m.write("/etc/muster-agent/agent.yaml", "644", []byte("interval: 2h\n"))
 	m.run("dpkg", "-P", "muster-agent")
-	if diff := cmp.Diff(files, m.files()); diff != "" {
+	if diff := cmp.Diff(before, m.changes()); diff != "" {
 		t.Errorf("what purge leaves (-before +after):\n%s", diff)
-	}
-	if diff := cmp.Diff(accounts, m.accounts()); diff != "" {
-		t.Errorf("the accounts after purge (-before +after):\n%s", diff)
 	}
 	if failed := m.run("systemctl", "list-units", "--no-legend", "--all", "muster*"); failed != "" {
 		t.Errorf("units after purge: %s", failed)
@@ -268,7 +279,7 @@ func TestRPMPackage(t *testing.T) {
 func TestInstallScript(t *testing.T) {
 	deb := packageFile(t, "muster-agent_1.1.0_*.deb")
 	c, m := startCollector(t, t.TempDir(), "127.0.0.1:0"), bootMachine(t)
-	files, accounts := m.files(), m.accounts()
+	before := m.changes()
 	script := m.copyIn("../../packaging/install.sh")
 	m.sh("mkdir /root/dist")
 	m.sh("mv " + m.copyIn(deb) + " " + m.copyIn(packageFile(t, "muster-agent_1.0.0_*.deb")) + " " + m.copyIn(packageFile(t, "SHA256SUMS")) + " /root/dist")
@@ -294,11 +305,8 @@ func TestInstallScript(t *testing.T) {
 	}
 	m.until("the end of the second token", "! test -e /var/lib/muster-agent/enroll")
 	m.run("sh", script, "--remove", "--purge")
-	if diff := cmp.Diff(files, m.files()); diff != "" {
+	if diff := cmp.Diff(before, m.changes()); diff != "" {
 		t.Errorf("what --remove --purge leaves (-before +after):\n%s", diff)
-	}
-	if diff := cmp.Diff(accounts, m.accounts()); diff != "" {
-		t.Errorf("the accounts (-before +after):\n%s", diff)
 	}
 	m.sh("echo >> /root/dist/" + filepath.Base(deb))
 	if out, err := m.try("sh", script, "/root/dist"); err == nil || !strings.Contains(out, "checksum") {

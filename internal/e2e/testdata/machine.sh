@@ -16,7 +16,9 @@ mount -t tmpfs run run
 mount -t tmpfs tmp tmp
 mount -t tmpfs dev dev
 for n in null zero full random urandom tty; do touch dev/$n && mount --bind /dev/$n dev/$n; done
-mkdir dev/shm
+mkdir dev/shm dev/pts dev/mqueue dev/hugepages # units with PrivateDevices want all of them
+mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   mount -t cgroup2 cgroup sys/fs/cgroup
 else
