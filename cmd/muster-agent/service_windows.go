@@ -52,7 +52,7 @@ func installService(s service.Service, set *settings, present bool) error {
 	if err != nil {
 		return err
 	}
-	defer made.Close()
+	defer func() { _ = made.Close() }()
 	again := mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: time.Minute}
 	return made.SetRecoveryActions([]mgr.RecoveryAction{again, again, again}, uint32((24 * time.Hour).Seconds()))
 }

@@ -93,8 +93,8 @@ func ownGroups(t *testing.T) (dirs []string) {
 		if _, err := os.Stat(filepath.Join(parent, "cgroup.procs")); err != nil {
 			continue
 		}
-		dir, err := os.MkdirTemp(parent, "muster-test-")
-		if err != nil {
+		dir := filepath.Join(parent, fmt.Sprintf("muster-test-%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-")))
+		if err := os.Mkdir(dir, 0o755); err != nil {
 			refuse(t, "control groups: %v", err)
 		}
 		dirs = append(dirs, dir)
