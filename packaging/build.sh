@@ -60,6 +60,7 @@ agent_linux() {
   local arch format
   for arch in "${arches[@]}"; do
     program muster-agent linux "$arch"
+    program muster-agent-upgrade linux "$arch"
     for format in deb rpm apk archlinux; do package agent "$format" "$arch"; done
   done
 }
@@ -92,9 +93,10 @@ agent_macos() {
   local arch
   for arch in "${arches[@]}"; do
     program muster-agent darwin "$arch"
+    program muster-agent-upgrade darwin "$arch"
     local dir=muster-agent-$PACKAGE_VERSION-macos-$arch
     mkdir -p "$BUILD/$dir"
-    install -m 755 "$BUILD/darwin-$arch/muster-agent" packaging/macos/install.sh packaging/macos/uninstall.sh "$BUILD/$dir/"
+    install -m 755 "$BUILD/darwin-$arch"/* packaging/macos/install.sh packaging/macos/uninstall.sh "$BUILD/$dir/"
     install -m 644 packaging/launchd/org.muster.agent.plist packaging/macos/newsyslog.conf LICENSE "$BUILD/$dir/"
     tar -C "$BUILD" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -cf - "$dir" | gzip -n9 >"$out/$dir.tar.gz"
   done
@@ -104,7 +106,8 @@ agent_windows() {
   local arch
   for arch in "${arches[@]}"; do
     program muster-agent windows "$arch"
-    packaging/msi/build.sh "$BUILD/windows-$arch/muster-agent.exe" "$arch" "$out/muster-agent-$PACKAGE_VERSION-windows-$arch.msi"
+    program muster-agent-upgrade windows "$arch"
+    packaging/msi/build.sh "$BUILD/windows-$arch" "$arch" "$out/muster-agent-$PACKAGE_VERSION-windows-$arch.msi"
   done
 }
 

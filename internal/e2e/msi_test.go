@@ -123,11 +123,13 @@ func checkProgram(t *testing.T, path, arch string) {
 		}
 		return nil
 	})
-	if len(programs) != 1 || filepath.Base(programs[0]) != "muster-agent.exe" {
+	if len(programs) != 2 {
 		t.Fatalf("it holds %q", programs)
 	}
-	out, err := exec.Command("go", "version", "-m", programs[0]).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "GOARCH="+arch) || !strings.Contains(string(out), "GOOS=windows") {
-		t.Errorf("%v: %s", err, out)
+	for i, name := range []string{"muster-agent-upgrade.exe", "muster-agent.exe"} {
+		out, err := exec.Command("go", "version", "-m", programs[i]).CombinedOutput()
+		if err != nil || filepath.Base(programs[i]) != name || !strings.Contains(string(out), "GOARCH="+arch) || !strings.Contains(string(out), "GOOS=windows") {
+			t.Errorf("%s: %v: %s", programs[i], err, out)
+		}
 	}
 }

@@ -317,7 +317,7 @@ func TestInstallScript(t *testing.T) {
 // What the other formats hold, as their own tools and readers see it.
 func TestPackageContents(t *testing.T) {
 	need(t, "bsdtar")
-	program := []string{"usr/bin/muster-agent", "usr/lib/muster-agent/adopt-enrolment", "usr/share/doc/muster-agent/copyright"}
+	program := []string{"usr/bin/muster-agent", "usr/bin/muster-agent-upgrade", "usr/lib/muster-agent/adopt-enrolment", "usr/share/doc/muster-agent/copyright"}
 	for pattern, want := range map[string][]string{
 		"muster-agent_1.1.0_*.apk":           append([]string{"etc/init.d/muster-agent", ".PKGINFO", ".post-install", ".post-upgrade", ".pre-deinstall"}, program...),
 		"muster-agent-1.1.0-1-*.pkg.tar.zst": append([]string{"usr/lib/systemd/system/muster-agent.service", ".PKGINFO", ".MTREE", ".INSTALL"}, program...),

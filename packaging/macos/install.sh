@@ -34,8 +34,10 @@ install -d -o root -g wheel -m 755 /opt/muster-agent
 install -d -o root -g wheel -m 700 "$state"
 
 launchctl bootout system/org.muster.agent 2>/dev/null || true
-install -o root -g wheel -m 755 "$here/muster-agent" /opt/muster-agent/muster-agent.new
-mv -f /opt/muster-agent/muster-agent.new /opt/muster-agent/muster-agent
+for program in muster-agent muster-agent-upgrade; do
+	install -o root -g wheel -m 755 "$here/$program" "/opt/muster-agent/$program.new"
+	mv -f "/opt/muster-agent/$program.new" "/opt/muster-agent/$program"
+done
 install -o root -g wheel -m 755 "$here/uninstall.sh" /opt/muster-agent/uninstall.sh
 install -o root -g wheel -m 644 "$here/newsyslog.conf" /etc/newsyslog.d/muster-agent.conf
 install -o root -g wheel -m 644 "$here/org.muster.agent.plist" "$plist"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the Windows installer: packaging/msi/build.sh PROGRAM amd64|arm64 OUTPUT
-# with PACKAGE_VERSION and SOURCE_DATE_EPOCH. Needs wixl and msibuild (Debian: wixl, msitools).
+# Makes the Windows installer: packaging/msi/build.sh FOLDER amd64|arm64 OUTPUT
+# FOLDER has the programs; with PACKAGE_VERSION and SOURCE_DATE_EPOCH. Needs wixl and msibuild (Debian: wixl, msitools).
 set -euo pipefail
-program=$1 arch=$2 out=$3
+programs=$1 arch=$2 out=$3
 here=$(cd "$(dirname "$0")" && pwd)
 
 # Windows Installer compares three numbers, and wants a code of its own for every product and package.
@@ -10,15 +10,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 version=${BASH_REMATCH[0]}
 guid() { # the same for the same words
   local h
-  h=$( (echo "muster-agent $PACKAGE_VERSION $arch $1" && cat "$program") | sha256sum | tr a-f A-F)
+  h=$( (echo "muster-agent $PACKAGE_VERSION $arch $1" && cat "$programs"/*.exe) | sha256sum | tr a-f A-F)
   echo "${h:0:8}-${h:8:4}-4${h:13:3}-8${h:17:3}-${h:20:12}"
 }
 
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
-cp "$program" "$temp/muster-agent.exe"
+cp "$programs/muster-agent.exe" "$programs/muster-agent-upgrade.exe" "$temp"
 cp "$here/agent.wxs" "$temp" # wixl looks for files beside it
-touch -d "@$SOURCE_DATE_EPOCH" "$temp/muster-agent.exe"
+touch -d "@$SOURCE_DATE_EPOCH" "$temp"/*.exe
 (cd "$temp" && wixl --arch x64 -D "ProductCode=$(guid product)" -D "Version=$version" -o agent.msi agent.wxs)
 sql() { msibuild "$temp/agent.msi" -q "$1"; }
 # wixl has no SecureCustomProperties: what the caller gives reaches the part that runs as the system.
