@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 AGENT_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build run test check unit race lint generate generate-check cross fuzz bench lab setup clean
+.PHONY: help build run test check unit race lint generate generate-check cross packages fuzz bench lab setup clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ build: ## the programs, in bin/
 run: build ## a collector with its data in .muster/ and this machine's agent; Ctrl-C ends both
 	@tools/run.sh
 
-test: setup build check lint generate-check cross race ## everything: set-up, checks, linters, generated code, all platforms, all tests
+test: setup build check lint generate-check cross $(TOOLS)/nfpm race ## everything: set-up, checks, linters, generated code, all platforms, all tests
 
 setup: ## what the tests need on this machine (apt as root, else says what is missing)
 	@tools/setup.sh
@@ -49,6 +49,11 @@ cross: ## the agent for all six platforms, without cgo
 	@for p in $(AGENT_PLATFORMS); do echo "muster-agent $$p"; \
 	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/$${p%/*}-$${p#*/}/ ./cmd/muster-agent ./cmd/muster-agent-upgrade || exit 1; done
 
+packages: setup $(TOOLS)/nfpm ## deb, rpm, apk, arch, MSI and macOS packages, in dist/
+	rm -rf dist
+	VERSION=$(VERSION) packaging/build.sh dist
+	@ls -l dist
+
 fuzz: ## every fuzz test for a few seconds (FUZZTIME=10s)
 	@tools/fuzz.sh $(or $(FUZZTIME),10s)
 
@@ -56,7 +61,7 @@ bench: ## the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 clean: ## what was built; .muster/ with the data stays
-	rm -rf bin
+	rm -rf bin dist
 
 $(TOOLS)/buf: tools/go.mod tools/go.sum
 	@mkdir -p $(TOOLS)
@@ -66,4 +71,9 @@ $(TOOLS)/buf: tools/go.mod tools/go.sum
 $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@mkdir -p $(TOOLS)
 	cd tools/lint && GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+$(TOOLS)/nfpm: tools/package/go.mod tools/package/go.sum
+	@mkdir -p $(TOOLS)
+	cd tools/package && GOBIN=$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm
 	@touch $@

@@ -19,13 +19,14 @@ import (
 
 func (p *program) enroll(set *settings) command {
 	var collector, token, tokenFile string
-	var force bool
+	var force, unattended bool
 	return command{
 		flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&collector, "collector", "", "the collector's `address`, https://HOST:PORT (or MUSTER_COLLECTOR)")
 			fs.StringVar(&token, "token", "", "enrolment `token`; other users can see it in the list of processes, the other ways hide it")
 			fs.StringVar(&tokenFile, "token-file", "", "`file` with the enrolment token, - for standard input")
 			fs.BoolVar(&force, "force", false, "replace the identity that this machine has")
+			fs.BoolVar(&unattended, "unattended", false, "for installers: an identity that is there is kept, and where the collector cannot be reached the service goes on trying")
 		},
 		run: func(ctx context.Context, _ []string) error {
 			secret, err := p.token(token, tokenFile)
@@ -41,25 +42,51 @@ func (p *program) enroll(set *settings) command {
 			if _, err := p.findRoute(set); err != nil {
 				return err
 			}
-			host, err := p.hostname()
-			if err != nil {
-				host = "" // only shown to people, and the first report has it
+			c := pending{collector: collector, token: secret}
+			if err := prepareState(set.stateDir); err != nil {
+				return err
 			}
-			id, err := wire.Enroll(ctx, wire.EnrollConfig{
-				StateDir: set.stateDir, Collector: collector, Token: secret, Kind: inventory.KindAgent,
-				Hostname: host, Version: version, Force: force, Proxy: set.config.Proxy,
-			})
+			if unattended && !force {
+				return p.enrollUnattended(ctx, set, c)
+			}
+			cfg := p.enrollConfig(set, c)
+			cfg.Force = force
+			id, err := wire.Enroll(ctx, cfg)
 			if err != nil {
 				return err
 			}
-			if set.output == "json" {
-				return p.printJSON(id)
-			}
-			_, err = fmt.Fprintf(p.out, "Enrolled as %s, site %s, certificate until %s.\n",
-				plain(id.ID), orDash(id.Site), id.NotAfter.Format(time.DateOnly))
-			return err
+			return p.printEnrolled(set, "Enrolled", id)
 		},
 	}
+}
+
+// enrollUnattended is enrolment where nobody looks: by a package or a management system that
+// runs again and again.
+func (p *program) enrollUnattended(ctx context.Context, set *settings, c pending) error {
+	if id, err := wire.LoadIdentity(set.stateDir); err == nil {
+		return p.printEnrolled(set, "Enrolled before", id)
+	}
+	id, err := wire.Enroll(ctx, p.enrollConfig(set, c))
+	if inventory.CodeOf(err) == inventory.CodeUnavailable {
+		if err := keepPending(set.stateDir, c); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.err, "muster-agent: %s\nThe service goes on trying.\n", plain(err.Error()))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return p.printEnrolled(set, "Enrolled", id)
+}
+
+func (p *program) printEnrolled(set *settings, word string, id wire.Identity) error {
+	if set.output == "json" {
+		return p.printJSON(id)
+	}
+	_, err := fmt.Fprintf(p.out, "%s as %s, site %s, certificate until %s.\n",
+		word, plain(id.ID), orDash(id.Site), id.NotAfter.Format(time.DateOnly))
+	return err
 }
 
 // token finds the enrolment token without it having to be on the command line.
@@ -121,21 +148,18 @@ func (p *program) run(set *settings) command {
 		flags: func(fs *flag.FlagSet) {
 			fs.BoolVar(&supervised, "supervised", false, "end when standard input does, and leave upgrades to whoever started this")
 		},
-		run: func(ctx context.Context, _ []string) (err error) {
-			switch {
-			case supervised:
-				var cancel context.CancelFunc
-				ctx, cancel = p.whileInput(ctx)
-				defer cancel()
-			case set.upgrade.Enabled:
-				return p.supervise(ctx, set)
-			}
-			a, err := p.open(set, slog.LevelInfo)
-			if err != nil {
-				return p.orEnroll(err)
-			}
-			defer func() { err = errors.Join(err, a.Close()) }()
-			return a.Run(ctx)
+		run: func(ctx context.Context, _ []string) error {
+			return p.asService(ctx, set, func(ctx context.Context) error {
+				switch {
+				case supervised:
+					var cancel context.CancelFunc
+					ctx, cancel = p.whileInput(ctx)
+					defer cancel()
+				case set.upgrade.Enabled:
+					return p.supervise(ctx, set)
+				}
+				return p.work(ctx, set)
+			})
 		},
 	}
 }
@@ -145,6 +169,20 @@ func (p *program) open(set *settings, level slog.Level) (*agent.Agent, error) {
 		return nil, err
 	}
 	return agent.Open(set.config, set.stateDir, version, p.sources, p.now, p.logger(level))
+}
+
+// work waits until the machine is enrolled, then reports until ctx ends.
+func (p *program) work(ctx context.Context, set *settings) (err error) {
+	log := p.logger(slog.LevelInfo)
+	if enrolled, err := p.awaitIdentity(ctx, set, log); !enrolled {
+		return err
+	}
+	a, err := p.open(set, slog.LevelInfo)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	return a.Run(ctx)
 }
 
 // orEnroll tells who is not enrolled what to do.
@@ -166,10 +204,17 @@ func (p *program) status(set *settings) command {
 			if s.Upgrade, err = upgrade.ReadStatus(upgradeDir(set), set.upgrade, version); err != nil {
 				fmt.Fprintf(p.err, "muster-agent: %s\n", plain(err.Error()))
 			}
-			if set.output == "json" {
-				return p.printJSON(s)
+			var w *waiting
+			if !s.Enrolled {
+				w = readWaiting(set.stateDir)
 			}
-			return p.printStatus(s)
+			if set.output == "json" {
+				return p.printJSON(struct {
+					agent.Status
+					Enrolling *waiting `json:"enrolling,omitempty"`
+				}{s, w})
+			}
+			return p.printStatus(s, w)
 		},
 	}
 }

@@ -31,7 +31,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	p := &program{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, hostname: os.Hostname, now: time.Now, proxies: proxy.System,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, hostname: os.Hostname, now: time.Now, proxies: proxy.System, poll: pendingPoll,
 		sources: append(hardware.Sources("/"), software.Sources("/")...),
 	}
 	os.Exit(p.main(ctx, os.Args[1:]))
@@ -45,6 +45,7 @@ type program struct {
 	hostname func() (string, error)
 	now      func() time.Time
 	proxies  func() proxy.Settings
+	poll     time.Duration // between two looks for an enrolment
 	sources  []source.Source
 }
 
@@ -62,13 +63,15 @@ const usage = `muster-agent reports this machine to its collector.
   muster-agent enroll --collector https://HOST:PORT --token TOKEN
         get an identity; the token may also be in --token-file FILE or in MUSTER_ENROLL_TOKEN
   muster-agent report --once   look and report once
-  muster-agent run             report at intervals until stopped
+  muster-agent run             report at intervals until stopped; waits until enrolled
   muster-agent status [-o json]
         identity, certificate, last report, what waits, and how each section went
   muster-agent show [--all] [-o json] [SECTION...]
         print exactly what would be sent, without sending it
   muster-agent doctor [-o json] [--collector https://HOST:PORT]
         find out why reports do not arrive or are not whole; exit code 1 when something fails
+  muster-agent service install|uninstall|start|stop|status
+        the agent as a service of Windows or macOS; on Linux the package brings it
   muster-agent version
 
 Flags of all commands: --state-dir DIR (or MUSTER_AGENT_STATE_DIR) where identity and
@@ -137,6 +140,8 @@ func (p *program) dispatch(ctx context.Context, args []string) error {
 		c = p.show(&set)
 	case "doctor":
 		c = p.doctor(&set)
+	case "service":
+		c = p.service(&set)
 	case "version", "--version":
 		_, err := fmt.Fprintf(p.out, "muster-agent %s %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 		return err

@@ -41,6 +41,7 @@ func newConsole(t *testing.T) *console {
 		hostname: func() (string, error) { return "web1", nil },
 		now:      func() time.Time { return noon },
 		proxies:  func() proxy.Settings { return proxy.Settings{} },
+		poll:     5 * time.Millisecond,
 		sources:  machine(),
 	}
 	return c

@@ -39,7 +39,7 @@ func (p *program) printReport(last agent.Last) error {
 	return err
 }
 
-func (p *program) printStatus(s agent.Status) error {
+func (p *program) printStatus(s agent.Status, enrolling *waiting) error {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
@@ -48,6 +48,10 @@ func (p *program) printStatus(s agent.Status) error {
 	row("version", "%s", s.Version)
 	if !s.Enrolled {
 		row("identity", "not enrolled")
+		if enrolling != nil {
+			row("enrolment", "failed at %s: %s", enrolling.TriedAt.Format(time.RFC3339), enrolling.Error)
+			row("next try", "%s", enrolling.NextAt.Format(time.RFC3339))
+		}
 	} else {
 		row("identity", "%s", s.ID)
 		row("site", "%s", orDash(s.Site))

@@ -96,6 +96,7 @@ func homeOf(imp string) []string {
 		"github.com/spf13/cobra":          {"cmd"},
 		"github.com/theupdateframework/":  {"agent/upgrade/repository", "internal/publish"},
 		"github.com/sigstore/":            {"internal/publish"},
+		"github.com/kardianos/service":    {"cmd/muster-agent"},
 		"github.com/google/osv-scalibr/":  {"collector/query"},
 		"connectrpc.com/connect/v2":       {"internal/wire", "collector", "proto", "cmd/muster"},
 		"google.golang.org/protobuf":      {"internal/wire", "internal/bench", "collector/api", "proto", "cmd/muster"},

@@ -41,6 +41,9 @@ func TestMain(m *testing.M) {
 	if dir, err := programs(); err == nil {
 		_ = os.RemoveAll(dir)
 	}
+	if builtPackages != "" {
+		_ = os.RemoveAll(builtPackages)
+	}
 	os.Exit(code)
 }
 
