@@ -4,6 +4,8 @@ SHELL := /bin/bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# The agent speaks HTTP/1.1 alone; without inlining it is 0.9 MB smaller and as fast as can be measured.
+AGENT_FLAGS := -trimpath -tags nethttpomithttp2 -gcflags=all=-l
 AGENT_PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 TOOLS := $(CURDIR)/bin/tools
 
@@ -15,7 +17,7 @@ help: ## list the targets
 build: ## the programs, in bin/
 	@mkdir -p bin
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster-collector ./cmd/muster-scanner ./cmd/muster ./cmd/muster-release
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster-agent ./cmd/muster-agent-upgrade
+	CGO_ENABLED=0 go build $(AGENT_FLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster-agent ./cmd/muster-agent-upgrade
 
 run: build ## a collector with its data in .muster/ and this machine's agent; Ctrl-C ends both
 	@tools/run.sh
@@ -47,7 +49,7 @@ generate-check: generate ## is the committed generated code current?
 
 cross: ## the agent for all six platforms, without cgo
 	@for p in $(AGENT_PLATFORMS); do echo "muster-agent $$p"; \
-	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/$${p%/*}-$${p#*/}/ ./cmd/muster-agent ./cmd/muster-agent-upgrade || exit 1; done
+	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build $(AGENT_FLAGS) -ldflags '$(LDFLAGS)' -o bin/cross/$${p%/*}-$${p#*/}/ ./cmd/muster-agent ./cmd/muster-agent-upgrade || exit 1; done
 
 packages: setup $(TOOLS)/nfpm ## deb, rpm, apk, arch, MSI and macOS packages, in dist/
 	rm -rf dist

@@ -35,7 +35,9 @@ trap 'rm -rf "$BUILD"' EXIT
 export PACKAGE_VERSION SOURCE_DATE_EPOCH
 
 program() { # PROGRAM OS ARCH [go build flags]
-  CGO_ENABLED=${CGO:-0} GOOS=$2 GOARCH=$3 go build -trimpath -ldflags "-s -w -X main.version=$VERSION ${LINK:-}" \
+  local flags=(-trimpath)
+  [[ $1 != muster-agent ]] || read -ra flags <<<"${AGENT_FLAGS:-$(sed -n "s/^AGENT_FLAGS := //p" Makefile)}"
+  CGO_ENABLED=${CGO:-0} GOOS=$2 GOARCH=$3 go build "${flags[@]}" -ldflags "-s -w -X main.version=$VERSION ${LINK:-}" \
     "${@:4}" -o "$BUILD/$2-$3/" "./cmd/$1"
 }
 

@@ -25,10 +25,6 @@ import (
 const (
 	// callTimeout bounds every call: a connection that is half open must not hold a source up.
 	callTimeout = 60 * time.Second
-	// pingAfter is how long a connection may be silent before it is asked for a sign of life,
-	// and pingTimeout how long that may take: one that is half open must not take the next call too.
-	pingAfter   = 10 * time.Second
-	pingTimeout = 5 * time.Second
 	// maxAnswer bounds what a source reads of an answer.
 	maxAnswer = 4 << 20
 	// maxRetryAfter bounds how long a collector can silence a source.
@@ -56,8 +52,7 @@ func newCaller(baseURL string, conf *tls.Config, proxy ProxyFunc, traffic *atomi
 			Proxy:                 proxy,
 			DialContext:           counted(traffic),
 			TLSClientConfig:       conf,
-			ForceAttemptHTTP2:     true,
-			HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+			Protocols:             http1(),
 			TLSHandshakeTimeout:   15 * time.Second,
 			ResponseHeaderTimeout: callTimeout,
 			IdleConnTimeout:       90 * time.Second,
@@ -68,6 +63,14 @@ func newCaller(baseURL string, conf *tls.Config, proxy ProxyFunc, traffic *atomi
 	}
 	return &caller{http: c, rpc: connect.NewClient(connecthttp.NewTransport(c, baseURL,
 		connecthttp.WithSendGzip(), connecthttp.WithCompressMinBytes(1024), connecthttp.WithReadMaxBytes(maxAnswer)))}
+}
+
+// http1 is HTTP/1.1 alone: a source makes one call at a time, mostly one a connection, for
+// which HTTP/2 costs both sides more. Agents are built without it.
+func http1() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
 }
 
 func (c *caller) close() { c.http.CloseIdleConnections() }
