@@ -6,8 +6,10 @@ declare -A package=([gcc]=gcc [make]=make [git]=git [ip]=iproute2 [python3]=pyth
 package+=([sqlite3]=sqlite3 [rpmbuild]=rpm [db5.3_load]=db5.3-util [pacman]=pacman-package-manager [nix-env]=nix-bin)
 # What makes packages, and reads them in internal/e2e's tests.
 package+=([wixl]=wixl [msibuild]=msitools [bsdtar]=libarchive-tools [systemd-analyze]=systemd)
+# The agent for Windows is run, not only compiled.
+package+=([wine]='wine wine64' [x86_64-w64-mingw32-gcc]=gcc-mingw-w64-x86-64-win32)
 missing=()
-for c in "${!package[@]}"; do command -v "$c" >/dev/null || missing+=("${package[$c]}"); done
+for c in "${!package[@]}"; do command -v "$c" >/dev/null || read -ra missing <<<"${missing[*]} ${package[$c]}"; done
 # The tests start a PostgreSQL server of their own; only its programs are needed.
 command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 command -v go >/dev/null || { echo "Go is missing: install the version that go.mod names, from go.dev or your distribution"; exit 1; }

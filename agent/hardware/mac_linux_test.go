@@ -56,7 +56,7 @@ func report(t *testing.T, types ...string) profiler.Report {
 	return r
 }
 
-func registry(t *testing.T, nodes ...string) []*hardware.RegNode {
+func ioRegistry(t *testing.T, nodes ...string) []*hardware.RegNode {
 	t.Helper()
 	list, err := hardware.ParseRegistry(xmlList(array(nodes...)))
 	if err != nil {
@@ -93,7 +93,7 @@ func TestAppleSilicon(t *testing.T) {
 	compare(t, inventory.MemoryModules{{Bytes: 32 << 30, Type: "LPDDR5", Vendor: "Hynix"}}, hardware.MacModules(r))
 	compare(t, inventory.GPUs{{Name: "Apple M1 Pro (16 cores)", Vendor: "Apple"}}, hardware.MacGPUs(r))
 
-	disks := registry(t, node("IONVMeBlockStorageDevice", 1, pairsOf("Device Characteristics", pairs("Product Name", "APPLE SSD AP1024R"),
+	disks := ioRegistry(t, node("IONVMeBlockStorageDevice", 1, pairsOf("Device Characteristics", pairs("Product Name", "APPLE SSD AP1024R"),
 		"Protocol Characteristics", pairs("Physical Interconnect", "Apple Fabric")), medium("disk0", 1000555581440)),
 		node("IOBlockStorageServices", 10, pairsOf("Device Characteristics", pairs("Product Name", "PSSD T7", "Vendor Name", "Samsung ", "Serial Number", "S5SX"),
 			"Protocol Characteristics", pairs("Physical Interconnect", "USB")), medium("disk4", 500107862016)),
@@ -104,7 +104,7 @@ func TestAppleSilicon(t *testing.T) {
 		{Name: "disk4", Bus: "usb", Vendor: "Samsung", Model: "PSSD T7", Serial: "S5SX", Bytes: 500107862016},
 	}, hardware.MacDisks(r, disks))
 
-	screen := registry(t, node("IOMobileFramebufferShim", 30, pairsOf("DisplayAttributes", pairs(
+	screen := ioRegistry(t, node("IOMobileFramebufferShim", 30, pairsOf("DisplayAttributes", pairs(
 		"MaxHorizontalImageSize", integer(60), "MaxVerticalImageSize", integer(34), "NativeFormatHorizontalPixels", integer(3840), "NativeFormatVerticalPixels", integer(2160),
 		"ProductAttributes", pairs("ManufacturerID", "DEL", "ProductName", "DELL U2720Q", "AlphanumericSerialNumber", "CN0X1", "LegacyManufacturerID", integer(0x10ac),
 			"ProductID", integer(0xa0f0), "YearOfManufacture", integer(2020), "WeekOfManufacture", integer(12))))))
@@ -142,7 +142,7 @@ func compare[T any](t *testing.T, want, got T) {
 func TestMacBattery(t *testing.T) {
 	health := report(t, dataType("SPPowerDataType", pairs("_name", "spbattery_information",
 		"sppower_battery_health_info", pairs("sppower_battery_health_maximum_capacity", "87%"))))
-	battery := func(kv ...string) []*hardware.RegNode { return registry(t, node("AppleSmartBattery", 1, kv)) }
+	battery := func(kv ...string) []*hardware.RegNode { return ioRegistry(t, node("AppleSmartBattery", 1, kv)) }
 	// What goes up and down while the machine is in use must not change the answer.
 	silicon := func(voltage, raw, charge int64) []*hardware.RegNode {
 		return battery("DesignCapacity", integer(6249), "AppleRawMaxCapacity", integer(raw), "NominalChargeCapacity", integer(5502), "MaxCapacity", integer(100),
@@ -174,7 +174,7 @@ func TestMacPeripherals(t *testing.T) {
 	compare(t, inventory.Peripherals{
 		{Bus: "usb", Address: "1-1.3.2", Class: "camera", VendorID: "046d", ProductID: "085e", Vendor: "Logitech", Model: "BRIO", Serial: "ABC1", Version: "3.17"},
 		{Bus: "usb", Address: "1-1", Class: "hub", VendorID: "046d", ProductID: "085e", Vendor: "Logitech", Model: "USB2.0 Hub", Version: "3.17"},
-	}, hardware.RegistryUSB(registry(t, webcam, device(2, "USB2.0 Hub", 0x01100000, 9, "USB Serial Number", "000000"), webcam,
+	}, hardware.RegistryUSB(ioRegistry(t, webcam, device(2, "USB2.0 Hub", 0x01100000, 9, "USB Serial Number", "000000"), webcam,
 		node("IOUSBHostInterface", 3, pairsOf("bInterfaceClass", integer(14), "bInterfaceSubClass", integer(1), "locationID", integer(0x01132000))))))
 
 	r := report(t, dataType("SPThunderboltDataType", pairs("_name", "thunderboltusb4_bus_0", "device_name_key", "MacBook Pro", "_items", array(pairs(
@@ -208,7 +208,7 @@ func TestMacPrinters(t *testing.T) {
 func TestMacPCI(t *testing.T) {
 	// Data is in base64, the least significant byte first: 8086, 1901, class 060400.
 	compare(t, inventory.PCIDevices{{Address: "0000:00:1f.2", VendorID: "8086", DeviceID: "1901", Class: "PCI bridge"}},
-		hardware.RegistryPCI(registry(t, node("IOPCIDevice", 1, pairsOf("vendor-id", "<data>hoAAAA==</data>", "device-id", "<data>ARkAAA==</data>",
+		hardware.RegistryPCI(ioRegistry(t, node("IOPCIDevice", 1, pairsOf("vendor-id", "<data>hoAAAA==</data>", "device-id", "<data>ARkAAA==</data>",
 			"class-code", "<data>AAQGAA==</data>", "pcidebug", "0:31:2(1:6)", "IOName", "pci8086,1901")))))
 }
 
@@ -431,7 +431,7 @@ func TestMacIdentity(t *testing.T) {
 	if realm, domain = hardware.MacDirectory("CORP.plist", nil); realm != "CORP" || domain != "" {
 		t.Errorf("directory without rights: %q %q", realm, domain)
 	}
-	product := registry(t, pairs("IORegistryEntryName", "product", "product-name", "<data>TWFjIG1pbmkAAAA=</data>"))
+	product := ioRegistry(t, pairs("IORegistryEntryName", "product", "product-name", "<data>TWFjIG1pbmkAAAA=</data>"))
 	if got := hardware.Marketing(product); got != "Mac mini" {
 		t.Errorf("marketing name %q", got)
 	}

@@ -40,7 +40,7 @@ func (t *tools) memory(ctx context.Context) (inventory.Body, error) {
 }
 
 func (t *tools) disks(ctx context.Context) (inventory.Body, error) {
-	nodes, err := registry(ctx, "3", "IOBlockStorageDevice")
+	nodes, err := ioRegistry(ctx, "3", "IOBlockStorageDevice")
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (t *tools) gpus(ctx context.Context) (inventory.Body, error) {
 // monitors asks for the displays of Intel's machines and for the drivers of both
 // generations of Apple silicon.
 func (t *tools) monitors(ctx context.Context) (inventory.Body, error) {
-	nodes, err := registry(ctx, "1", "IODisplay", "AppleCLCD2", "IOMobileFramebufferShim")
+	nodes, err := ioRegistry(ctx, "1", "IODisplay", "AppleCLCD2", "IOMobileFramebufferShim")
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (t *tools) monitors(ctx context.Context) (inventory.Body, error) {
 }
 
 func (t *tools) batteries(ctx context.Context) (inventory.Body, error) {
-	nodes, err := registry(ctx, "1", "AppleSmartBattery")
+	nodes, err := ioRegistry(ctx, "1", "AppleSmartBattery")
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (t *tools) printers(ctx context.Context) (inventory.Body, error) {
 }
 
 func readUSB(ctx context.Context) (inventory.Body, error) {
-	nodes, err := registry(ctx, "1", "IOUSBHostDevice", "IOUSBHostInterface")
+	nodes, err := ioRegistry(ctx, "1", "IOUSBHostDevice", "IOUSBHostInterface")
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (t *tools) plugs(ctx context.Context) (inventory.Body, error) {
 }
 
 func readPCI(ctx context.Context) (inventory.Body, error) {
-	nodes, err := registry(ctx, "1", "IOPCIDevice")
+	nodes, err := ioRegistry(ctx, "1", "IOPCIDevice")
 	if err != nil {
 		return nil, err
 	}

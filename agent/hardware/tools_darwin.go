@@ -52,7 +52,7 @@ func newTools() *tools {
 			return parseAPFS(b)
 		}),
 		expert: newShared(0, time.Now, func(ctx context.Context) (macExpert, error) {
-			nodes, err := registry(ctx, "1", "IOPlatformExpertDevice")
+			nodes, err := ioRegistry(ctx, "1", "IOPlatformExpertDevice")
 			if err != nil {
 				return macExpert{}, err
 			}
@@ -70,9 +70,9 @@ func told(ctx context.Context, s *shared[profiler.Report], types ...string) (pro
 	return report, err
 }
 
-// registry asks for the entries of some classes and those derived from them, each with so
+// ioRegistry asks for the entries of some classes and those derived from them, each with so
 // many levels below it.
-func registry(ctx context.Context, depth string, classes ...string) ([]*regNode, error) {
+func ioRegistry(ctx context.Context, depth string, classes ...string) ([]*regNode, error) {
 	var all []*regNode
 	for _, class := range classes {
 		b, err := source.Run(ctx, source.Command{Path: "/usr/sbin/ioreg", Args: []string{"-a", "-r", "-l", "-d", depth, "-c", class}})

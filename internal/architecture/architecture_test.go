@@ -4,7 +4,10 @@ package architecture_test
 import (
 	"bufio"
 	"bytes"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -109,24 +112,55 @@ func homeOf(imp string) []string {
 	return nil
 }
 
-// The agent runs everywhere: what it links is kept small and without surprises.
+// The agent runs everywhere: what it links is kept small and without surprises, such as
+// questions to WMI on Windows or libraries that are looked for beside the program.
 func TestAgentLinksNothingHeavy(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"cmd/muster-agent")
-	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
-	for _, dep := range strings.Fields(string(out)) {
-		for _, bad := range []string{
-			"database/sql", "github.com/mattn/", "github.com/jackc/", "modernc.org/", "github.com/aws/", "github.com/Azure/",
-			"cloud.google.com/", "go.opentelemetry.io/", "github.com/prometheus/", "github.com/google/gopacket", "github.com/gosnmp/",
-			"github.com/spf13/", "github.com/theupdateframework/", "github.com/sigstore/", "runtime/cgo", module + "collector", module + "scanner",
-		} {
-			if strings.HasPrefix(dep, bad) {
-				t.Errorf("muster-agent links %s", dep)
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"cmd/muster-agent")
+		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOOS="+system)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		for _, dep := range strings.Fields(string(out)) {
+			for _, bad := range []string{
+				"database/sql", "github.com/mattn/", "github.com/jackc/", "modernc.org/", "github.com/aws/", "github.com/Azure/",
+				"cloud.google.com/", "go.opentelemetry.io/", "github.com/prometheus/", "github.com/google/gopacket", "github.com/gosnmp/",
+				"github.com/spf13/", "github.com/theupdateframework/", "github.com/sigstore/", "github.com/yusufpapurcu/wmi", "github.com/go-ole/",
+				"runtime/cgo", module + "collector", module + "scanner",
+			} {
+				if strings.HasPrefix(dep, bad) {
+					t.Errorf("muster-agent for %s links %s", system, dep)
+				}
 			}
 		}
+	}
+}
+
+// A library of the system is loaded from the system's folder: one of the same name that
+// somebody put beside the program or on the path stays where it is.
+func TestSystemLibraries(t *testing.T) {
+	files := 0
+	for _, folder := range []string{"agent", "cmd/muster-agent", "internal"} {
+		err := filepath.WalkDir("../../"+folder, func(name string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(name, "_windows.go") {
+				return err
+			}
+			files++
+			text, err := os.ReadFile(name)
+			for _, bad := range []string{"NewLazyDLL", "LoadDLL", "LoadLibrary(", "exec.LookPath"} {
+				if bytes.Contains(text, []byte(bad)) {
+					t.Errorf("%s uses %s, which looks beside the program and on the path", name, bad)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files < 5 {
+		t.Fatalf("only %d files for Windows", files)
 	}
 }
 

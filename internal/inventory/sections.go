@@ -432,7 +432,7 @@ type Security struct {
 	TPMFirmware     string `json:"tpm_firmware,omitempty"`
 	FirmwareMode    string `json:"firmware_mode,omitempty"`    // uefi, bios
 	SecureBoot      string `json:"secure_boot,omitempty"`      // enabled, disabled, setup, unsupported; on Apple silicon full, reduced, permissive
-	DiskEncryption  string `json:"disk_encryption,omitempty"`  // of the system's own volume: luks1, luks2, bitlocker, filevault, zfs, none
+	DiskEncryption  string `json:"disk_encryption,omitempty"`  // of the system's own volume: luks1, luks2, bitlocker, bitlocker:suspended, filevault, zfs, none
 	MandatoryAccess string `json:"mandatory_access,omitempty"` // selinux:enforcing, apparmor:enabled, sip:enabled ...
 }
 

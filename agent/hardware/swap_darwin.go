@@ -1,5 +1,3 @@
-//go:build darwin || windows
-
 package hardware
 
 import (
@@ -8,7 +6,7 @@ import (
 	"github.com/shirou/gopsutil/v3/mem"
 )
 
-// swap is the size of the page file or swap files, rounded to MiB; 0 when unknown. The
+// swap is the size of the swap files, rounded to MiB; 0 when unknown. The
 // library asks the kernel here and starts no program.
 func swap(ctx context.Context) int64 {
 	s, err := mem.SwapMemoryWithContext(ctx)
