@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/muster-itam/muster/agent/source"
 )
@@ -20,27 +19,31 @@ type pciNames struct{ vendors, devices, classes map[string]string }
 func (n pciNames) readPCIIDs(r io.Reader) error {
 	lines := bufio.NewScanner(io.LimitReader(r, maxBigFile))
 	lines.Buffer(nil, 4096)
-	above, inClasses := "", false
+	var above, key []byte // the numbers of the line that is above those with a tab
+	inClasses := false
 	for lines.Scan() {
 		line := lines.Bytes()
 		if len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("\t\t")) {
 			continue
 		}
-		id, name, ok := strings.Cut(string(line), "  ")
-		if !ok || id == "" {
+		id, name, ok := bytes.Cut(line, []byte("  "))
+		if !ok || len(id) == 0 {
 			continue
 		}
+		class, isClass := bytes.CutPrefix(id, []byte("C "))
 		switch {
-		case strings.HasPrefix(id, "C "):
-			above, inClasses = id[2:], true
+		case isClass:
+			above, inClasses = append(above[:0], class...), true
 			want(n.classes, above, name)
 		case id[0] == '\t' && inClasses:
-			want(n.classes, above+id[1:], name)
+			key = append(append(key[:0], above...), id[1:]...)
+			want(n.classes, key, name)
 		case id[0] == '\t':
-			want(n.devices, above+" "+id[1:], name)
+			key = append(append(append(key[:0], above...), ' '), id[1:]...)
+			want(n.devices, key, name)
 		default:
-			above, inClasses = id, false
-			want(n.vendors, id, name)
+			above, inClasses = append(above[:0], id...), false
+			want(n.vendors, above, name)
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -49,9 +52,9 @@ func (n pciNames) readPCIIDs(r io.Reader) error {
 	return nil
 }
 
-func want(names map[string]string, key, name string) {
-	if _, ok := names[key]; ok {
-		names[key] = source.Text(name)
+func want(names map[string]string, key, name []byte) {
+	if _, ok := names[string(key)]; ok {
+		names[string(key)] = source.Text(string(name))
 	}
 }
 

@@ -23,10 +23,10 @@ const (
 // not-installed (see dpkg(1), package states); removed ones with configuration left have
 // the source deb-config. A paragraph without Status, as distroless images have in
 // status.d, counts as installed. distro is the id in os-release; installed, if not nil,
-// tells the day on which a package was installed.
+// tells the day on which a package was installed by the name of its files in dpkg's info folder.
 //
 // Publisher is Origin, which some other vendors set, or else the maintainer's name.
-func ParseDpkg(r io.Reader, distro string, installed func(name, arch string) string) ([]inventory.Software, error) {
+func ParseDpkg(r io.Reader, distro string, installed func(name string) string) ([]inventory.Software, error) {
 	p := dpkgParser{distro: distro, installed: installed, strings: map[string]string{}}
 	return p.parse(r)
 }
@@ -35,7 +35,7 @@ func ParseDpkg(r io.Reader, distro string, installed func(name, arch string) str
 // time of installation is in it. It returns what "opkg list-installed" does.
 func ParseOpkg(r io.Reader) ([]inventory.Software, error) {
 	p := dpkgParser{opkg: true, strings: map[string]string{}}
-	p.installed = func(string, string) string { return day(p.time) }
+	p.installed = func(string) string { return day(p.time) }
 	return p.parse(r)
 }
 
@@ -52,12 +52,13 @@ func (p *dpkgParser) parse(r io.Reader) ([]inventory.Software, error) {
 type dpkgParser struct {
 	opkg      bool
 	distro    string
-	installed func(name, arch string) string
+	installed func(name string) string
 	strings   map[string]string // architectures, publishers: few, shared by many packages
 	list      []inventory.Software
 
 	name, version, arch, maintainer, origin, state string
 	size, time                                     int64 // size in KiB, of opkg in bytes
+	same                                           bool  // can be installed for several architectures at once
 }
 
 func (p *dpkgParser) line(line []byte) error {
@@ -81,6 +82,8 @@ func (p *dpkgParser) line(line []byte) error {
 		p.arch = p.share(value)
 	case "Maintainer":
 		p.maintainer = p.share(value)
+	case "Multi-Arch":
+		p.same = string(value) == "same"
 	case "Origin":
 		p.origin = p.share(value)
 	case "Status": // want, flag, state: "install ok installed"
@@ -109,6 +112,15 @@ func (p *dpkgParser) share(b []byte) string {
 	return s
 }
 
+// listName is how dpkg names its files about a package: with the architecture where several may be
+// installed side by side.
+func (p *dpkgParser) listName() string {
+	if p.same {
+		return p.name + ":" + p.arch
+	}
+	return p.name
+}
+
 // end takes the paragraph that has been read, if it is a package that counts.
 func (p *dpkgParser) end() error {
 	s := inventory.Software{Source: sourceDeb, Name: source.Text(p.name)}
@@ -128,7 +140,7 @@ func (p *dpkgParser) end() error {
 				s.Source, s.Bytes, s.PURL = "opkg", p.size, ""
 			}
 			if p.installed != nil {
-				s.Installed = p.installed(p.name, p.arch)
+				s.Installed = p.installed(p.listName())
 			}
 		}
 		if len(p.list) == inventory.MaxItems {
@@ -137,5 +149,6 @@ func (p *dpkgParser) end() error {
 		p.list = append(p.list, s)
 	}
 	p.name, p.version, p.arch, p.maintainer, p.origin, p.state, p.size, p.time = "", "", "", "", "", "", 0, 0
+	p.same = false
 	return nil
 }

@@ -51,20 +51,19 @@ func dpkgStatus(tree *source.Tree, id string) (inventory.SoftwareList, error) {
 	defer func() { _ = info.Close() }() // only read
 	// dpkg writes a package's list of files anew when it installs or upgrades it, so its
 	// time is that of the last of these, not of the first installation.
-	return parseDpkgFile(tree, dpkgDir+"/status", id, func(name, arch string) string {
-		for _, file := range []string{name + ".list", name + ":" + arch + ".list"} {
-			if strings.Contains(file, "/") {
-				return ""
-			}
-			if st, err := info.Lstat(file); err == nil {
-				return st.ModTime().UTC().Format(time.DateOnly)
-			}
+	return parseDpkgFile(tree, dpkgDir+"/status", id, func(name string) string {
+		if strings.Contains(name, "/") {
+			return ""
 		}
-		return ""
+		st, err := info.Lstat(name + ".list")
+		if err != nil {
+			return ""
+		}
+		return st.ModTime().UTC().Format(time.DateOnly)
 	})
 }
 
-func parseDpkgFile(tree *source.Tree, name, id string, installed func(name, arch string) string) (inventory.SoftwareList, error) {
+func parseDpkgFile(tree *source.Tree, name, id string, installed func(name string) string) (inventory.SoftwareList, error) {
 	f, err := tree.Open(name)
 	if err != nil {
 		return nil, err

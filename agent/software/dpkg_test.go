@@ -58,8 +58,8 @@ Installed-Size: -7
 Version: 6`
 
 func TestParseDpkg(t *testing.T) {
-	day := func(name, arch string) string {
-		if name == "libc6" && arch == "amd64" {
+	day := func(name string) string {
+		if name == "libc6:amd64" {
 			return "2026-05-09"
 		}
 		return ""

@@ -14,7 +14,7 @@ import (
 
 // Bounds on the search for applications.
 const (
-	maxInfo    = 1 << 20 // of an Info.plist
+	maxInfo       = 1 << 20 // of an Info.plist
 	maxAppFolders = 20_000
 )
 

@@ -25,6 +25,7 @@ const maxLinks = 40
 // states the most it takes. Names are slash-separated, with or without a leading slash.
 type Tree struct {
 	root *os.Root
+	fast beneath
 }
 
 // OpenTree opens the directory. The caller closes the tree.
@@ -33,7 +34,7 @@ func OpenTree(dir string) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open root directory %q: %w", dir, err)
 	}
-	return &Tree{root: r}, nil
+	return &Tree{root: r, fast: openBeneath(dir)}, nil
 }
 
 // Sub opens a directory of the tree as a tree of its own, for reading many files in it.
@@ -46,11 +47,14 @@ func (t *Tree) Sub(dir string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tree{root: r}, nil
+	return &Tree{root: r, fast: t.fast.sub(dir)}, nil
 }
 
 // Close releases the directory.
-func (t *Tree) Close() error { return t.root.Close() }
+func (t *Tree) Close() error {
+	t.fast.close()
+	return t.root.Close()
+}
 
 // Open opens a regular file for reading.
 func (t *Tree) Open(name string) (*os.File, error) {
@@ -70,6 +74,9 @@ func (t *Tree) Open(name string) (*os.File, error) {
 
 // ReadFile reads a regular file of at most limit bytes; a longer one is an error.
 func (t *Tree) ReadFile(name string, limit int64) ([]byte, error) {
+	if t.fast.usable() {
+		return t.fast.read(name, limit)
+	}
 	f, err := t.Open(name)
 	if err != nil {
 		return nil, err
@@ -128,6 +135,9 @@ func (t *Tree) Names(dir string, limit int) []string {
 
 // Exists says whether name can be seen. A link that leads nowhere does not exist.
 func (t *Tree) Exists(name string) bool {
+	if t.fast.usable() {
+		return t.fast.exists(name)
+	}
 	_, err := t.root.Stat(local(name))
 	if escapes(err) {
 		var resolved string
@@ -139,7 +149,12 @@ func (t *Tree) Exists(name string) bool {
 }
 
 // Lstat looks at name itself, not at what it links to.
-func (t *Tree) Lstat(name string) (fs.FileInfo, error) { return t.root.Lstat(local(name)) }
+func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
+	if name = local(name); t.fast.usable() && !strings.Contains(name, "/") {
+		return t.fast.lstat(name)
+	}
+	return t.root.Lstat(name)
+}
 
 // Readlink is the text of a symbolic link.
 func (t *Tree) Readlink(name string) (string, error) { return t.root.Readlink(local(name)) }
@@ -149,6 +164,9 @@ func (t *Tree) Resolve(name string) (string, error) { return t.resolve(name) }
 
 // open opens anything without waiting for it: a FIFO without a writer would block.
 func (t *Tree) open(name string) (*os.File, error) {
+	if t.fast.usable() {
+		return t.fast.open(name)
+	}
 	const flags = os.O_RDONLY | syscall.O_NONBLOCK
 	f, err := t.root.OpenFile(local(name), flags, 0)
 	if !escapes(err) {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 var version = "dev" // set by the linker
 
 func main() {
+	modest()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	p := &program{
@@ -35,6 +37,18 @@ func main() {
 		sources: append(hardware.Sources("/"), software.Sources("/")...),
 	}
 	os.Exit(p.main(ctx, os.Args[1:]))
+}
+
+// modest makes the runtime a guest on the machine: one processor is enough for what mostly
+// waits for disks and the network, and memory of some megabytes is not worth collecting often.
+// The budget has a limit on it.
+func modest() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 }
 
 // program is one run of the command with what it reads and writes.
