@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -130,16 +129,4 @@ func (t *Tx) PutLinks(record int64, links []Link) {
 		t.links = map[int64][]Link{}
 	}
 	t.links[record] = links
-}
-
-// placeholders is "$from, $from+1, ..." for n parameters.
-func placeholders(from, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "$%d", from+i)
-	}
-	return b.String()
 }

@@ -203,15 +203,10 @@ func plainSQLite(ctx context.Context, db *sql.DB, agents []*agent) error {
 	if err != nil {
 		return err
 	}
-	insert, err := tx.PrepareContext(ctx, `insert into temp.source_plain (record_id, title_id, from_obs) values ($1, $2, $1) on conflict do nothing`)
-	if err == nil {
-		err = plainRows(agents, func(record, title int64) error {
-			_, err := insert.ExecContext(ctx, record, title)
-			return err
-		})
-		err = errors.Join(err, insert.Close())
-	}
-	if err != nil {
+	if err := plainRows(agents, func(record, title int64) error {
+		_, err := tx.ExecContext(ctx, `insert into temp.source_plain (record_id, title_id, from_obs) values ($1, $2, $1) on conflict do nothing`, record, title)
+		return err
+	}); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
