@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -123,6 +124,20 @@ func oldSoftware(t *testing.T, db *sql.DB) {
 	} {
 		execute(t, db, q)
 	}
+	if os.Getenv("MUSTER_LONG") == "" {
+		return
+	}
+	// A million more: 500 titles on 2,000 records.
+	const numbers = `with recursive n(i) as (select 100 union all select i + 1 from n where i < %d) `
+	for _, q := range []string{
+		`insert into title (id, source, name, version, arch, publisher, purl) ` + fmt.Sprintf(numbers, 599) + `select i, 'deb', 'package-' || i, '1', '', '', '' from n`,
+		`insert into record (id, kind, scope, native_key, incarnation, source_id, site, role, asset_id, first_seen, last_seen, first_obs, claims_day) ` +
+			fmt.Sprintf(numbers, 2099) + `select i, 'agent', '', 'm' || i, '', 1, 'hq', '', i, 1, 2, 1, 0 from n`,
+		`insert into install (record_id, title_id, from_obs) select r.id, t.id, 1 from record r cross join title t where r.id >= 100 and t.id >= 100`,
+	} {
+		execute(t, db, q)
+	}
+	t.Logf("%d rows of installs", number(t, db, `select count(*) from install`))
 }
 
 func wantOldSoftware(t *testing.T, st *store.Store) {
