@@ -23,32 +23,12 @@ func assetToProto(a *inventory.Asset) *musterv1.Asset {
 
 func detailToProto(d *query.Detail) *musterv1.GetAssetResponse {
 	res := &musterv1.GetAssetResponse{
-		Asset:       assetToProto(&d.Asset),
-		Attributes:  attributesToProto(d.Attributes),
-		Records:     recordsToProto(d.Records),
-		Hardware:    wire.Message[musterv1.Hardware](&d.Hardware),
-		Os:          wire.Message[musterv1.OS](&d.OS),
-		Interfaces:  wire.Items[musterv1.Interface](d.Interfaces),
-		Disks:       wire.Items[musterv1.Disk](d.Disks),
-		Memory:      wire.Items[musterv1.MemoryModule](d.Memory),
-		Filesystems: wire.Items[musterv1.Filesystem](d.Filesystems),
-		Pci:         wire.Items[musterv1.PCIDevice](d.PCI),
-		Users:       wire.Items[musterv1.User](d.Users),
-		Ports:       wire.Items[musterv1.Port](d.Ports),
-		Components:  wire.Items[musterv1.Component](d.Components),
-		Security:    wire.Message[musterv1.Security](&d.Security),
-		Volumes:     wire.Items[musterv1.Volume](d.Volumes),
-		Gpus:        wire.Items[musterv1.GPU](d.GPUs),
-		Monitors:    wire.Items[musterv1.Monitor](d.Monitors),
-		Batteries:   wire.Items[musterv1.Battery](d.Batteries),
-		Printers:    wire.Items[musterv1.Printer](d.Printers),
-		Peripherals: wire.Items[musterv1.Peripheral](d.Peripherals),
-		Containers:  wire.Items[musterv1.Container](d.Containers),
-		Usage:       wire.Items[musterv1.Usage](d.Usage),
-		Readings:    wire.Items[musterv1.Reading](d.Readings),
-		Software:    wire.Items[musterv1.InstalledSoftware](d.Software),
-		From:        map[string]string{},
+		Asset:      assetToProto(&d.Asset),
+		Attributes: attributesToProto(d.Attributes),
+		Records:    recordsToProto(d.Records),
+		From:       map[string]string{},
 	}
+	wire.FillSections(res, d)
 	if d.Former != 0 {
 		res.AliasOf = d.Former.String()
 	}

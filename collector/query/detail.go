@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"context"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,32 +68,19 @@ func choose(found store.AssetDetail, at When) Detail {
 	slices.SortStableFunc(best, func(a, b *store.RecordDetail) int {
 		return cmp.Or(rank(a.Key.Kind)-rank(b.Key.Kind), b.LastSeen.Compare(a.LastSeen))
 	})
-	if os := pick[*inventory.OS](&d, best, at, inventory.SectionOS); os != nil {
-		d.OS = *os
+	v := reflect.ValueOf(&d).Elem()
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if list, ok := f.Interface().(inventory.Body); ok && list.Section() != inventory.SectionSoftware {
+			if body := d.pick(best, at, list.Section()); body != nil {
+				f.Set(reflect.ValueOf(body))
+			}
+		} else if thing, ok := f.Addr().Interface().(inventory.Body); ok && !f.Type().Implements(reflect.TypeFor[inventory.Body]()) {
+			if body := d.pick(best, at, thing.Section()); body != nil {
+				f.Set(reflect.ValueOf(body).Elem())
+			}
+		}
 	}
-	if hw := pick[*inventory.Hardware](&d, best, at, inventory.SectionHardware); hw != nil {
-		d.Hardware = *hw
-	}
-	d.Memory = pick[inventory.MemoryModules](&d, best, at, inventory.SectionMemory)
-	d.Interfaces = pick[inventory.Interfaces](&d, best, at, inventory.SectionInterfaces)
-	d.Disks = pick[inventory.Disks](&d, best, at, inventory.SectionDisks)
-	d.Filesystems = pick[inventory.Filesystems](&d, best, at, inventory.SectionFilesystems)
-	d.PCI = pick[inventory.PCIDevices](&d, best, at, inventory.SectionPCI)
-	d.Users = pick[inventory.Users](&d, best, at, inventory.SectionUsers)
-	d.Ports = pick[inventory.Ports](&d, best, at, inventory.SectionPorts)
-	d.Components = pick[inventory.Components](&d, best, at, inventory.SectionComponents)
-	if sec := pick[*inventory.Security](&d, best, at, inventory.SectionSecurity); sec != nil {
-		d.Security = *sec
-	}
-	d.Volumes = pick[inventory.Volumes](&d, best, at, inventory.SectionVolumes)
-	d.GPUs = pick[inventory.GPUs](&d, best, at, inventory.SectionGPUs)
-	d.Monitors = pick[inventory.Monitors](&d, best, at, inventory.SectionMonitors)
-	d.Batteries = pick[inventory.Batteries](&d, best, at, inventory.SectionBatteries)
-	d.Printers = pick[inventory.Printers](&d, best, at, inventory.SectionPrinters)
-	d.Peripherals = pick[inventory.Peripherals](&d, best, at, inventory.SectionPeripherals)
-	d.Containers = pick[inventory.Containers](&d, best, at, inventory.SectionContainers)
-	d.Usage = pick[inventory.Usages](&d, best, at, inventory.SectionUsage)
-	d.Readings = pick[inventory.Readings](&d, best, at, inventory.SectionReadings)
 	for _, r := range best {
 		if len(r.Software) > 0 || toldEmpty(r, at, inventory.SectionSoftware) {
 			d.Software, d.From[inventory.SectionSoftware] = r.Software, r
@@ -115,16 +103,16 @@ func rank(kind inventory.SourceKind) int {
 	return 1
 }
 
-func pick[T inventory.Body](d *Detail, best []*store.RecordDetail, at When, name inventory.SectionName) T {
+// pick is a section as the best record has it, nil when none has.
+func (d *Detail) pick(best []*store.RecordDetail, at When, name inventory.SectionName) inventory.Body {
 	for _, r := range best {
-		body, ok := r.Bodies[name].(T)
+		body, ok := r.Bodies[name]
 		if ok || toldEmpty(r, at, name) {
 			d.From[name] = r
 			return body
 		}
 	}
-	var none T
-	return none
+	return nil
 }
 
 // toldEmpty reports whether the record's source looked and there was nothing. What was

@@ -18,26 +18,18 @@ import (
 // (Uuid, UUID), so what stands in one is copied to the other by name. A test fills every
 // field of every section and fails when one does not come back.
 
-// Items is a message for each item of a list; all of them share one allocation.
-func Items[P, T any](list []T) []*P {
-	if len(list) == 0 {
-		return nil
+// FillSections sets the fields of a message to the sections among another struct's fields
+// of the same names.
+func FillSections(message, from any) {
+	to, source := reflect.ValueOf(message).Elem(), reflect.ValueOf(from).Elem()
+	for _, f := range planOf(to.Type(), source.Type()) {
+		v := source.Field(f.from)
+		_, list := v.Interface().(inventory.Body)
+		_, thing := v.Addr().Interface().(inventory.Body)
+		if list || thing {
+			_ = copyValue(to.Field(f.to), v) // the conversion to messages does not fail
+		}
 	}
-	slab := make([]P, len(list))
-	out := make([]*P, len(list))
-	for i := range list {
-		// The conversion to messages does not fail.
-		_ = copyFields(reflect.ValueOf(&slab[i]).Elem(), reflect.ValueOf(&list[i]).Elem())
-		out[i] = &slab[i]
-	}
-	return out
-}
-
-// Message is the message for one thing: a device, an operating system.
-func Message[P, T any](thing *T) *P {
-	out := new(P)
-	_ = copyFields(reflect.ValueOf(out).Elem(), reflect.ValueOf(thing).Elem()) // as above
-	return out
 }
 
 type copyPlan []struct {
