@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"compress/gzip"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -251,7 +252,6 @@ func (r *relay) serve() {
 
 // A connection that went dead without a word costs one call, not the next one too.
 func TestF10_HalfOpenConnection(t *testing.T) {
-	t.Parallel() // it has to wait for the sign of life that does not come
 	c := wiretest.New(t)
 	dir := enrolled(t, c)
 	var lc net.ListenConfig
@@ -273,7 +273,9 @@ func TestF10_HalfOpenConnection(t *testing.T) {
 	r.holes.Store(1)
 	next := one()
 	next.Observations[0].Seq = 2
-	if _, err := client.Report(t.Context(), next); inventory.CodeOf(err) != inventory.CodeUnavailable {
+	impatient, cancel := context.WithTimeout(t.Context(), time.Second) // that a call ends by itself is TestF10_DeadlineOfCalls
+	defer cancel()
+	if _, err := client.Report(impatient, next); inventory.CodeOf(err) != inventory.CodeUnavailable {
 		t.Errorf("over a dead connection: %v", err)
 	}
 	if _, err := client.Report(t.Context(), next); err != nil {
