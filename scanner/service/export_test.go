@@ -21,22 +21,20 @@ const (
 
 // Ask asks at as if it were port.
 func (p *Prober) Ask(ctx context.Context, port int, at netip.AddrPort) Answer {
-	l := &line{prober: p, at: at, met: &Device{}}
-	if ask := tcpProtocols[port]; ask != nil {
-		return ask(ctx, l)
-	}
-	return guess(ctx, l)
+	protocol := tcpProtocol(port)
+	return protocol.ask(ctx, p.line(at, protocol.most))
 }
 
 // AskUDP asks at as if it were port.
 func (p *Prober) AskUDP(ctx context.Context, port int, at netip.AddrPort) Answer {
-	c, err := p.dial(ctx, "udp", at)
+	protocol := udpProtocols[port]
+	c, err := p.line(at, protocol.most).open(ctx, "udp")
 	if err != nil {
 		return Answer{}
 	}
 	defer c.close()
 	c.hurry(connectTime)
-	return udpProtocols[port](c)
+	return protocol.ask(c)
 }
 
 // Asked are the TCP ports with a protocol of their own, and one that has none.
@@ -105,3 +103,6 @@ var Parsers = map[string]func([]byte) Answer{
 		return Answer{}
 	},
 }
+
+// Most is how many packets a port is sent.
+func Most(port int) int { return tcpProtocol(port).most }

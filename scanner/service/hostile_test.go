@@ -102,13 +102,20 @@ func TestHostileServers(t *testing.T) {
 		for name, talk := range hostile(&atomic.Int64{}) {
 			t.Run(fmt.Sprint(port, " ", name), func(t *testing.T) {
 				t.Parallel()
-				p := &service.Prober{Exchange: exchange}
+				var packets atomic.Int64
+				p := &service.Prober{Exchange: exchange, Wait: func(ctx context.Context, _ netip.Addr) error {
+					packets.Add(1)
+					return ctx.Err()
+				}}
 				at := serve(t, talk)
 				began := time.Now()
 				a := p.Ask(t.Context(), port, at)
 				// Four connections at most follow each other; the rest is a busy machine.
 				if took := time.Since(began); took > 4*exchange+10*time.Second {
 					t.Errorf("took %s", took)
+				}
+				if n := packets.Load(); n > int64(service.Most(port)) {
+					t.Errorf("%d packets, and the plan says at most %d", n, service.Most(port))
 				}
 				check(t, a)
 			})

@@ -48,13 +48,19 @@ func (p Ports) String() string {
 	return strings.Join(out, "; ")
 }
 
-// maxMessages is the most packets with content that one port is sent: two requests over TLS
-// with their handshakes, a page, where it leads to, and an icon.
-const maxMessages = 16
-
 // Packets is the most that one device is sent when every port answers.
 func (p Ports) Packets() int {
-	return len(p.TCP)*(1+maxMessages) + 2*len(p.UDP) + 2
+	if p.none() {
+		return 0
+	}
+	n := maxUnused
+	for _, port := range p.TCP {
+		n += tcpProtocol(port).most
+	}
+	for _, port := range p.UDP {
+		n += udpProtocols[port].most
+	}
+	return n
 }
 
 // industrial are protocols of plants. They are asked only when named, never by number alone:
@@ -109,7 +115,7 @@ func ParsePorts(words []string) (Ports, error) {
 func parsePorts(w string) (Ports, error) {
 	if text, ok := strings.CutPrefix(w, "udp/"); ok {
 		n, err := portNumber(text)
-		if err == nil && (udpProtocols[n] == nil || n == bacnetPort) {
+		if err == nil && (udpProtocols[n].ask == nil || n == bacnetPort) {
 			err = fmt.Errorf("no question is known for this UDP port")
 		}
 		return Ports{UDP: []int{n}}, err
@@ -149,19 +155,71 @@ func portNumber(text string) (int, error) {
 	return int(n), nil
 }
 
-// tcpProtocols is how a port is asked; ports that are not here are asked by guess.
-var tcpProtocols = map[int]func(context.Context, *line) Answer{
-	21: single(greeting(parseFTP)), 22: single(askSSH), 23: single(askTelnet), 25: single(greeting(parseSMTP)),
-	80: askHTTP, 110: single(greeting(parsePOP3)), 143: single(greeting(parseIMAP)), 389: single(askLDAP),
-	443: askHTTPS, 445: single(askSMB), 502: single(askModbus), 554: single(askRTSP), 587: single(greeting(parseSMTP)),
-	631: askIPP, 1433: single(askMSSQL), 3306: single(askMySQL), 3389: askRDP, 5432: askPostgreSQL,
-	5900: single(greeting(parseVNC)), 6379: single(askRedis), 8080: askHTTP, 8443: askHTTPS, 27017: single(askMongoDB),
-	9100: single(askPJL), 9101: single(askPJL), 9102: single(askPJL), 9103: single(askPJL), // further ports of a print server
+// protocol is how a port is asked.
+type protocol struct {
+	ask func(context.Context, *line) Answer
+	// most packets of this side: connections and messages. The exchange ends at the next.
+	most int
 }
 
-// udpProtocols is how a UDP port is asked.
-var udpProtocols = map[int]func(*conn) Answer{
-	123: askNTP, 623: askIPMI, 1434: askSQLBrowser, 5060: askSIP, bacnetPort: askBACnet,
+// Packets of the exchanges that several ports share. A request over TLS is up to five: the
+// connection, three of the handshake, and the request.
+const (
+	mostHTTP  = (1 + maxRedirects + 1) * 2     // the icon is one more page
+	mostHTTPS = (1 + maxRedirects + 1 + 1) * 5 // and so is Redfish
+	mostIPP   = (1 + maxRedirects + 2) * 2
+)
+
+// tcpProtocols by port; ports that are not here are asked by guess.
+var tcpProtocols = map[int]protocol{
+	21:    {single(greeting(parseFTP)), 1},
+	22:    {single(askSSH), 3},
+	23:    {single(askTelnet), 2},
+	25:    {single(greeting(parseSMTP)), 1},
+	80:    {askHTTP, mostHTTP},
+	110:   {single(greeting(parsePOP3)), 1},
+	143:   {single(greeting(parseIMAP)), 1},
+	389:   {single(askLDAP), 2},
+	443:   {askHTTPS, mostHTTPS},
+	445:   {single(askSMB), 3},
+	502:   {single(askModbus), 2},
+	554:   {single(askRTSP), 2},
+	587:   {single(greeting(parseSMTP)), 1},
+	631:   {askIPP, mostIPP},
+	1433:  {single(askMSSQL), 2},
+	3306:  {single(askMySQL), 1},
+	3389:  {askRDP, 6},
+	5432:  {askPostgreSQL, 7},
+	5900:  {single(greeting(parseVNC)), 1},
+	6379:  {single(askRedis), 2},
+	8080:  {askHTTP, mostHTTP},
+	8443:  {askHTTPS, mostHTTPS},
+	9100:  {single(askPJL), 2},
+	9101:  {single(askPJL), 2}, // further ports of a print server
+	9102:  {single(askPJL), 2},
+	9103:  {single(askPJL), 2},
+	27017: {single(askMongoDB), 2},
+}
+
+// unknown asks a port whose number says nothing; see guess.
+var unknown = protocol{guess, 1 + mostHTTPS + mostHTTP}
+
+func tcpProtocol(port int) protocol {
+	if p, ok := tcpProtocols[port]; ok {
+		return p
+	}
+	return unknown
+}
+
+// datagrams is how a UDP port is asked.
+type datagrams struct {
+	ask  func(*conn) Answer
+	most int
+}
+
+// udpProtocols by port.
+var udpProtocols = map[int]datagrams{
+	123: {askNTP, 1}, 623: {askIPMI, 1}, 1434: {askSQLBrowser, 1}, 5060: {askSIP, 1}, bacnetPort: {askBACnet, len(bacnetProperties)},
 }
 
 // single is an exchange that needs one connection.
@@ -174,11 +232,4 @@ func single(ask func(*conn) Answer) func(context.Context, *line) Answer {
 		defer c.close()
 		return ask(c)
 	}
-}
-
-func askTCP(ctx context.Context, l *line) Answer {
-	if ask := tcpProtocols[int(l.at.Port())]; ask != nil {
-		return ask(ctx, l)
-	}
-	return guess(ctx, l)
 }

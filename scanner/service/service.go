@@ -14,7 +14,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -100,12 +99,15 @@ func (p *Prober) Read(ctx context.Context, a netip.Addr) *Device {
 	return d
 }
 
+// maxUnused is how many ports that nothing uses are tried.
+const maxUnused = 2
+
 // unused tells whether a answers at ports of the dynamic range where hardly anything
-// listens: two of them, as one may be in use.
+// listens: more than one, as one may be in use.
 func (p *Prober) unused(ctx context.Context, a netip.Addr) bool {
-	for range 2 {
+	for range maxUnused {
 		port := uint16(40000 + rand.IntN(9000)) //nolint:gosec // not a secret
-		c, err := p.dial(ctx, "tcp", netip.AddrPortFrom(a, port))
+		c, err := p.line(netip.AddrPortFrom(a, port), 1).dial(ctx)
 		if err != nil {
 			return false
 		}
@@ -116,7 +118,10 @@ func (p *Prober) unused(ctx context.Context, a netip.Addr) bool {
 
 func (p *Prober) connect(ctx context.Context, d *Device, at netip.AddrPort) {
 	d.Asked++
-	c, err := p.dial(ctx, "tcp", at)
+	protocol := tcpProtocol(int(at.Port()))
+	l := p.line(at, protocol.most)
+	l.met = d
+	c, err := l.dial(ctx)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		d.Refused++
@@ -125,8 +130,8 @@ func (p *Prober) connect(ctx context.Context, d *Device, at netip.AddrPort) {
 		d.Silent++
 		return
 	}
-	l := &line{prober: p, at: at, first: c, met: d}
-	answer := askTCP(ctx, l)
+	l.first = c
+	answer := protocol.ask(ctx, l)
 	if l.first != nil {
 		l.first.close()
 	}
@@ -134,27 +139,43 @@ func (p *Prober) connect(ctx context.Context, d *Device, at netip.AddrPort) {
 }
 
 func (p *Prober) datagram(ctx context.Context, d *Device, at netip.AddrPort) {
-	ask := udpProtocols[int(at.Port())]
-	if ask == nil {
-		return
-	}
-	c, err := p.dial(ctx, "udp", at)
+	protocol := udpProtocols[int(at.Port())]
+	c, err := p.line(at, protocol.most).open(ctx, "udp")
 	if err != nil {
 		return
 	}
 	defer c.close()
 	c.hurry(connectTime)
-	if answer := ask(c); answer.Service != "" {
+	if answer := protocol.ask(c); answer.Service != "" {
 		d.Ports = append(d.Ports, Port{Protocol: "udp", Number: int(at.Port()), Answer: answer})
 	}
 }
 
-// line is the way to one TCP port.
+// line is the way to one port.
 type line struct {
 	prober *Prober
 	at     netip.AddrPort
+	left   int     // packets that may still be sent
 	first  *conn   // open already and not used yet
 	met    *Device // what its other ports told so far
+}
+
+func (p *Prober) line(at netip.AddrPort, packets int) *line {
+	return &line{prober: p, at: at, left: packets, met: &Device{}}
+}
+
+var errTooMany = errors.New("more packets than one port is sent")
+
+// wait blocks until one more packet may be sent.
+func (l *line) wait(ctx context.Context) error {
+	if l.left <= 0 {
+		return errTooMany
+	}
+	l.left--
+	if l.prober.Wait == nil {
+		return ctx.Err()
+	}
+	return l.prober.Wait(ctx, l.at.Addr())
 }
 
 // dial opens a connection; one at a time, so the last has to be closed.
@@ -163,29 +184,20 @@ func (l *line) dial(ctx context.Context) (*conn, error) {
 		l.first = nil
 		return c, nil
 	}
-	return l.prober.dial(ctx, "tcp", l.at)
+	if err := l.wait(ctx); err != nil {
+		return nil, err
+	}
+	return l.open(ctx, "tcp")
 }
 
-func (p *Prober) wait(ctx context.Context, a netip.Addr) error {
-	if p.Wait == nil {
-		return ctx.Err()
-	}
-	return p.Wait(ctx, a)
-}
-
-func (p *Prober) dial(ctx context.Context, network string, at netip.AddrPort) (*conn, error) {
-	if network == "tcp" { // its first packet; that of a datagram socket waits in Write
-		if err := p.wait(ctx, at.Addr()); err != nil {
-			return nil, err
-		}
-	}
+func (l *line) open(ctx context.Context, network string) (*conn, error) {
 	dialer := net.Dialer{Timeout: connectTime, KeepAlive: -1}
-	raw, err := dialer.DialContext(ctx, network, net.JoinHostPort(at.Addr().String(), strconv.Itoa(int(at.Port()))))
+	raw, err := dialer.DialContext(ctx, network, l.at.String())
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: raw, room: exchangeRoom, end: time.Now().Add(cmp.Or(p.Exchange, exchangeTime))}
-	c.before = func() error { return p.wait(ctx, at.Addr()) }
+	c := &conn{Conn: raw, room: exchangeRoom, end: time.Now().Add(cmp.Or(l.prober.Exchange, exchangeTime))}
+	c.before = func() error { return l.wait(ctx) }
 	_ = raw.SetDeadline(c.end) // cannot fail on an open connection
 	c.stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
 	return c, nil
