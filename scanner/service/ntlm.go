@@ -2,6 +2,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"unicode/utf16"
@@ -52,6 +53,16 @@ func parseNTLM(b []byte) (Facts, bool) {
 		}
 	}
 	return f, true
+}
+
+// ntlmName is what a challenge adds to a banner.
+func (f Facts) ntlmName() (out string) {
+	for _, text := range []string{cmp.Or(f["ntlm.dns_computer"], f["ntlm.computer"]), f["ntlm.build"]} {
+		if text != "" {
+			out += ", " + text
+		}
+	}
+	return out
 }
 
 func utf16LE(b []byte) string {

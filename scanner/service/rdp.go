@@ -50,6 +50,7 @@ func (a *Answer) challenge(t *tls.Conn) {
 	})
 	if f, ok := parseNTLM(answer); ok {
 		maps.Copy(a.Facts, f)
+		a.Banner = Clean(a.Banner+f.ntlmName(), maxBanner)
 	}
 }
 

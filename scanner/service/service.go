@@ -66,7 +66,9 @@ type Prober struct {
 
 // Limits of what one device may cost.
 const (
-	connectTime  = time.Second // a port that takes longer to answer is silent
+	connectTime  = time.Second            // a port that takes longer to answer is silent
+	hushTime     = 300 * time.Millisecond // the same, of a device that lets nothing through
+	hushed       = 6                      // so many ports silent and none that answers: nothing is let through
 	exchangeTime = 5 * time.Second
 	deviceTime   = 60 * time.Second // all ports of a device
 	exchangeRoom = 64 << 10         // bytes that are taken from one connection
@@ -121,6 +123,9 @@ func (p *Prober) connect(ctx context.Context, d *Device, at netip.AddrPort) {
 	protocol := tcpProtocol(int(at.Port()))
 	l := p.line(at, protocol.most)
 	l.met = d
+	if d.Silent >= hushed && d.Silent == d.Asked-1 {
+		l.patience = hushTime
+	}
 	c, err := l.dial(ctx)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -153,15 +158,16 @@ func (p *Prober) datagram(ctx context.Context, d *Device, at netip.AddrPort) {
 
 // line is the way to one port.
 type line struct {
-	prober *Prober
-	at     netip.AddrPort
-	left   int     // packets that may still be sent
-	first  *conn   // open already and not used yet
-	met    *Device // what its other ports told so far
+	patience time.Duration // with a connection
+	prober   *Prober
+	at       netip.AddrPort
+	left     int     // packets that may still be sent
+	first    *conn   // open already and not used yet
+	met      *Device // what its other ports told so far
 }
 
 func (p *Prober) line(at netip.AddrPort, packets int) *line {
-	return &line{prober: p, at: at, left: packets, met: &Device{}}
+	return &line{prober: p, at: at, left: packets, patience: connectTime, met: &Device{}}
 }
 
 var errTooMany = errors.New("more packets than one port is sent")
@@ -191,7 +197,7 @@ func (l *line) dial(ctx context.Context) (*conn, error) {
 }
 
 func (l *line) open(ctx context.Context, network string) (*conn, error) {
-	dialer := net.Dialer{Timeout: connectTime, KeepAlive: -1}
+	dialer := net.Dialer{Timeout: l.patience, KeepAlive: -1}
 	raw, err := dialer.DialContext(ctx, network, l.at.String())
 	if err != nil {
 		return nil, err

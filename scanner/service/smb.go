@@ -25,6 +25,7 @@ func askSMB(c *conn) Answer {
 	setup := c.ask(smbMessage(smbSessionSetup, 1, smbSetup()), maxSMB, wholeSMB)
 	if f, ok := parseNTLM(setup); ok {
 		maps.Copy(a.Facts, f)
+		a.Banner = Clean(a.Banner+f.ntlmName(), maxBanner)
 	}
 	return a
 }
