@@ -67,6 +67,9 @@ var daemons = map[string]daemon{
 	"mariadb": {3306, "/usr/sbin/mariadbd", `mariadb-install-db --no-defaults --user=root --datadir={dir}/d --skip-test-db >/dev/null 2>&1`,
 		`exec /usr/sbin/mariadbd --no-defaults --user=root --datadir={dir}/d --socket={dir}/s --port={port} --bind-address=127.0.0.1 --pid-file={dir}/pid`,
 		"mysql", map[string]string{"mysql.version": "MariaDB"}},
+	"postgresql": {5432, "/usr/local/bin/initdb", `chmod 755 . ..; mkdir d; chown nobody d; setpriv --reuid nobody --clear-groups initdb -D {dir}/d -A trust -N >/dev/null`,
+		`exec setpriv --reuid nobody --clear-groups postgres -D {dir}/d -p {port} -h 127.0.0.1 -k ''`, "postgresql",
+		map[string]string{"postgresql.error": "unsupported frontend protocol 255.255"}},
 	"cups": {631, "/usr/sbin/cupsd", `mkdir -p s; printf 'Listen 127.0.0.1:{port}\nServerAlias *\nWebInterface Yes\n<Location />\nOrder allow,deny\nAllow all\n</Location>\n' >conf; printf 'ServerRoot {dir}/s\nStateDir {dir}/s\nRequestRoot {dir}/s\nCacheDir {dir}/s\nErrorLog {dir}/log\nAccessLog {dir}/alog\nPageLog {dir}/plog\n' >files`,
 		`exec /usr/sbin/cupsd -f -c {dir}/conf -s {dir}/files`, "ipp", map[string]string{"http.server": "CUPS/"}},
 }

@@ -80,7 +80,7 @@ var Parsers = map[string]func([]byte) Answer{
 		}
 		w := web{line: &line{}}
 		_ = whole(b)
-		_ = iconTag.Find(p.body)
+		_, _ = p.icon()
 		if to := w.redirect(w.root(), p); to != nil {
 			_ = to.RequestURI()
 		}

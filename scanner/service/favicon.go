@@ -15,12 +15,8 @@ const maxIcon = 256 << 10
 // icon adds the hash of the server's icon: makers of appliances seldom change it.
 func (w *web) icon(ctx context.Context, f Facts, at *url.URL, p page) {
 	to := &url.URL{Path: "/favicon.ico"}
-	if tag := iconTag.Find(p.body); tag != nil {
-		m := hrefOf.FindSubmatch(tag)
-		if m == nil {
-			return
-		}
-		if to = w.here(at, string(m[1])); to == nil {
+	if ref, ok := p.icon(); ok {
+		if to = w.here(at, ref); to == nil {
 			return // elsewhere, or in the page itself
 		}
 	}

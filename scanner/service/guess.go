@@ -7,7 +7,7 @@ import (
 )
 
 // patience is how long a port without a known protocol may take to speak first.
-const patience = time.Second
+const patience = 2 * time.Second
 
 // guess asks a port whose number says nothing: it listens for a greeting, then asks by TLS
 // and by plain HTTP, which most things that are not HTTP refuse without harm.

@@ -47,7 +47,7 @@ func parsePage(b []byte) (page, bool) {
 		}
 		name, value, ok := bytes.Cut(row, []byte(":"))
 		if key := strings.ToLower(string(bytes.TrimSpace(name))); ok && n < maxHeaders && p.head[key] == "" {
-			p.head[key] = string(bytes.TrimSpace(value))
+			p.head[key] = string(bytes.TrimSpace(value[:min(len(value), maxHead)]))
 		}
 	}
 	p.body = rest
@@ -75,20 +75,81 @@ func whole(b []byte) bool {
 }
 
 var (
-	titleTag = regexp.MustCompile(`(?is)<title[^>]{0,200}>(.{0,1000}?)</title`)
-	realmOf  = regexp.MustCompile(`(?i)\brealm="([^"]{0,256})"`)
-	iconTag  = regexp.MustCompile(`(?i)<link\s[^>]{0,300}\brel=["']?(?:shortcut )?icon["']?[^>]{0,300}>`)
-	hrefOf   = regexp.MustCompile(`(?i)\bhref=["']?([^"'\s>]{1,300})`)
+	realmOf = regexp.MustCompile(`(?i)\brealm="([^"]*)"`)
+	iconRel = regexp.MustCompile(`(?i)\brel=["']?(?:shortcut )?icon\b`)
+	hrefOf  = regexp.MustCompile(`(?i)\bhref=["']?([^"'\s>]+)`)
 )
+
+// Limits of what is looked at in a page.
+const (
+	maxTag   = 1000 // bytes of a tag, and of a title
+	maxLinks = 32
+	maxHead  = 4096 // bytes of one header
+)
+
+// tag is the text of the first tag of this name, given as "<name" in lower case, without its
+// end, and what follows it.
+func tag(body []byte, name string) (text, rest []byte) {
+	at := foldIndex(body, name)
+	if at < 0 {
+		return nil, nil
+	}
+	body = body[at:]
+	end := bytes.IndexByte(body[:min(len(body), maxTag)], '>')
+	if end < 0 {
+		return nil, body[len(name):]
+	}
+	return body[:end], body[end+1:]
+}
+
+// foldIndex is where part, in lower case ASCII, is first in b in any case.
+func foldIndex(b []byte, part string) int {
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(b[i:], part[0])
+		if n < 0 || i+n+len(part) > len(b) {
+			return -1
+		}
+		if i += n; strings.EqualFold(string(b[i:i+len(part)]), part) {
+			return i
+		}
+	}
+}
+
+func (p page) title() string {
+	start, rest := tag(p.body, "<title")
+	if start == nil {
+		return ""
+	}
+	rest = rest[:min(len(rest), maxTag)]
+	if end := foldIndex(rest, "</title"); end >= 0 {
+		return html.UnescapeString(string(rest[:end]))
+	}
+	return ""
+}
+
+// icon is where the page says that its icon is; ok tells whether it says so.
+func (p page) icon() (ref string, ok bool) {
+	rest := p.body
+	for range maxLinks {
+		var link []byte
+		if link, rest = tag(rest, "<link"); rest == nil {
+			break
+		}
+		if iconRel.Match(link) {
+			if m := hrefOf.FindSubmatch(link); m != nil {
+				return string(m[1]), true
+			}
+		}
+	}
+	return "", false
+}
 
 func (p page) facts() Facts {
 	f := Facts{}
 	f.set("http.status", strconv.Itoa(p.status))
 	f.set("http.server", p.head["server"])
 	f.set("http.powered_by", p.head["x-powered-by"])
-	if m := titleTag.FindSubmatch(p.body); m != nil {
-		f.set("http.title", html.UnescapeString(string(m[1])))
-	}
+	f.set("http.title", p.title())
 	if auth := p.head["www-authenticate"]; auth != "" {
 		scheme, _, _ := strings.Cut(auth, " ")
 		f.set("http.auth", scheme)

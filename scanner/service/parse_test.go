@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,6 +36,8 @@ var answers = []answer{
 			"http.status": "401", "http.server": "lighttpd/1.4.39", "http.auth": "Basic", "http.realm": "ZyXEL NAS", "http.title": "a & b"}}},
 	{parser: "http", text: "HTTP/1.0 200 OK\nTransfer-Encoding: chunked\n\n7\r\n<title>\r\n4\r\nhere\r\n8\r\n</title>\r\n0\r\n\r\n",
 		want: service.Answer{Service: "http", Banner: "200, here", Facts: facts{"http.status": "200", "http.title": "here"}}},
+	{parser: "http", text: "HTTP/1.1 200 OK\r\n\r\n<TiTle lang=x>One</tITLE><title>Two</title>", want: service.Answer{
+		Service: "http", Banner: "200, One", Facts: facts{"http.status": "200", "http.title": "One"}}},
 	{parser: "http", text: "220 ftp"},
 	{parser: "redfish", text: `{"RedfishVersion":"1.17.0","UUID":"4c4c4544-0051-3510-8052-b4c04f4a3332","Product":"Integrated Dell Remote Access Controller","Vendor":"Dell","Oem":{"Dell":{}}}`,
 		want: service.Answer{Service: "redfish", Facts: facts{"redfish.version": "1.17.0", "redfish.uuid": "4c4c4544-0051-3510-8052-b4c04f4a3332",
@@ -116,6 +119,26 @@ func TestParse(t *testing.T) {
 			check(t, got)
 		})
 	}
+}
+
+// No answer keeps the scanner busy: these are what patterns are slow with.
+func BenchmarkWorst(b *testing.B) {
+	for name, text := range map[string]string{
+		"titles": "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("<title>", 9000), "links": "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("<link rel=", 6000),
+		"realm": "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic " + strings.Repeat("realm=\"", 8000),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				service.Parsers["http"]([]byte(text))
+			}
+		})
+	}
+	b.Run("ssh", func(b *testing.B) {
+		text := []byte(strings.Repeat("SSH-2.0-", 256))
+		for b.Loop() {
+			service.Parsers["ssh"](text)
+		}
+	})
 }
 
 func TestIconHash(t *testing.T) {

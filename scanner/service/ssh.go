@@ -16,11 +16,24 @@ import (
 // sshVersion is what this side calls itself (RFC 4253, 4.2).
 const sshVersion = "SSH-2.0-muster_scanner"
 
-var sshID = regexp.MustCompile(`(?m)^SSH-(\d+\.\d+)-([^\s\x00-\x1f]{1,200})(?: ([^\r\n]{0,200}))?`)
+var sshID = regexp.MustCompile(`^SSH-(\d+\.\d+)-([^\s\x00-\x1f]+)(?: (.*))?`)
+
+// maxSSHID is the longest identification, its end included (RFC 4253, 4.2).
+const maxSSHID = 255
+
+// sshLine finds the identification among the lines that a server may send before it.
+func sshLine(b []byte) []byte {
+	for row := range bytes.Lines(b) {
+		if bytes.HasPrefix(row, []byte("SSH-")) && len(row) <= maxSSHID {
+			return row
+		}
+	}
+	return nil
+}
 
 // parseSSH reads the identification that a server sends first.
 func parseSSH(b []byte) Answer {
-	m := sshID.FindSubmatch(b)
+	m := sshID.FindSubmatch(bytes.TrimRight(sshLine(b), "\r\n"))
 	if m == nil {
 		return Answer{}
 	}
@@ -37,17 +50,17 @@ func parseSSH(b []byte) Answer {
 // askSSH reads the version and, by one key exchange that ends before anybody could log in,
 // the host key.
 func askSSH(c *conn) Answer {
-	greeting := collect(c, maxGreeting, func(b []byte) bool { return sshID.Match(b) && bytes.HasSuffix(b, []byte("\n")) })
+	greeting := collect(c, maxGreeting, func(b []byte) bool { return bytes.HasSuffix(sshLine(b), []byte("\n")) })
 	a := parseSSH(greeting)
 	if a.Service == "" || a.Facts["ssh.protocol"] == "1.5" {
 		return a
 	}
-	at := bytes.Index(greeting, []byte("SSH-"))
-	id, rest, ok := bytes.Cut(greeting[at:], []byte("\n"))
-	if !ok {
+	id := sshLine(greeting)
+	_, rest, _ := bytes.Cut(greeting, id)
+	if !bytes.HasSuffix(id, []byte("\n")) {
 		return a
 	}
-	key, err := exchangeKeys(c, io.MultiReader(bytes.NewReader(rest), c), bytes.TrimRight(id, "\r"))
+	key, err := exchangeKeys(c, io.MultiReader(bytes.NewReader(rest), c), bytes.TrimRight(id, "\r\n"))
 	if err != nil {
 		a.Facts.set("ssh.host_key_reason", err.Error())
 		return a
