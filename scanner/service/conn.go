@@ -38,7 +38,7 @@ func (c *conn) Write(p []byte) (int, error) {
 
 func (c *conn) close() {
 	c.stop()
-	_ = c.Conn.Close()
+	_ = c.Close()
 }
 
 // collect reads until enough says so, the other side ends, goes silent or says too much;

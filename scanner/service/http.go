@@ -229,19 +229,15 @@ const maxRedirects = 2
 // front is the server's first page, with those that led there followed.
 func (w *web) front(ctx context.Context) (page, *url.URL, error) {
 	at := w.root()
-	first, err := w.get(ctx, "GET", "/", "", "", exchangeRoom)
-	if err != nil {
-		return page{}, at, err
-	}
-	p := first
+	p, err := w.get(ctx, "GET", "/", "", "", exchangeRoom)
 	for range maxRedirects {
 		next := w.redirect(at, p)
 		if next == nil {
 			break
 		}
-		q, err := w.get(ctx, "GET", next.RequestURI(), "", "", exchangeRoom)
-		if err != nil {
-			break
+		q, gone := w.get(ctx, "GET", next.RequestURI(), "", "", exchangeRoom)
+		if gone != nil {
+			break // the page that led there is an answer, too
 		}
 		for _, name := range []string{"server", "www-authenticate"} {
 			if q.head[name] == "" {
@@ -250,7 +246,7 @@ func (w *web) front(ctx context.Context) (page, *url.URL, error) {
 		}
 		p, at = q, next
 	}
-	return p, at, nil
+	return p, at, err
 }
 
 // redirect is where p leads on the same server; nil when it does not.

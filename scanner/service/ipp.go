@@ -107,12 +107,12 @@ func parseIPP(b []byte) (Facts, bool) {
 			}
 			continue
 		}
-		name := string(c.take(int(c.uint(2))))
+		name := c.take(int(c.uint(2)))
 		value := c.take(int(c.uint(2)))
 		if c.bad {
 			break
 		}
-		if fact := ippFacts[name]; fact != "" && group == ippPrinterTag {
+		if fact := ippFacts[string(name)]; fact != "" && group == ippPrinterTag {
 			if tag == 0x35 || tag == 0x36 { // with a language: length, language, length, text
 				v := &cursor{b: value}
 				v.take(int(v.uint(2)))
