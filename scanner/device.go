@@ -6,6 +6,7 @@ import (
 
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/identify"
+	"github.com/muster-itam/muster/scanner/service"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
 
@@ -38,6 +39,13 @@ type Device struct {
 	Facts    *snmp.Facts
 	Reason   string
 	Identity identify.Identity
+	// Ports are those that answered; PortState is nil when none was asked.
+	Ports     []service.Port
+	PortState *snmp.State
+	// ReportedName is what its services say that it is called.
+	ReportedName string
+	// Evidence are the signs in what Ports told, surest first.
+	Evidence []identify.Evidence
 	// SeenAt is the last time it was seen.
 	SeenAt time.Time
 }
@@ -88,10 +96,11 @@ type Phase string
 
 // The phases in order.
 const (
-	PhaseSweep  Phase = "sweep"
-	PhaseSilent Phase = "silent addresses"
-	PhaseSNMP   Phase = "snmp"
-	PhaseNames  Phase = "names"
+	PhaseSweep    Phase = "sweep"
+	PhaseSilent   Phase = "silent addresses"
+	PhaseSNMP     Phase = "snmp"
+	PhaseServices Phase = "services"
+	PhaseNames    Phase = "names"
 )
 
 // Progress is how far a scan is.

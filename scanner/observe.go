@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -57,7 +58,14 @@ func observation(d *Device, finished time.Time) inventory.Observation {
 			outside.Reason += ": " + d.Reason
 		}
 		add(deviceBody(d), outside)
+		if d.Identity.OS != (inventory.OS{}) {
+			os := d.Identity.OS
+			add(&os, outside)
+		}
 		add(outsideInterfaces(d), outside)
+		if d.PortState != nil {
+			add(portBodies(d.Ports), *d.PortState)
+		}
 		return o
 	}
 	f := d.Facts
@@ -70,6 +78,9 @@ func observation(d *Device, finished time.Time) inventory.Observation {
 		add(interfaceBodies(d), st)
 	} else {
 		add(outsideInterfaces(d), snmp.State{Reason: "the device has no interface table", Took: st.Took})
+	}
+	if d.PortState != nil {
+		add(portBodies(d.Ports), *d.PortState)
 	}
 	if len(f.Components) > 0 {
 		add(componentBodies(f), f.Sections[snmp.SectionComponents])
@@ -131,8 +142,9 @@ func deviceBody(d *Device) *inventory.Device {
 			})
 		}
 	} else if d.Virtual == "" {
-		out.Name, out.Domain = splitName(d.HostName)
+		out.Name, out.Domain = splitName(cmp.Or(d.HostName, d.ReportedName))
 	}
+	out.Identifiers = append(out.Identifiers, d.hostKey()...)
 	if id.Serial != "" {
 		out.Identifiers = append(out.Identifiers, inventory.Identifier{
 			Type: inventory.IDSerial, Value: id.Serial, Scope: id.Vendor, Part: inventory.PartSystem, Quality: inventory.QualityReported,

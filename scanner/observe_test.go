@@ -16,6 +16,7 @@ import (
 	"github.com/muster-itam/muster/scanner"
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/identify"
+	"github.com/muster-itam/muster/scanner/service"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
 
@@ -62,6 +63,15 @@ func result() *scanner.Result {
 		{Addresses: addr("10.2.0.10"), SeenAt: seen, Facts: bare},
 		{Addresses: addr("10.2.0.11"), SeenAt: seen, Facts: device("nat", "8000aa0b", "eth0 02:00:00:00:00:0b 192.168.0.1/24")},
 		{Addresses: addr("10.2.0.12"), SeenAt: seen, Reason: "no SNMP credentials given"},
+		{Addresses: addr("10.2.0.13"), SeenAt: seen, Reason: "no answer to SNMP", ReportedName: "db1.example.org", PortState: &snmp.State{Complete: true},
+			Identity: identify.Identity{OS: inventory.OS{Family: "linux", Name: "Debian GNU/Linux"}},
+			Ports: []service.Port{
+				{Protocol: "udp", Number: 123, Answer: service.Answer{Service: "ntp", Banner: "NTP 4"}},
+				{Protocol: "tcp", Number: 2222, Answer: service.Answer{Service: "ssh", Facts: service.Facts{"ssh.host_key": "SHA256:of-a-container-behind-it"}}},
+				{Protocol: "tcp", Number: 22, Answer: service.Answer{Service: "ssh", Banner: "SSH-2.0-x", Facts: service.Facts{"ssh.host_key": "SHA256:its-own-key-0123456789"}}},
+				{Protocol: "tcp", Number: 8080},
+			}},
+		{Addresses: addr("10.2.0.14"), SeenAt: seen, Reason: "no answer to SNMP", PortState: &snmp.State{Reason: "ports took more than 1m0s"}},
 	}}
 }
 

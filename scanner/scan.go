@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/scanner/identify"
+	"github.com/muster-itam/muster/scanner/service"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
 
@@ -20,6 +21,8 @@ type Config struct {
 	// Allow, when not empty, is all that may be scanned; Deny never is, whoever asks.
 	Allow, Deny Set
 	Credentials []snmp.Credential
+	// Services are the ports that are asked of each device; none by default.
+	Services service.Ports
 	// NoNames leaves out reverse DNS.
 	NoNames bool
 	// Resolver looks names up; nil means the system's name servers.
@@ -35,11 +38,17 @@ type Scanner struct {
 	cfg    Config
 	rules  *identify.Rules
 	makers *makers
+
+	serviceRules *identify.ServiceRules
 }
 
 // New loads the built-in rules and tables.
 func New(cfg Config) (*Scanner, error) {
 	rules, err := identify.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	serviceRules, err := identify.BuiltinServices()
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +61,7 @@ func New(cfg Config) (*Scanner, error) {
 	if cfg.Resolver == nil {
 		cfg.Resolver = &net.Resolver{PreferGo: true}
 	}
-	return &Scanner{cfg: cfg, rules: rules, makers: loadMakers()}, nil
+	return &Scanner{cfg: cfg, rules: rules, serviceRules: serviceRules, makers: loadMakers()}, nil
 }
 
 // Plan works out what a job comes to, without sending anything but questions for host names.
@@ -107,6 +116,9 @@ func (s *Scanner) Run(ctx context.Context, plan *Plan) (*Result, error) {
 		stations = r.readAll(ctx, stations)
 	}
 	res.Devices = r.merge(stations)
+	if ctx.Err() == nil {
+		r.services(ctx, res.Devices)
+	}
 	if ctx.Err() == nil && !s.cfg.NoNames {
 		r.names(ctx, res.Devices)
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner"
+	"github.com/muster-itam/muster/scanner/identify"
+	"github.com/muster-itam/muster/scanner/service"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
 
@@ -25,29 +27,31 @@ var writers = map[string]func(w io.Writer, res *scanner.Result, site string) err
 
 // line is one device in the jsonl output. Fields that are not known are empty.
 type line struct {
-	Address    string          `json:"address"`
-	Addresses  []string        `json:"addresses"`
-	MACs       []string        `json:"macs"`
-	Names      []string        `json:"names"`
-	Vendor     string          `json:"vendor"`
-	Type       inventory.Class `json:"type"`
-	Model      string          `json:"model"`
-	Serial     string          `json:"serial"`
-	OS         string          `json:"os"`
-	OSVersion  string          `json:"os_version"`
-	Kernel     string          `json:"kernel,omitempty"`
-	Sources    []string        `json:"sources"`
-	MACVendor  string          `json:"mac_vendor,omitempty"`
-	Site       string          `json:"site,omitempty"`
-	Link       string          `json:"link,omitempty"`
-	Via        string          `json:"via,omitempty"`
-	Virtual    string          `json:"virtual,omitempty"`
-	Self       bool            `json:"self,omitempty"`
-	Flags      []string        `json:"flags,omitempty"`
-	Reason     string          `json:"reason,omitempty"`
-	SNMP       *snmpLine       `json:"snmp,omitempty"`
-	Neighbours []neighbourLine `json:"neighbours,omitempty"`
-	SeenAt     time.Time       `json:"seen_at"`
+	Address    string              `json:"address"`
+	Addresses  []string            `json:"addresses"`
+	MACs       []string            `json:"macs"`
+	Names      []string            `json:"names"`
+	Vendor     string              `json:"vendor"`
+	Type       inventory.Class     `json:"type"`
+	Model      string              `json:"model"`
+	Serial     string              `json:"serial"`
+	OS         string              `json:"os"`
+	OSVersion  string              `json:"os_version"`
+	Kernel     string              `json:"kernel,omitempty"`
+	Sources    []string            `json:"sources"`
+	MACVendor  string              `json:"mac_vendor,omitempty"`
+	Site       string              `json:"site,omitempty"`
+	Link       string              `json:"link,omitempty"`
+	Via        string              `json:"via,omitempty"`
+	Virtual    string              `json:"virtual,omitempty"`
+	Self       bool                `json:"self,omitempty"`
+	Flags      []string            `json:"flags,omitempty"`
+	Reason     string              `json:"reason,omitempty"`
+	SNMP       *snmpLine           `json:"snmp,omitempty"`
+	Neighbours []neighbourLine     `json:"neighbours,omitempty"`
+	Ports      []portLine          `json:"ports,omitempty"`
+	Evidence   []identify.Evidence `json:"evidence,omitempty"`
+	SeenAt     time.Time           `json:"seen_at"`
 }
 
 // snmpLine is what was read by SNMP beyond the common fields.
@@ -77,6 +81,15 @@ type neighbourLine struct {
 	Address    string `json:"address,omitempty"`
 }
 
+// portLine is a port with all that it told.
+type portLine struct {
+	Protocol string        `json:"protocol"`
+	Number   int           `json:"number"`
+	Service  string        `json:"service,omitempty"`
+	Banner   string        `json:"banner,omitempty"`
+	Facts    service.Facts `json:"facts,omitempty"`
+}
+
 func writeJSON(w io.Writer, res *scanner.Result, site string) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -97,6 +110,10 @@ func newLine(d *scanner.Device) line {
 		Vendor: id.Vendor, Type: id.Type, Model: id.Model, Serial: id.Serial,
 		OS: id.OS.Name, OSVersion: id.OS.Version, Kernel: id.OS.Kernel,
 		MACVendor: d.MACVendor, Link: d.Link, Virtual: d.Virtual, Self: d.Self, Flags: d.Flags, Reason: d.Reason, SeenAt: d.SeenAt.UTC(),
+		Evidence: d.Evidence,
+	}
+	for _, p := range d.Ports {
+		l.Ports = append(l.Ports, portLine{p.Protocol, p.Number, p.Service, p.Banner, p.Facts})
 	}
 	if l.OS == "" {
 		l.OS = id.OS.Family
@@ -237,7 +254,8 @@ func plain(s string) string {
 }
 
 // printPlan shows what a scan would send.
-func printPlan(w io.Writer, plan *scanner.Plan, creds []snmp.Credential) error {
+func printPlan(w io.Writer, plan *scanner.Plan, cfg *scanner.Config) error {
+	creds := cfg.Credentials
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(t, "%d addresses at up to %d packets a second\n\n", plan.Addresses(), plan.Rate)
 	fmt.Fprintln(t, "PROBE\tWHERE\tADDRESSES\tPACKETS\tTIME")
@@ -261,6 +279,11 @@ func printPlan(w io.Writer, plan *scanner.Plan, creds []snmp.Credential) error {
 			scope = fmt.Sprint(creds[i].Targets)
 		}
 		fmt.Fprintf(w, "  %s: %s\n", plain(creds[i].String()), scope)
+	}
+	if n := cfg.Services.Packets(); n > 0 {
+		fmt.Fprintf(w, "\nServices, on what is found: %s\n  one connection at a time, at most %d packets to a device on which every port answers\n", cfg.Services, n)
+	} else {
+		fmt.Fprintln(w, "\nServices: not asked")
 	}
 	for _, n := range plan.Notes {
 		fmt.Fprintln(w, "note:", plain(n))

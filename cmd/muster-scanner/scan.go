@@ -16,6 +16,7 @@ import (
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner"
+	"github.com/muster-itam/muster/scanner/service"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
 
@@ -26,6 +27,8 @@ type local struct {
 	deny       []string
 	noDNS      bool
 	dns        string
+	services   bool
+	ports      []string
 	verbose    bool
 }
 
@@ -35,6 +38,8 @@ func (l *local) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&l.deny, "deny", nil, "never scan these prefixes, whoever asks; $MUSTER_SCANNER_DENY")
 	f.BoolVar(&l.noDNS, "no-dns", false, "do not look up host names")
 	f.StringVar(&l.dns, "dns", "", "name server to ask, ADDRESS or ADDRESS:PORT, in place of the system's")
+	f.BoolVar(&l.services, "services", true, "ask the ports of what is found who they are, without logging in")
+	f.StringSliceVar(&l.ports, "ports", []string{"default"}, "ports to ask: default, numbers, ranges, udp/NUMBER, modbus, bacnet")
 	f.BoolVar(&l.verbose, "verbose", false, "log what goes on")
 }
 
@@ -50,6 +55,11 @@ func (p *program) config(l *local) (scanner.Config, error) {
 	}
 	if cfg.Deny, err = p.addresses("--deny", l.deny, "MUSTER_SCANNER_DENY"); err != nil {
 		return cfg, err
+	}
+	if l.services {
+		if cfg.Services, err = service.ParsePorts(l.ports); err != nil {
+			return cfg, fmt.Errorf("--ports: %w", err)
+		}
 	}
 	name := l.snmpConfig
 	if name == "" {
@@ -172,7 +182,7 @@ func (p *program) runScan(ctx context.Context, o *scanFlags) error {
 		return err
 	}
 	if o.dryRun {
-		return printPlan(p.out, plan, cfg.Credentials)
+		return printPlan(p.out, plan, &cfg)
 	}
 	var out *outlet
 	if o.submit {

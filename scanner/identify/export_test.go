@@ -7,3 +7,9 @@ func (r *Rules) All() []Rule { return r.rules }
 
 // Matches tells whether the rule applies to a device.
 func (r *Rule) Matches(s snmp.System) bool { _, ok := r.groups(s); return ok }
+
+// All are the rules.
+func (r *ServiceRules) All() []ServiceRule { return r.rules }
+
+// Tell is what the rule makes of a text.
+func (r *ServiceRule) Tell(text string) map[string]string { return r.tell(text) }

@@ -1,0 +1,140 @@
+package scanner
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/scanner/service"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// askParallel is how many devices' ports are asked at the same time.
+const askParallel = 64
+
+// services asks the ports of devices and adds what they tell. Each device is asked at one
+// address, so that it has one connection at a time however many addresses it has.
+func (r *run) services(ctx context.Context, devices []*Device) {
+	if len(r.cfg.Services.TCP)+len(r.cfg.Services.UDP) == 0 {
+		return
+	}
+	prober := &service.Prober{Ports: r.cfg.Services, Wait: r.pace.wait}
+	phase := r.begin(PhaseServices, uint64(len(devices)))
+	work := make(chan *Device)
+	var wg sync.WaitGroup
+	for range min(askParallel, len(devices)) {
+		wg.Go(func() {
+			for d := range work {
+				if a := r.askAt(d); a.IsValid() && ctx.Err() == nil {
+					d.asked(prober.Read(ctx, a), prober.Ports)
+					d.Evidence = r.serviceRules.Identify(&d.Identity, d.Ports)
+				}
+				phase.probed.Add(1)
+			}
+		})
+	}
+	for _, d := range devices {
+		work <- d
+	}
+	close(work)
+	wg.Wait()
+}
+
+// askAt is the address at which d's ports are asked: the best of those that were seen and may
+// be probed. A shared address is not asked, its holder is; nor is this host.
+func (r *run) askAt(d *Device) netip.Addr {
+	var best netip.Addr
+	if d.Self || d.Virtual != "" {
+		return best
+	}
+	for _, a := range d.Addresses {
+		if !a.IsLinkLocalUnicast() && r.allowed(a) && r.book.has(a) && (!best.IsValid() || rank(a) < rank(best)) {
+			best = a
+		}
+	}
+	return best
+}
+
+// asked takes what d's ports told.
+func (d *Device) asked(told *service.Device, ports service.Ports) {
+	if told.Everything {
+		d.Flags = append(d.Flags, "every port answers: something answers in the place of services, and none is listed")
+		return
+	}
+	d.Ports, d.PortState = told.Ports, &snmp.State{Reason: told.Reason}
+	switch {
+	case told.Reason != "":
+	case told.Asked > 0 && told.Silent == told.Asked && len(told.Ports) == 0:
+		d.PortState.Reason = "no port answers, not even by refusing"
+	case !ports.Covers(service.Default()): // what an earlier scan saw elsewhere is still there
+		d.PortState.Reason = "asked were only " + ports.String()
+	default:
+		d.PortState.Complete = true
+	}
+	d.ReportedName = reportedName(told.Ports)
+	for _, name := range append([]string{d.ReportedName}, certificateNames(told.Ports)...) {
+		same := func(have string) bool { return strings.EqualFold(have, name) }
+		if name != "" && !slices.ContainsFunc(d.Names, same) {
+			d.Names = append(d.Names, name)
+		}
+	}
+}
+
+// reportedName is what the device's services say that it is called: the machine's own name,
+// not that of a site that it serves.
+func reportedName(ports []service.Port) string {
+	facts := func(name string) string {
+		for _, p := range ports {
+			if text := p.Facts[name]; hostName(text) {
+				return text
+			}
+		}
+		return ""
+	}
+	if name := facts("ntlm.dns_computer"); strings.Contains(name, ".") {
+		return strings.ToLower(name)
+	}
+	return strings.ToLower(cmp.Or(facts("ldap.dns_host"), facts("ntlm.computer")))
+}
+
+// certificateNames are hints: names of certificates that are for one name only, which is a
+// whole one.
+func certificateNames(ports []service.Port) []string {
+	var out []string
+	for _, p := range ports {
+		name := p.Facts["tls.names"]
+		if hostName(name) && strings.Contains(strings.Trim(name, "."), ".") && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out[:min(len(out), namesPerDevice)]
+}
+
+// sshPort is where a device's own SSH server is; those at other ports may be of containers
+// and of machines behind it.
+const sshPort = 22
+
+// hostKey is the identifier that d's SSH server proved to hold.
+func (d *Device) hostKey() []inventory.Identifier {
+	for _, p := range d.Ports {
+		if key := p.Facts["ssh.host_key"]; key != "" && p.Number == sshPort {
+			return []inventory.Identifier{{Type: inventory.IDSSHHostKey, Value: key, Quality: inventory.QualityReported}}
+		}
+	}
+	return nil
+}
+
+func portBodies(ports []service.Port) inventory.Ports {
+	out := make(inventory.Ports, 0, len(ports))
+	for _, p := range ports {
+		out = append(out, inventory.Port{Protocol: p.Protocol, Number: p.Number, Service: p.Service, Banner: p.Banner})
+	}
+	slices.SortFunc(out, func(a, b inventory.Port) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Number, b.Number))
+	})
+	return out
+}
