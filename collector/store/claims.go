@@ -133,7 +133,7 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	return out, rows.Err()
 }
 
-func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) ([][]int64, error) {
 	list := make([]keyRow, len(keys))
 	for i, k := range keys {
 		list[i] = keyRow{i, k.Type, k.Value, k.Scope}
@@ -150,7 +150,7 @@ func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (m
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	out := make(map[reconcile.Key][]int64, len(keys))
+	out := make([][]int64, len(keys))
 	for rows.Next() {
 		var i int
 		var ids sql.NullString
@@ -160,7 +160,7 @@ func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (m
 		for id := range strings.SplitSeq(ids.String, ",") {
 			n, err := strconv.ParseInt(id, 10, 64)
 			if err == nil {
-				out[keys[i]] = append(out[keys[i]], n)
+				out[i] = append(out[i], n)
 			}
 		}
 	}
