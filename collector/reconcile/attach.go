@@ -23,7 +23,7 @@ type bearer struct {
 func (d *decision) attach() {
 	strong := map[*component]bool{}
 	var weak []*component
-	for _, c := range d.all() {
+	for _, c := range componentsOf(d.members) {
 		if d.anchored(c) {
 			strong[c] = true
 		} else if !slices.ContainsFunc(c.nodes, func(n *node) bool { return !n.weakDone }) {
@@ -76,11 +76,11 @@ func (a *attacher) keptApart(u, to *component, target map[*component]*component)
 	return false
 }
 
-// all are the components by anchor.
-func (d *decision) all() []*component {
+// componentsOf are the components of nodes by anchor.
+func componentsOf(nodes []*node) []*component {
 	seen := map[*component]bool{}
 	var out []*component
-	for _, n := range d.members {
+	for _, n := range nodes {
 		if c := n.of; !seen[c] {
 			seen[c] = true
 			out = append(out, c)

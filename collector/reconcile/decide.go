@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -29,7 +30,8 @@ func (r Rules) decide(records []Record, pins []Pin) *decision {
 			}
 		}
 	}
-	d := g.joined()
+	d := newDecision(g)
+	d.joinAnew(slices.Collect(maps.Values(g.nodes)))
 	d.attach()
 	return d
 }
@@ -41,7 +43,7 @@ type graph struct {
 	pinList []Pin
 	nodes   map[int64]*node
 	byKey   map[Key]*held
-	rounds  int // how often joined ran
+	rounds  int // how often joinAnew ran
 }
 
 // held is a claim value with what is known of those who carry it. There is one of each,
@@ -54,7 +56,7 @@ type held struct {
 	judged  bool  // eras is filled
 	eras    []era // oldest first
 
-	round, tier int // the strongest tier in which a record claims it that was joined in this round
+	round, tier int // the strongest tier in which the records of a round claim it
 }
 
 // carried is a record's claim with its value.
@@ -157,30 +159,40 @@ type inTime struct {
 	era int
 }
 
-// joined is the decision by values that identify, before anything is attached.
-func (g *graph) joined() *decision {
-	g.rounds++
-	d := &decision{graph: g, demotions: map[inTime]*Demotion{}}
-	for id, n := range g.nodes {
-		if n.closed {
-			n.of = &component{nodes: []*node{n}, anchor: id}
+func newDecision(g *graph) *decision {
+	return &decision{graph: g, demotions: map[inTime]*Demotion{}}
+}
+
+// joinAnew is the decision by values that identify, before anything is attached. Whoever
+// shares a value or a pin with one of the nodes is among them: the others stay joined as
+// they are.
+func (d *decision) joinAnew(nodes []*node) {
+	d.rounds++
+	for _, n := range nodes {
+		if n.of == nil {
 			d.members = append(d.members, n)
 		}
+		n.of, n.round = &component{nodes: []*node{n}, anchor: n.ID}, d.rounds
 	}
+	d.joins = slices.DeleteFunc(d.joins, func(j Join) bool { return d.anew(j.Records[0]) })
 	d.pinTogether()
-	d.joinByValues()
+	d.joinByValues(nodes)
 	d.joinSightings()
-	return d
+}
+
+// anew says that a record is joined anew in this round.
+func (d *decision) anew(record int64) bool {
+	n := d.nodes[record]
+	return n != nil && n.round == d.rounds
 }
 
 func (d *decision) pinTogether() {
 	for _, p := range d.pinList {
-		a, b := d.nodes[p.A], d.nodes[p.B]
-		if !p.Same || a == nil || b == nil || !a.closed || !b.closed {
+		if !p.Same || !d.anew(p.A) || !d.anew(p.B) {
 			continue
 		}
 		d.joins = append(d.joins, Join{Key: Key{Type: "pin"}, Tier: -1, Rule: "a person said that they are one", Records: []int64{p.A, p.B}})
-		d.unite(a, b)
+		d.unite(d.nodes[p.A], d.nodes[p.B])
 	}
 }
 
@@ -196,8 +208,9 @@ type value struct {
 
 // joinByValues joins records tier by tier, within a tier first by what most kinds of
 // sources agree on.
-func (d *decision) joinByValues() {
-	for _, v := range d.values() {
+func (d *decision) joinByValues(nodes []*node) {
+	for _, v := range d.values(nodes) {
+		delete(d.demotions, inTime{v.held, v.era})
 		if v.demotion != nil {
 			d.demotions[inTime{v.held, v.era}] = v.demotion
 			if toldApart(v.demotion) {
@@ -218,7 +231,7 @@ func (d *decision) joinByValues() {
 func (d *decision) joinSightings() {
 	var keys []inTime
 	for k := range d.demotions {
-		if k.Type == inventory.IDMAC && k.Scope == "" && !k.many {
+		if k.Type == inventory.IDMAC && k.Scope == "" && !k.many && k.round == d.rounds {
 			keys = append(keys, k)
 		}
 	}
@@ -233,9 +246,9 @@ func (d *decision) joinSightings() {
 	}
 }
 
-func (d *decision) values() []value {
+func (d *decision) values(nodes []*node) []value {
 	var all []*held
-	for _, n := range d.members {
+	for _, n := range nodes {
 		for _, c := range n.strong {
 			switch h := c.value; {
 			case len(h.holders) < 2 && !h.many:

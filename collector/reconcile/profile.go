@@ -29,6 +29,7 @@ type node struct {
 
 	strong, weak []carried // its claims by what they can do; weak are filled in when they are needed
 	of           *component
+	round        int // in which it was last joined
 
 	// While loading: how far the neighbourhood is known.
 	closed, weakDone bool

@@ -25,9 +25,11 @@ func (r Rules) resolve(ctx context.Context, load Loader, seeds []int64, pins []P
 	if err := l.dependants(ctx); err != nil {
 		return Result{}, err
 	}
+	d := newDecision(l.graph)
 	for {
-		d := l.joined()
-		loose := l.unexplored(d)
+		nodes := l.around()
+		d.joinAnew(nodes)
+		loose := d.unexplored(nodes)
 		if len(loose) == 0 {
 			d.attach()
 			return d.result(), nil
@@ -43,6 +45,7 @@ type neighbourhood struct {
 	*graph
 	load  Loader
 	seeds map[*node]bool
+	fresh []*node // closed since the last joining
 }
 
 // close loads records and all that values which may join connect them to. The records
@@ -57,6 +60,7 @@ func (l *neighbourhood) close(ctx context.Context, ids []int64, seed bool) error
 			n := l.nodes[id]
 			if !n.closed {
 				n.closed = true
+				l.fresh = append(l.fresh, n)
 				frontier = append(frontier, n)
 				l.seeds[n] = l.seeds[n] || seed
 			}
@@ -238,10 +242,42 @@ func (l *neighbourhood) holdersToClose(nodes []*node, admit func(carried, *node)
 	return ids
 }
 
+// around are the records closed since the last time, and those that they can have an
+// effect on: who shares an identifying value or a pin with one of them, and so on.
+func (l *neighbourhood) around() []*node {
+	out := l.fresh
+	l.fresh = nil
+	at := make(map[*node]bool, len(out))
+	for _, n := range out {
+		at[n] = true
+	}
+	add := func(n *node) {
+		if n != nil && n.closed && !at[n] {
+			at[n] = true
+			out = append(out, n)
+		}
+	}
+	for i := 0; i < len(out); i++ {
+		for _, c := range out[i].strong {
+			if !c.value.many {
+				for _, h := range c.value.holders {
+					add(h)
+				}
+			}
+		}
+		for _, p := range l.pinList {
+			if other, ok := p.other(out[i].ID); ok {
+				add(l.nodes[other])
+			}
+		}
+	}
+	return out
+}
+
 // unexplored are the records without an identity whose candidates are not all loaded.
-func (l *neighbourhood) unexplored(d *decision) []*node {
+func (d *decision) unexplored(nodes []*node) []*node {
 	var out []*node
-	for _, c := range d.all() {
+	for _, c := range componentsOf(nodes) {
 		if d.anchored(c) {
 			continue
 		}
