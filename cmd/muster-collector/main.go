@@ -140,6 +140,7 @@ func (p *program) serve(d collector.Config) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			collector.TuneMemory(p.env)
 			return collector.Run(c.Context(), cfg, collector.Deps{Log: p.logger(cfg), Now: p.now})
 		},
 	}

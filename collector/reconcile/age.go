@@ -41,8 +41,8 @@ type era struct {
 }
 
 // eras divides the holders of a value by time.
-func eras(k Key, holders []*node) [][]*node {
-	life := lifeOf(k.Type)
+func eras(h *held, holders []*node) [][]*node {
+	life := lifeOf(h.Type)
 	if life == 0 || len(holders) < 2 || within(holders, life) {
 		return [][]*node{holders}
 	}
@@ -52,7 +52,7 @@ func eras(k Key, holders []*node) [][]*node {
 	}
 	spans := make([]span, len(holders))
 	for i, n := range holders {
-		c := n.claimOf(k)
+		c := n.claimOf(h)
 		spans[i] = span{n, c.First, c.Last}
 	}
 	slices.SortFunc(spans, func(a, b span) int {
@@ -78,13 +78,13 @@ func eras(k Key, holders []*node) [][]*node {
 
 // longSilence says that nobody held a value for so long that clocks decide what belongs
 // together: one more holder can then divide what was one.
-func longSilence(k Key, holders []*node) bool {
-	if lifeOf(k.Type) == 0 || len(holders) < 2 || within(holders, clockOff) {
+func longSilence(h *held, holders []*node) bool {
+	if lifeOf(h.Type) == 0 || len(holders) < 2 || within(holders, clockOff) {
 		return false
 	}
 	claims := make([]Claim, len(holders))
 	for i, n := range holders {
-		claims[i] = n.claimOf(k)
+		claims[i] = n.claimOf(h)
 	}
 	slices.SortFunc(claims, func(a, b Claim) int { return a.First.Compare(b.First) })
 	last := claims[0].Last
@@ -113,10 +113,17 @@ func within(nodes []*node, d time.Duration) bool {
 	return last.Sub(first) <= d
 }
 
-// claimOf is the node's claim with that key; zero when it has none.
-func (n *node) claimOf(k Key) Claim {
-	for i := range n.Claims {
-		if n.Claims[i].Key == k {
+// claimOf is the node's claim with that value; zero when it has none.
+func (n *node) claimOf(h *held) Claim {
+	for _, list := range [][]carried{n.strong, n.weak} {
+		for _, c := range list {
+			if c.value == h {
+				return *c.Claim
+			}
+		}
+	}
+	for i := range n.Claims { // its weak claims were not asked for
+		if n.Claims[i].Key == h.Key {
 			return n.Claims[i]
 		}
 	}

@@ -116,9 +116,15 @@ func choose(said []Attribute, order []inventory.SourceKind, placeholder func(str
 		}
 		return r
 	}
-	slices.SortStableFunc(said, func(a, b Attribute) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), b.Seen.Compare(a.Seen), cmp.Compare(a.Record, b.Record))
-	})
+	if len(said) > 1 {
+		ranks := make(map[int64]int, len(said))
+		for _, a := range said {
+			ranks[a.Record] = rank(a)
+		}
+		slices.SortStableFunc(said, func(a, b Attribute) int {
+			return cmp.Or(cmp.Compare(ranks[a.Record], ranks[b.Record]), b.Seen.Compare(a.Seen), cmp.Compare(a.Record, b.Record))
+		})
+	}
 	if bad(said[0]) {
 		return Attribute{Name: said[0].Name, Others: said}
 	}

@@ -23,14 +23,14 @@ type bearer struct {
 func (d *decision) attach() {
 	strong := map[*component]bool{}
 	var weak []*component
-	for _, c := range d.all() {
+	for _, c := range componentsOf(d.members) {
 		if d.anchored(c) {
 			strong[c] = true
 		} else if !slices.ContainsFunc(c.nodes, func(n *node) bool { return !n.weakDone }) {
 			weak = append(weak, c)
 		}
 	}
-	a := attacher{decision: d, strong: strong, contested: map[Key]bool{}, released: map[*component]time.Time{}}
+	a := attacher{decision: d, strong: strong, contested: map[*held]bool{}, released: map[*component]time.Time{}}
 	for c := range strong {
 		if day := c.releasedOn(); !day.IsZero() {
 			a.released[c] = day
@@ -56,7 +56,7 @@ func (d *decision) attach() {
 	a.chain(loose)
 	for u, c := range target {
 		for _, n := range u.nodes {
-			d.of[n] = c
+			n.of = c
 		}
 	}
 }
@@ -67,7 +67,7 @@ func (a *attacher) keptApart(u, to *component, target map[*component]*component)
 	for _, n := range u.nodes {
 		for _, p := range a.pinList {
 			if other, ok := p.other(n.ID); ok && !p.Same {
-				if v := a.of[a.nodes[other]]; v != nil && v != u && target[v] == to {
+				if v := a.assetOf(other); v != nil && v != u && target[v] == to {
 					return true
 				}
 			}
@@ -76,12 +76,12 @@ func (a *attacher) keptApart(u, to *component, target map[*component]*component)
 	return false
 }
 
-// all are the components by anchor.
-func (d *decision) all() []*component {
+// componentsOf are the components of nodes by anchor.
+func componentsOf(nodes []*node) []*component {
 	seen := map[*component]bool{}
 	var out []*component
-	for _, c := range d.of {
-		if !seen[c] {
+	for _, n := range nodes {
+		if c := n.of; !seen[c] {
 			seen[c] = true
 			out = append(out, c)
 		}
@@ -97,8 +97,8 @@ func (d *decision) anchored(c *component) bool {
 		if n.Kind == inventory.KindAgent {
 			return true
 		}
-		for i := range n.Claims {
-			if anchors(&n.Claims[i]) && d.believed(n, &n.Claims[i]) {
+		for _, c := range n.strong {
+			if anchors(c.Claim) && d.believed(n, c) {
 				return true
 			}
 		}
@@ -107,10 +107,10 @@ func (d *decision) anchored(c *component) bool {
 }
 
 // believed says that a node's claim is not demoted in the node's time.
-func (d *decision) believed(n *node, c *Claim) bool {
-	for i, e := range d.judge(c.Key, c.Tier) {
-		if slices.Contains(e.holders, n) || d.many[c.Key] {
-			return e.demotion == nil && d.demotions[inTime{c.Key, i}] == nil
+func (d *decision) believed(n *node, c carried) bool {
+	for i, e := range d.judge(c.value, c.Tier) {
+		if slices.Contains(e.holders, n) || c.value.many {
+			return e.demotion == nil && d.demotions[inTime{c.value, i}] == nil
 		}
 	}
 	return true
@@ -132,7 +132,7 @@ func anchors(c *Claim) bool {
 type attacher struct {
 	*decision
 	strong    map[*component]bool
-	contested map[Key]bool // values that several assets have
+	contested map[*held]bool // values that several assets have
 	released  map[*component]time.Time
 }
 
@@ -193,28 +193,25 @@ func (a *attacher) gaveUp(g *component, c *Claim) bool {
 }
 
 // bearers are the assets that have the value over the same time.
-func (a *attacher) bearers(u *component, c Claim, admit func(*node) bool) []bearer {
-	if a.many[c.Key] {
+func (a *attacher) bearers(u *component, c carried, admit func(*node) bool) []bearer {
+	if c.value.many {
 		return nil
 	}
 	var all, during []bearer
 	j := newJudge(nil, a.pins)
-	for _, n := range a.holders[c.Key] {
-		g := a.of[n]
-		if g == nil || !a.strong[g] || a.gaveUp(g, &c) || admit != nil && !admit(n) {
+	for _, n := range c.value.holders {
+		g := n.of
+		if g == nil || !a.strong[g] || a.gaveUp(g, c.Claim) || admit != nil && !admit(n) {
 			continue
 		}
 		if _, _, reason := j.between(u.nodes, g.nodes); reason != "" {
 			continue
 		}
-		for i := range n.Claims {
-			if n.Claims[i].Key == c.Key {
-				all = addBearer(all, bearer{g, n.Kind, n.Claims[i].First, n.Claims[i].Last})
-			}
-		}
+		theirs := n.claimOf(c.value)
+		all = addBearer(all, bearer{g, n.Kind, theirs.First, theirs.Last})
 	}
 	if len(all) > 1 {
-		a.contested[c.Key] = true
+		a.contested[c.value] = true
 	}
 	for _, b := range all {
 		gap := max(b.first.Sub(c.Last), c.First.Sub(b.last))
@@ -270,9 +267,9 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		var found, leaving []*component
 		var left Key
 		for _, c := range claimsOf(u, TypeAddress) {
-			for _, n := range a.holders[c.Key] {
-				g := a.of[n]
-				if g == nil || a.many[c.Key] || !a.strong[g] || n.answersForOthers(c.Scope) || !admit(&c, n) || slices.Contains(found, g) || a.gaveUp(g, &c) {
+			for _, n := range c.value.holders {
+				g := n.of
+				if g == nil || c.value.many || !a.strong[g] || n.answersForOthers(c.Scope) || !admit(c.Claim, n) || slices.Contains(found, g) || a.gaveUp(g, c.Claim) {
 					continue
 				}
 				if a.released[g].Equal(c.First) { // whoever comes on that day takes over
@@ -292,7 +289,7 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		}
 		if len(found) > 0 {
 			for _, c := range claimsOf(u, TypeAddress) {
-				a.contested[c.Key] = true
+				a.contested[c.value] = true
 			}
 			return Key{}, nil
 		}
@@ -320,25 +317,18 @@ func (n *node) answersForOthers(placeAndDay string) bool {
 
 // addressesOnly says that nothing but addresses was ever seen of a component.
 func addressesOnly(c *component) bool {
-	for _, n := range c.nodes {
-		if n.Kind != inventory.KindScanner {
-			return false
-		}
-		for _, x := range n.Claims {
-			if x.Tier < tierName {
-				return false
-			}
-		}
-	}
-	return true
+	return !slices.ContainsFunc(c.nodes, func(n *node) bool { return !n.addressOnly() })
 }
 
-func claimsOf(c *component, t Type) []Claim {
-	var out []Claim
+// claimsOf are a component's claims of a type; of the weak ones those that were asked for.
+func claimsOf(c *component, t Type) []carried {
+	var out []carried
 	for _, n := range c.nodes {
-		for _, x := range n.Claims {
-			if x.Type == t {
-				out = append(out, x)
+		for _, list := range [][]carried{n.strong, n.weak} {
+			for _, x := range list {
+				if x.Type == t {
+					out = append(out, x)
+				}
 			}
 		}
 	}
@@ -357,9 +347,9 @@ func valuesOf(c *component, t Type) []string {
 func domainsOf(nodes []*node, name string) []string {
 	var out []string
 	for _, n := range nodes {
-		for _, c := range n.Claims {
-			if c.Type == TypeName && c.Tier == tierName && c.Scope != "" && (name == "" || c.Value == name) {
-				out = append(out, c.Scope)
+		for _, k := range n.qualified {
+			if name == "" || k.Value == name {
+				out = append(out, k.Scope)
 			}
 		}
 	}

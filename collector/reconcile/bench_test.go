@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/muster-itam/muster/collector/reconcile"
@@ -26,6 +27,32 @@ func BenchmarkResolve(b *testing.B) {
 	for b.Loop() {
 		w.resolve(int64(1 + i%len(w.records)))
 		i += 37
+	}
+}
+
+// A group of records that changed, of machines that were seen under an address each day of
+// a month: what is known of each grows with time, what a decision costs should not.
+func BenchmarkResolveGroup(b *testing.B) {
+	for _, days := range []int{3, 30} {
+		b.Run(fmt.Sprint(days, " days"), func(b *testing.B) {
+			w := newWorld(b)
+			e := &estate{Rand: rand.New(rand.NewPCG(5, 5))}
+			w.decide = func(int64, []reconcile.Claim) {}
+			for range 60 {
+				m := e.machine()
+				for d := range days {
+					w.take(m.report(d))
+					w.take(sweep(m.site, m.macs[0], fmt.Sprintf("10.1.%d.%d", d, len(w.records)), d))
+				}
+			}
+			ids := make([]int64, len(w.records))
+			for i := range ids {
+				ids[i] = int64(i + 1)
+			}
+			for b.Loop() {
+				w.resolve(ids...)
+			}
+		})
 	}
 }
 

@@ -14,25 +14,25 @@ func (a *attacher) chain(loose []*component) {
 	for _, u := range loose {
 		nodes = append(nodes, u.nodes...)
 	}
-	holders := map[Key][]*node{}
-	tiers := map[Key]int{}
+	holders := map[*held][]*node{}
+	tiers := map[*held]int{}
 	for _, n := range nodes {
-		for _, c := range n.Claims {
-			chains := c.Type == TypeName || c.Type == inventory.IDSSHHostKey || c.Type == TypeAddress && addressesOnly(a.of[n])
-			if !chains || a.contested[c.Key] || a.many[c.Key] {
+		only := addressesOnly(n.of)
+		for _, c := range a.weakOf(n) {
+			if a.contested[c.value] || c.value.many || c.Type == TypeAddress && !only {
 				continue
 			}
-			holders[c.Key] = append(holders[c.Key], n)
-			if t, ok := tiers[c.Key]; !ok || c.Tier < t {
-				tiers[c.Key] = c.Tier
+			holders[c.value] = append(holders[c.value], n)
+			if t, ok := tiers[c.value]; !ok || c.Tier < t {
+				tiers[c.value] = c.Tier
 			}
 		}
 	}
 	var values []value
-	for k, h := range holders {
-		for i, e := range eras(k, h) {
+	for h, nodes := range holders {
+		for i, e := range eras(h, nodes) {
 			if len(e) > 1 {
-				values = append(values, value{Key: k, era: i, tier: tiers[k], holders: e})
+				values = append(values, value{held: h, era: i, tier: tiers[h], nodes: e})
 			}
 		}
 	}
@@ -40,14 +40,14 @@ func (a *attacher) chain(loose []*component) {
 		return cmp.Or(cmp.Compare(x.tier, y.tier), compareKeys(x.Key, y.Key), cmp.Compare(x.era, y.era))
 	})
 	for _, v := range values {
-		if len(a.components(v.holders)) < 2 {
+		if len(a.components(v.nodes)) < 2 {
 			continue
 		}
 		if dem := a.apartLoose(v); dem != nil {
-			a.demotions[inTime{v.Key, v.era}] = dem
+			a.demotions[inTime{v.held, v.era}] = dem
 			continue
 		}
-		a.join(v.Key, v.tier, "", v.holders)
+		a.join(v.held, v.tier, "", v.nodes)
 	}
 }
 
@@ -57,7 +57,7 @@ func (a *attacher) apartLoose(v value) *Demotion {
 	if dem := a.apart(v); dem != nil {
 		return dem
 	}
-	groups := a.components(v.holders)
+	groups := a.components(v.nodes)
 	for i, g := range groups {
 		for _, h := range groups[:i] {
 			if reason := differ(v.Type, g, h); reason != "" {
@@ -124,7 +124,7 @@ func sideBySide(g, h *component) bool {
 func daysOf(c *component) map[string]bool {
 	out := map[string]bool{}
 	for _, n := range c.nodes {
-		for _, p := range n.presence {
+		for _, p := range n.presence() {
 			out[p] = true
 		}
 	}

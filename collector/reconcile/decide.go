@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -22,14 +23,15 @@ func (r Rules) decide(records []Record, pins []Pin) *decision {
 	g.mates()
 	for _, n := range g.nodes {
 		n.closed, n.weakDone = true, true
-		for _, c := range n.Claims {
-			if c.Tier != tierRole {
-				g.holders[c.Key] = append(g.holders[c.Key], n)
-				g.many[c.Key] = len(g.holders[c.Key]) > g.rules.holders()
+		for _, list := range [][]carried{n.strong, g.weakOf(n)} {
+			for _, c := range list {
+				c.value.holders = append(c.value.holders, n)
+				c.value.many = len(c.value.holders) > g.rules.holders()
 			}
 		}
 	}
-	d := g.joined()
+	d := newDecision(g)
+	d.joinAnew(slices.Collect(maps.Values(g.nodes)))
 	d.attach()
 	return d
 }
@@ -40,47 +42,90 @@ type graph struct {
 	pins    pinned
 	pinList []Pin
 	nodes   map[int64]*node
-	holders map[Key][]*node
-	many    map[Key]bool  // values that more records carry than one thing has
-	verdict map[Key][]era // of the values judged so far, oldest first
+	byKey   map[Key]*held
+	rounds  int // how often joinAnew ran
+}
+
+// held is a claim value with what is known of those who carry it. There is one of each,
+// so that it is looked up once for a claim, however often it is asked about.
+type held struct {
+	Key
+	holders []*node
+	known   bool  // holders are loaded, or too many
+	many    bool  // more records carry it than one thing has
+	judged  bool  // eras is filled
+	eras    []era // oldest first
+
+	round, tier int // the strongest tier in which the records of a round claim it
+}
+
+// carried is a record's claim with its value.
+type carried struct {
+	*Claim
+	value *held
 }
 
 func newGraph(r Rules, pins []Pin) *graph {
-	return &graph{rules: r, pins: indexPins(pins), pinList: slices.Clone(pins), nodes: map[int64]*node{}, holders: map[Key][]*node{},
-		many: map[Key]bool{}, verdict: map[Key][]era{}}
+	return &graph{rules: r, pins: indexPins(pins), pinList: slices.Clone(pins), nodes: map[int64]*node{}, byKey: map[Key]*held{}}
 }
 
 func (g *graph) add(r *Record) {
 	n := newNode(g.rules.admit(r))
+	for i := range n.Claims {
+		if c := &n.Claims[i]; c.Tier <= tierPart {
+			n.strong = append(n.strong, carried{c, g.value(c.Key)})
+		}
+	}
 	g.nodes[r.ID] = n
 	g.learn(r.Pins)
 }
 
-// judge divides a value's holders by time and demotes it where they, and nothing that is
-// learned of other records, speak against it.
-func (g *graph) judge(k Key, tier int) []era {
-	out, ok := g.verdict[k]
-	if !ok {
-		slices.SortFunc(g.holders[k], func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
-		out = g.judgeAmong(k, tier, g.holders[k], g.many[k])
-		g.verdict[k] = out
+func (g *graph) value(k Key) *held {
+	h := g.byKey[k]
+	if h == nil {
+		h = &held{Key: k}
+		g.byKey[k] = h
 	}
-	return out
+	return h
 }
 
-func (g *graph) judgeAmong(k Key, tier int, holders []*node, many bool) []era {
-	if g.rules.distrusts(k) {
-		return []era{{holders, &Demotion{Key: k, Tier: tier, Reason: "the rules say that it cannot be trusted"}}}
+// weakOf are a node's names, host keys and addresses. There is an address for each day, and
+// most nodes are never asked for them.
+func (g *graph) weakOf(n *node) []carried {
+	if n.weak == nil {
+		n.weak = make([]carried, 0, len(n.Claims)-len(n.strong))
+		for i := range n.Claims {
+			if c := &n.Claims[i]; c.Tier > tierPart && c.Tier < tierRole {
+				n.weak = append(n.weak, carried{c, g.value(c.Key)})
+			}
+		}
+	}
+	return n.weak
+}
+
+// judge divides a value's holders by time and demotes it where they, and nothing that is
+// learned of other records, speak against it.
+func (g *graph) judge(h *held, tier int) []era {
+	if !h.judged {
+		slices.SortFunc(h.holders, func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
+		h.eras, h.judged = g.judgeAmong(h, tier, h.holders, h.many), true
+	}
+	return h.eras
+}
+
+func (g *graph) judgeAmong(h *held, tier int, holders []*node, many bool) []era {
+	if g.rules.distrusts(h.Key) {
+		return []era{{holders, &Demotion{Key: h.Key, Tier: tier, Reason: "the rules say that it cannot be trusted"}}}
 	}
 	if many {
-		return []era{{holders, &Demotion{Key: k, Tier: tier, Reason: "more records carry it than one thing has"}}}
+		return []era{{holders, &Demotion{Key: h.Key, Tier: tier, Reason: "more records carry it than one thing has"}}}
 	}
 	var out []era
-	for _, nodes := range eras(k, holders) {
+	for _, nodes := range eras(h, holders) {
 		e := era{holders: nodes}
 		if len(nodes) > 1 {
-			if a, b, reason := newJudge(nodes, g.pins).holders(k, nodes); reason != "" {
-				e.demotion = &Demotion{Key: k, Tier: tier, Reason: reason, A: a.ID, B: b.ID}
+			if a, b, reason := newJudge(nodes, g.pins).holders(h.Key, nodes); reason != "" {
+				e.demotion = &Demotion{Key: h.Key, Tier: tier, Reason: reason, A: a.ID, B: b.ID}
 			}
 		}
 		out = append(out, e)
@@ -102,7 +147,7 @@ type component struct {
 // decision is the state of one run over a graph.
 type decision struct {
 	*graph
-	of        map[*node]*component
+	members   []*node // of all components
 	demotions map[inTime]*Demotion
 	joins     []Join
 	handovers []Handover
@@ -110,61 +155,74 @@ type decision struct {
 
 // inTime is one era of a value.
 type inTime struct {
-	Key
+	*held
 	era int
 }
 
-// joined is the decision by values that identify, before anything is attached.
-func (g *graph) joined() *decision {
-	d := &decision{graph: g, of: map[*node]*component{}, demotions: map[inTime]*Demotion{}}
-	for id, n := range g.nodes {
-		if n.closed {
-			d.of[n] = &component{nodes: []*node{n}, anchor: id}
+func newDecision(g *graph) *decision {
+	return &decision{graph: g, demotions: map[inTime]*Demotion{}}
+}
+
+// joinAnew is the decision by values that identify, before anything is attached. Whoever
+// shares a value or a pin with one of the nodes is among them: the others stay joined as
+// they are.
+func (d *decision) joinAnew(nodes []*node) {
+	d.rounds++
+	for _, n := range nodes {
+		if n.of == nil {
+			d.members = append(d.members, n)
 		}
+		n.of, n.round = &component{nodes: []*node{n}, anchor: n.ID}, d.rounds
 	}
+	d.joins = slices.DeleteFunc(d.joins, func(j Join) bool { return d.anew(j.Records[0]) })
 	d.pinTogether()
-	d.joinByValues()
+	d.joinByValues(nodes)
 	d.joinSightings()
-	return d
+}
+
+// anew says that a record is joined anew in this round.
+func (d *decision) anew(record int64) bool {
+	n := d.nodes[record]
+	return n != nil && n.round == d.rounds
 }
 
 func (d *decision) pinTogether() {
 	for _, p := range d.pinList {
-		a, b := d.nodes[p.A], d.nodes[p.B]
-		if !p.Same || a == nil || b == nil || !a.closed || !b.closed {
+		if !p.Same || !d.anew(p.A) || !d.anew(p.B) {
 			continue
 		}
 		d.joins = append(d.joins, Join{Key: Key{Type: "pin"}, Tier: -1, Rule: "a person said that they are one", Records: []int64{p.A, p.B}})
-		d.unite(a, b)
+		d.unite(d.nodes[p.A], d.nodes[p.B])
 	}
 }
 
 // value is a claim value that may join, with what orders it among others.
 type value struct {
-	Key
-	era     int // of those that its holders fall into
-	tier    int
-	kinds   int // how many kinds of sources agree on it
-	holders []*node
-	judged  *Demotion // by its holders alone
+	*held
+	era      int // of those that its holders fall into
+	tier     int
+	kinds    int // how many kinds of sources agree on it
+	nodes    []*node
+	demotion *Demotion // by its holders alone
 }
 
 // joinByValues joins records tier by tier, within a tier first by what most kinds of
 // sources agree on.
-func (d *decision) joinByValues() {
-	for _, v := range d.values() {
-		if v.judged != nil {
-			d.demotions[inTime{v.Key, v.era}] = v.judged
-			if toldApart(v.judged) {
+func (d *decision) joinByValues(nodes []*node) {
+	for _, v := range d.values(nodes) {
+		delete(d.demotions, inTime{v.held, v.era})
+		if v.demotion != nil {
+			d.demotions[inTime{v.held, v.era}] = v.demotion
+			if toldApart(v.demotion) {
 				d.joinParts(v)
 			}
 			continue
 		}
 		if dem := d.apart(v); dem != nil {
-			d.demotions[inTime{v.Key, v.era}] = dem
+			d.demotions[inTime{v.held, v.era}] = dem
 			continue
 		}
-		d.join(v.Key, v.tier, "", v.holders)
+		d.join(v.held, v.tier, "", v.nodes)
 	}
 }
 
@@ -173,37 +231,40 @@ func (d *decision) joinByValues() {
 func (d *decision) joinSightings() {
 	var keys []inTime
 	for k := range d.demotions {
-		if k.Type == inventory.IDMAC && k.Scope == "" && !d.many[k.Key] {
+		if k.Type == inventory.IDMAC && k.Scope == "" && !k.many && k.round == d.rounds {
 			keys = append(keys, k)
 		}
 	}
 	slices.SortFunc(keys, func(a, b inTime) int { return cmp.Or(compareKeys(a.Key, b.Key), cmp.Compare(a.era, b.era)) })
 	for _, k := range keys {
-		bare := slices.DeleteFunc(slices.Clone(d.judge(k.Key, tierMAC)[k.era].holders), func(n *node) bool { return !n.bareSighting() || !n.closed })
-		for _, e := range d.judgeAmong(k.Key, tierMAC, bare, false) {
-			if len(d.components(e.holders)) > 1 && e.demotion == nil && d.apart(value{Key: k.Key, tier: tierMAC, holders: e.holders}) == nil {
-				d.join(k.Key, tierMAC, "sightings of one network card", e.holders)
+		bare := slices.DeleteFunc(slices.Clone(d.judge(k.held, tierMAC)[k.era].holders), func(n *node) bool { return !n.bareSighting() || !n.closed })
+		for _, e := range d.judgeAmong(k.held, tierMAC, bare, false) {
+			if len(d.components(e.holders)) > 1 && e.demotion == nil && d.apart(value{held: k.held, tier: tierMAC, nodes: e.holders}) == nil {
+				d.join(k.held, tierMAC, "sightings of one network card", e.holders)
 			}
 		}
 	}
 }
 
-func (d *decision) values() []value {
-	tiers := map[Key]int{}
-	for n := range d.of {
-		for _, c := range n.Claims {
-			if c.Tier <= tierPart && (len(d.holders[c.Key]) > 1 || d.many[c.Key]) {
-				if t, ok := tiers[c.Key]; !ok || c.Tier < t {
-					tiers[c.Key] = c.Tier
-				}
+func (d *decision) values(nodes []*node) []value {
+	var all []*held
+	for _, n := range nodes {
+		for _, c := range n.strong {
+			switch h := c.value; {
+			case len(h.holders) < 2 && !h.many:
+			case h.round != d.rounds:
+				h.round, h.tier = d.rounds, c.Tier
+				all = append(all, h)
+			default:
+				h.tier = min(h.tier, c.Tier)
 			}
 		}
 	}
-	out := make([]value, 0, len(tiers))
-	for k, t := range tiers {
-		for i, e := range d.judge(k, t) {
+	out := make([]value, 0, len(all))
+	for _, h := range all {
+		for i, e := range d.judge(h, h.tier) {
 			if len(e.holders) > 1 || e.demotion != nil {
-				out = append(out, value{Key: k, era: i, tier: t, holders: e.holders, kinds: kindsOf(e.holders), judged: e.demotion})
+				out = append(out, value{held: h, era: i, tier: h.tier, nodes: e.holders, kinds: kindsOf(e.holders), demotion: e.demotion})
 			}
 		}
 	}
@@ -218,16 +279,18 @@ func compareKeys(a, b Key) int {
 }
 
 func kindsOf(nodes []*node) int {
-	kinds := map[inventory.SourceKind]bool{}
+	kinds := make([]inventory.SourceKind, 0, 8)
 	for _, n := range nodes {
-		kinds[n.Kind] = true
+		if !slices.Contains(kinds, n.Kind) {
+			kinds = append(kinds, n.Kind)
+		}
 	}
 	return len(kinds)
 }
 
 // apart demotes a value whose holders' assets, as joined so far, cannot be one.
 func (d *decision) apart(v value) *Demotion {
-	groups := d.components(v.holders)
+	groups := d.components(v.nodes)
 	if len(groups) < 2 {
 		return nil
 	}
@@ -261,22 +324,22 @@ func (j judge) between(as, bs []*node) (a, b *node, reason string) {
 func (d *decision) components(nodes []*node) []*component {
 	var out []*component
 	for _, n := range nodes {
-		if c := d.of[n]; c != nil && !slices.Contains(out, c) {
+		if c := n.of; c != nil && !slices.Contains(out, c) {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-func (d *decision) join(k Key, tier int, rule string, nodes []*node) {
-	j := Join{Key: k, Tier: tier, Rule: rule, Records: make([]int64, len(nodes))}
+func (d *decision) join(h *held, tier int, rule string, nodes []*node) {
+	j := Join{Key: h.Key, Tier: tier, Rule: rule, Records: make([]int64, len(nodes))}
 	if rule == "" {
-		j.Rule = "same " + typeWords(k.Type)
+		j.Rule = "same " + typeWords(h.Type)
 	}
 	for i, n := range nodes {
 		j.Records[i] = n.ID
 		d.unite(nodes[0], n)
-		if since := n.claimOf(k).First; since.After(j.Since) {
+		if since := n.claimOf(h).First; since.After(j.Since) {
 			j.Since = since // they agree from the day on which the last of them said so
 		}
 	}
@@ -284,7 +347,7 @@ func (d *decision) join(k Key, tier int, rule string, nodes []*node) {
 }
 
 func (d *decision) unite(a, b *node) {
-	ca, cb := d.of[a], d.of[b]
+	ca, cb := a.of, b.of
 	if ca == nil || cb == nil || ca == cb {
 		return
 	}
@@ -292,34 +355,40 @@ func (d *decision) unite(a, b *node) {
 		ca, cb = cb, ca
 	}
 	for _, n := range cb.nodes {
-		d.of[n] = ca
+		n.of = ca
 	}
 	ca.nodes = append(ca.nodes, cb.nodes...)
 	ca.anchor = min(ca.anchor, cb.anchor)
 }
 
-// heldThen are the holders of a demoted value at its time.
-func (d *decision) heldThen(k inTime) []*node {
-	if list := d.verdict[k.Key]; k.era < len(list) {
-		return list[k.era].holders
+// assetOf is the component that a record is in, nil where it was not decided about.
+func (g *graph) assetOf(record int64) *component {
+	if n := g.nodes[record]; n != nil {
+		return n.of
 	}
-	return d.holders[k.Key]
+	return nil
+}
+
+// then are the holders of a demoted value at its time.
+func (k inTime) then() []*node {
+	if k.era < len(k.eras) {
+		return k.eras[k.era].holders
+	}
+	return k.holders
 }
 
 func (d *decision) result() Result {
-	res := Result{Assets: make(map[int64]int64, len(d.of)), Joins: d.joins, Handovers: d.handovers, NearMisses: d.nearMisses()}
-	for n, c := range d.of {
-		if n.closed {
-			res.Assets[n.ID] = c.anchor
-		}
+	res := Result{Assets: make(map[int64]int64, len(d.members)), Joins: d.joins, Handovers: d.handovers, NearMisses: d.nearMisses()}
+	for _, n := range d.members {
+		res.Assets[n.ID] = n.of.anchor
 	}
 	for k, dem := range d.demotions {
 		dem := *dem // verdicts outlive a decision
 		dem.Told = toldApart(&dem)
-		if a, b := d.of[d.nodes[dem.A]], d.of[d.nodes[dem.B]]; a != nil && a == b {
+		if a, b := d.assetOf(dem.A), d.assetOf(dem.B); a != nil && a == b {
 			continue // something better says that they are one
 		}
-		for _, n := range d.heldThen(k) {
+		for _, n := range k.then() {
 			dem.Holders = append(dem.Holders, n.ID)
 		}
 		res.Demotions = append(res.Demotions, dem)

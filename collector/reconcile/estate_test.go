@@ -56,10 +56,10 @@ func (w *world) Records(_ context.Context, ids []int64) ([]reconcile.Record, err
 	return out, nil
 }
 
-func (w *world) Holders(_ context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
-	out := map[reconcile.Key][]int64{}
-	for _, k := range keys {
-		out[k] = w.holders[k][:min(limit, len(w.holders[k]))]
+func (w *world) Holders(_ context.Context, keys []reconcile.Key, limit int) ([][]int64, error) {
+	out := make([][]int64, len(keys))
+	for i, k := range keys {
+		out[i] = w.holders[k][:min(limit, len(w.holders[k]))]
 	}
 	return out, nil
 }

@@ -63,19 +63,15 @@ func (r *reader) lowest(t Type, admit func(Claim) bool) string {
 	return v
 }
 
-// Accumulate adds what an observation claims to what its record claimed before.
+// Accumulate adds what an observation claims, each once, to what its record claimed before.
 // changed holds the claims that are new or whose days grew: what a store writes, and
 // the sign that Resolve must run.
 func Accumulate(have, fresh []Claim) (all, changed []Claim) {
-	at := make(map[Key]int, len(have)+len(fresh))
 	all = append(make([]Claim, 0, len(have)+len(fresh)), have...)
-	for i := range all {
-		at[all[i].Key] = i
-	}
+	find := finder(have, len(fresh))
 	for _, c := range fresh {
-		i, known := at[c.Key]
-		if !known {
-			at[c.Key] = len(all)
+		i := find(c.Key)
+		if i < 0 {
 			all, changed = append(all, c), append(changed, c)
 			continue
 		}
@@ -92,4 +88,31 @@ func Accumulate(have, fresh []Claim) (all, changed []Claim) {
 		}
 	}
 	return all, changed
+}
+
+// finder finds claims by key, -1 where there is none. An index over all of them pays for
+// many questions only; those of the usual few come in the claims' own order.
+func finder(claims []Claim, questions int) func(Key) int {
+	if len(claims)*questions > 1<<12 {
+		at := make(map[Key]int, len(claims))
+		for i := range claims {
+			at[claims[i].Key] = i
+		}
+		return func(k Key) int {
+			if i, ok := at[k]; ok {
+				return i
+			}
+			return -1
+		}
+	}
+	next := 0
+	return func(k Key) int {
+		for range claims {
+			i := next % len(claims)
+			if next = i + 1; claims[i].Key == k {
+				return i
+			}
+		}
+		return -1
+	}
 }

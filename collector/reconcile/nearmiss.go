@@ -17,11 +17,11 @@ type NearMiss struct {
 func (d *decision) nearMisses() []NearMiss {
 	type pair struct{ a, b *component }
 	agree := map[pair][]Key{}
-	for k, holders := range d.holders {
-		if d.many[k] || len(holders) < 2 || !weakAgreement(k, holders) {
+	for k, h := range d.byKey {
+		if h.many || len(h.holders) < 2 || !weakAgreement(h) {
 			continue
 		}
-		if c := d.components(holders); len(c) == 2 {
+		if c := d.components(h.holders); len(c) == 2 {
 			p := pair{c[0], c[1]}
 			if p.a.anchor > p.b.anchor {
 				p.a, p.b = p.b, p.a
@@ -45,12 +45,10 @@ func (d *decision) nearMisses() []NearMiss {
 }
 
 // weakAgreement says that a value is one of a machine's parts or names, for all who have it.
-func weakAgreement(k Key, holders []*node) bool {
-	for _, n := range holders {
-		for i := range n.Claims {
-			if c := &n.Claims[i]; c.Key == k && c.Tier != tierPart && c.Tier != tierName {
-				return false
-			}
+func weakAgreement(h *held) bool {
+	for _, n := range h.holders {
+		if t := n.claimOf(h).Tier; t != tierPart && t != tierName {
+			return false
 		}
 	}
 	return true

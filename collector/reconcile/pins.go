@@ -158,10 +158,10 @@ const reasonPin = "a person said that they are different"
 
 // mayJoin are the groups of holders that a value may join: all of a time, or those that
 // people did not tell apart.
-func (g *graph) mayJoin(k Key, tier int) [][]*node {
+func (g *graph) mayJoin(h *held, tier int) [][]*node {
 	var out [][]*node
-	for _, e := range g.judge(k, tier) {
-		out = append(out, g.parts(k, e)...)
+	for _, e := range g.judge(h, tier) {
+		out = append(out, g.parts(h.Key, e)...)
 	}
 	return out
 }
@@ -190,10 +190,10 @@ func (g *graph) evidence(k Key, holders []*node) bool {
 
 // joinParts joins what a value may join of holders that people told apart.
 func (d *decision) joinParts(v value) {
-	for _, part := range d.parts(v.Key, era{v.holders, v.judged}) {
+	for _, part := range d.parts(v.Key, era{v.nodes, v.demotion}) {
 		slices.SortFunc(part, func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
-		if d.apart(value{Key: v.Key, tier: v.tier, holders: part}) == nil {
-			d.join(v.Key, v.tier, "", part)
+		if d.apart(value{held: v.held, tier: v.tier, nodes: part}) == nil {
+			d.join(v.held, v.tier, "", part)
 		}
 	}
 }

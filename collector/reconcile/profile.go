@@ -21,10 +21,15 @@ type node struct {
 	names          []string
 	provider       map[scope][]string
 	first, last    time.Time
-	presence       []string  // site@day where it was seen
+	qualified      []Key     // names with their domains
 	released       time.Time // when its source, to this day, says it went
 	engine         bool      // answered to SNMP
 	view           bool      // its list of network cards is the whole list
+	more           bool      // something was seen of it besides addresses
+
+	strong, weak []carried // its claims by what they can do; weak are filled in when they are needed
+	of           *component
+	round        int // in which it was last joined
 
 	// While loading: how far the neighbourhood is known.
 	closed, weakDone bool
@@ -36,11 +41,15 @@ type scope struct {
 }
 
 func newNode(r *Record) *node {
-	n := &node{Record: r, provider: map[scope][]string{}}
+	n := &node{Record: r}
+	var gone time.Time
 	for i := range r.Claims {
 		n.note(&r.Claims[i])
+		if r.Claims[i].Type == TypeGone {
+			gone = r.Claims[i].Last
+		}
 	}
-	if c := n.claimOf(Key{Type: TypeGone}); c.Last.Before(n.last) {
+	if gone.Before(n.last) {
 		n.released = time.Time{} // it came back
 	}
 	switch r.Kind {
@@ -52,7 +61,7 @@ func newNode(r *Record) *node {
 		// One card is all of it where the device itself was asked.
 		n.view = len(n.macs) > 1 || len(n.serials) > 0 || n.engine
 	}
-	for _, s := range [][]string{n.serials, n.uuids, n.makers, n.disks, n.macs, n.presence} {
+	for _, s := range [][]string{n.serials, n.uuids, n.makers, n.disks, n.macs} {
 		slices.Sort(s)
 	}
 	return n
@@ -65,9 +74,13 @@ func (n *node) note(c *Claim) {
 	if c.Last.After(n.last) {
 		n.last = c.Last
 	}
+	n.more = n.more || c.Type != inventory.IDMAC && c.Type != TypeAddress && c.Type != TypeRole
 	switch c.Type {
 	case inventory.IDCloudInstance, inventory.IDContainer, inventory.IDVMInstance:
 		k := scope{c.Type, c.Scope}
+		if n.provider == nil {
+			n.provider = map[scope][]string{}
+		}
 		n.provider[k] = append(n.provider[k], c.Value)
 	case inventory.IDSerial:
 		if m, ok := strings.CutPrefix(c.Scope, "maker:"); ok {
@@ -98,12 +111,12 @@ func (n *node) note(c *Claim) {
 	case TypePlatform:
 		n.platforms = append(n.platforms, c.Value)
 	case TypeName:
-		if c.Tier == tierName && c.Scope == "" {
+		switch {
+		case c.Tier != tierName:
+		case c.Scope == "":
 			n.names = append(n.names, c.Value)
-		}
-	case TypeAddress:
-		if c.Tier == tierAddress && strings.HasPrefix(c.Scope, "site:") {
-			n.presence = append(n.presence, c.Scope)
+		default:
+			n.qualified = append(n.qualified, c.Key)
 		}
 	default: // the others tell machines apart no further
 	}
@@ -111,17 +124,21 @@ func (n *node) note(c *Claim) {
 
 // bareSighting says that a scanner saw an address of a network card and nothing more.
 func (n *node) bareSighting() bool {
-	if n.Kind != inventory.KindScanner || len(n.macs) != 1 {
-		return false
-	}
+	return n.Kind == inventory.KindScanner && len(n.macs) == 1 && !n.more
+}
+
+// addressOnly says that nothing but addresses was ever seen of it.
+func (n *node) addressOnly() bool { return n.Kind == inventory.KindScanner && len(n.strong) == 0 }
+
+// presence is where and when it was seen: sites and days as site@day.
+func (n *node) presence() []string {
+	var out []string
 	for i := range n.Claims {
-		switch n.Claims[i].Type {
-		case inventory.IDMAC, TypeAddress, TypeRole:
-		default:
-			return false
+		if c := &n.Claims[i]; c.Type == TypeAddress && c.Tier == tierAddress && strings.HasPrefix(c.Scope, "site:") {
+			out = append(out, c.Scope)
 		}
 	}
-	return true
+	return out
 }
 
 // shared counts the common values of two sorted lists.

@@ -63,8 +63,8 @@ type Pin struct {
 type Loader interface {
 	// Records are the records with these ids. A missing one is an error.
 	Records(ctx context.Context, ids []int64) ([]Record, error)
-	// Holders are the ids of all records that ever made the claim, at most limit for each key.
-	Holders(ctx context.Context, keys []Key, limit int) (map[Key][]int64, error)
+	// Holders are the ids of all records that ever made a claim, for each key in its place, at most limit.
+	Holders(ctx context.Context, keys []Key, limit int) ([][]int64, error)
 }
 
 // Result is a decision. Records that it does not name keep their asset.

@@ -18,16 +18,18 @@ func Resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Resul
 }
 
 func (r Rules) resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
-	l := &neighbourhood{graph: newGraph(r, pins), load: load, seeds: map[*node]bool{}, known: map[Key]bool{}}
+	l := &neighbourhood{graph: newGraph(r, pins), load: load, seeds: map[*node]bool{}}
 	if err := l.close(ctx, seeds, true); err != nil {
 		return Result{}, err
 	}
 	if err := l.dependants(ctx); err != nil {
 		return Result{}, err
 	}
+	d := newDecision(l.graph)
 	for {
-		d := l.joined()
-		loose := l.unexplored(d)
+		nodes := l.around()
+		d.joinAnew(nodes)
+		loose := d.unexplored(nodes)
 		if len(loose) == 0 {
 			d.attach()
 			return d.result(), nil
@@ -43,7 +45,7 @@ type neighbourhood struct {
 	*graph
 	load  Loader
 	seeds map[*node]bool
-	known map[Key]bool // holders loaded, or too many
+	fresh []*node // closed since the last joining
 }
 
 // close loads records and all that values which may join connect them to. The records
@@ -58,6 +60,7 @@ func (l *neighbourhood) close(ctx context.Context, ids []int64, seed bool) error
 			n := l.nodes[id]
 			if !n.closed {
 				n.closed = true
+				l.fresh = append(l.fresh, n)
 				frontier = append(frontier, n)
 				l.seeds[n] = l.seeds[n] || seed
 			}
@@ -66,7 +69,7 @@ func (l *neighbourhood) close(ctx context.Context, ids []int64, seed bool) error
 			l.seedMates(frontier)
 		}
 		seed = false
-		if err := l.holdersOf(ctx, frontier, func(c *Claim) bool { return c.Tier <= tierPart }); err != nil {
+		if err := l.holdersOf(ctx, frontier, func(n *node) []carried { return n.strong }); err != nil {
 			return err
 		}
 		ids = l.next(frontier)
@@ -84,12 +87,11 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 		}
 	}
 	for _, n := range frontier {
-		for i := range n.Claims {
-			c := &n.Claims[i]
-			if c.Tier > tierPart || len(l.holders[c.Key]) < 2 {
+		for _, c := range n.strong {
+			if len(c.value.holders) < 2 {
 				continue
 			}
-			for _, part := range l.mayJoin(c.Key, c.Tier) {
+			for _, part := range l.mayJoin(c.value, c.Tier) {
 				if slices.Contains(part, n) {
 					for _, h := range part {
 						add(h)
@@ -97,7 +99,7 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 				}
 			}
 			joins := l.freshlyDemoted(n, c)
-			for _, h := range l.holders[c.Key] {
+			for _, h := range c.value.holders {
 				if joins || c.Type == inventory.IDMAC && (n.bareSighting() || l.seeds[n]) && h.bareSighting() {
 					add(h)
 				}
@@ -113,22 +115,22 @@ func (l *neighbourhood) next(frontier []*node) []int64 {
 }
 
 // freshlyDemoted says that a value may have joined its holders until a seed changed.
-func (l *neighbourhood) freshlyDemoted(n *node, c *Claim) bool {
+func (l *neighbourhood) freshlyDemoted(n *node, c carried) bool {
 	if !l.seeds[n] {
 		return false
 	}
 	var others []*node
 	swapped := false
-	for _, h := range l.holders[c.Key] {
+	for _, h := range c.value.holders {
 		if l.seeds[h] {
-			for _, o := range l.holders[c.Key] {
+			for _, o := range c.value.holders {
 				swapped = swapped || o != h && h.agent != "" && h.agent == o.agent
 			}
 			continue
 		}
 		others = append(others, h)
 	}
-	return swapped || longSilence(c.Key, others) || joinsSome(l.judgeAmong(c.Key, c.Tier, others, false))
+	return swapped || longSilence(c.value, others) || joinsSome(l.judgeAmong(c.value, c.Tier, others, false))
 }
 
 // records loads those that are not yet known.
@@ -158,13 +160,14 @@ func (l *neighbourhood) records(ctx context.Context, ids []int64) error {
 }
 
 // holdersOf loads who holds the wanted values of nodes, with their records.
-func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(*Claim) bool) error {
+func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(*node) []carried) error {
 	var keys []Key
+	var values []*held
 	for _, n := range nodes {
-		for i := range n.Claims {
-			if c := &n.Claims[i]; want(c) && c.Tier != tierRole && !l.known[c.Key] {
-				l.known[c.Key] = true
-				keys = append(keys, c.Key)
+		for _, c := range want(n) {
+			if !c.value.known {
+				c.value.known = true
+				keys, values = append(keys, c.Key), append(values, c.value)
 			}
 		}
 	}
@@ -172,46 +175,43 @@ func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(
 		return nil
 	}
 	limit := l.rules.holders() + len(l.seeds) + 1
-	held, err := l.load.Holders(ctx, keys, limit)
+	found, err := l.load.Holders(ctx, keys, limit)
 	if err != nil {
 		return fmt.Errorf("load holders of %d values: %w", len(keys), err)
 	}
 	var ids []int64
-	for _, k := range keys {
-		if len(held[k]) >= limit {
-			l.many[k] = true // and was before the seeds changed
+	for i, h := range values {
+		if len(found[i]) >= limit {
+			h.many = true // and was before the seeds changed
 			continue
 		}
-		ids = append(ids, held[k]...)
+		ids = append(ids, found[i]...)
 	}
 	if err := l.records(ctx, ids); err != nil {
 		return err
 	}
-	for _, k := range keys {
-		if l.many[k] {
+	for i, h := range values {
+		if h.many {
 			continue
 		}
-		for _, id := range held[k] {
-			l.holders[k] = append(l.holders[k], l.nodes[id])
+		h.holders = make([]*node, len(found[i]))
+		for j, id := range found[i] {
+			h.holders[j] = l.nodes[id]
 		}
-		l.many[k] = len(held[k]) > l.rules.holders()
+		h.many = len(found[i]) > l.rules.holders()
 	}
 	return nil
-}
-
-func weakKey(c *Claim) bool {
-	return c.Type == TypeName || c.Type == TypeAddress || c.Type == inventory.IDSSHHostKey
 }
 
 // dependants loads what may be attached to the assets loaded so far: who bears a name of
 // theirs, and the sightings of their addresses.
 func (l *neighbourhood) dependants(ctx context.Context) error {
 	core := l.closedNodes()
-	if err := l.holdersOf(ctx, core, weakKey); err != nil {
+	if err := l.holdersOf(ctx, core, l.weakOf); err != nil {
 		return err
 	}
-	return l.close(ctx, l.holdersToClose(core, func(c *Claim, h *node) bool {
-		return c.Type != TypeAddress || addressesOnly(&component{nodes: []*node{h}})
+	return l.close(ctx, l.holdersToClose(core, func(c carried, h *node) bool {
+		return c.Type != TypeAddress || h.addressOnly()
 	}), false)
 }
 
@@ -225,15 +225,14 @@ func (l *neighbourhood) closedNodes() []*node {
 	return out
 }
 
-func (l *neighbourhood) holdersToClose(nodes []*node, admit func(*Claim, *node) bool) []int64 {
+func (l *neighbourhood) holdersToClose(nodes []*node, admit func(carried, *node) bool) []int64 {
 	var ids []int64
 	for _, n := range nodes {
-		for i := range n.Claims {
-			c := &n.Claims[i]
-			if !weakKey(c) || l.many[c.Key] {
+		for _, c := range l.weakOf(n) {
+			if c.value.many {
 				continue
 			}
-			for _, h := range l.holders[c.Key] {
+			for _, h := range c.value.holders {
 				if !h.closed && admit(c, h) && !slices.Contains(ids, h.ID) {
 					ids = append(ids, h.ID)
 				}
@@ -243,10 +242,42 @@ func (l *neighbourhood) holdersToClose(nodes []*node, admit func(*Claim, *node) 
 	return ids
 }
 
+// around are the records closed since the last time, and those that they can have an
+// effect on: who shares an identifying value or a pin with one of them, and so on.
+func (l *neighbourhood) around() []*node {
+	out := l.fresh
+	l.fresh = nil
+	at := make(map[*node]bool, len(out))
+	for _, n := range out {
+		at[n] = true
+	}
+	add := func(n *node) {
+		if n != nil && n.closed && !at[n] {
+			at[n] = true
+			out = append(out, n)
+		}
+	}
+	for i := 0; i < len(out); i++ {
+		for _, c := range out[i].strong {
+			if !c.value.many {
+				for _, h := range c.value.holders {
+					add(h)
+				}
+			}
+		}
+		for _, p := range l.pinList {
+			if other, ok := p.other(out[i].ID); ok {
+				add(l.nodes[other])
+			}
+		}
+	}
+	return out
+}
+
 // unexplored are the records without an identity whose candidates are not all loaded.
-func (l *neighbourhood) unexplored(d *decision) []*node {
+func (d *decision) unexplored(nodes []*node) []*node {
 	var out []*node
-	for _, c := range d.all() {
+	for _, c := range componentsOf(nodes) {
 		if d.anchored(c) {
 			continue
 		}
@@ -264,8 +295,8 @@ func (l *neighbourhood) explore(ctx context.Context, nodes []*node) error {
 	for _, n := range nodes {
 		n.weakDone = true
 	}
-	if err := l.holdersOf(ctx, nodes, weakKey); err != nil {
+	if err := l.holdersOf(ctx, nodes, l.weakOf); err != nil {
 		return err
 	}
-	return l.close(ctx, l.holdersToClose(nodes, func(*Claim, *node) bool { return true }), false)
+	return l.close(ctx, l.holdersToClose(nodes, func(carried, *node) bool { return true }), false)
 }

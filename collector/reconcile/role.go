@@ -74,5 +74,5 @@ var hypervisors = regexp.MustCompile(`(?i)vmware|virtualbox|innotek|qemu|\bkvm\b
 func isVirtual(d *inventory.Device) bool {
 	v := strings.ToLower(d.Virtual)
 	return d.Class == inventory.ClassVM || v != "" && v != "none" && v != "physical" ||
-		hypervisors.MatchString(d.Vendor+"\n"+d.Model)
+		d.Vendor+d.Model != "" && hypervisors.MatchString(d.Vendor+"\n"+d.Model)
 }

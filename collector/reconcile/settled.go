@@ -220,8 +220,8 @@ func (s *settler) held(ctx context.Context, keys []Key) error {
 		return nil
 	}
 	found, err := s.load.Holders(ctx, missing, s.limit)
-	for k, ids := range found {
-		s.holders[k] = ids
+	for i, ids := range found {
+		s.holders[missing[i]] = ids
 	}
 	return err
 }

@@ -38,11 +38,7 @@ func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) err
 	if err != nil {
 		return err
 	}
-	type row struct {
-		ID  int64           `json:"i"`
-		Doc json.RawMessage `json:"d"`
-	}
-	var docs []row
+	docs := []byte{'['} // of {"i": id, "d": line}
 	var gone []int64
 	for _, id := range ids {
 		if len(members[id]) == 0 {
@@ -53,22 +49,21 @@ func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) err
 		if err != nil {
 			return fmt.Errorf("asset %d: %w", id, err)
 		}
-		docs = append(docs, row{id, doc})
+		if len(docs) > 1 {
+			docs = append(docs, ',')
+		}
+		docs = fmt.Appendf(docs, `{"i":%d,"d":%s}`, id, doc)
 	}
 	if len(gone) > 0 {
 		if err := t.exec(ctx, `delete from asset where id in (select cast(value as bigint) from json_each($1))`, idList(gone)); err != nil {
 			return err
 		}
 	}
-	if len(docs) == 0 {
+	if len(docs) == 1 {
 		return nil
 	}
-	text, err := json.Marshal(docs)
-	if err != nil {
-		return err
-	}
 	return t.exec(ctx, `insert into asset (id, doc) select cast(value->>'i' as bigint), value->'d' from json_each($1) where true
-		on conflict (id) do update set doc = excluded.doc`, string(text))
+		on conflict (id) do update set doc = excluded.doc`, string(docs)+"]")
 }
 
 // membersOf are the records of assets, oldest first.

@@ -50,11 +50,43 @@ func (t *Tx) PutClaims(record int64, fresh []reconcile.Claim) bool {
 	if t.claims == nil {
 		t.claims = map[claimKey]bool{}
 	}
-	for _, c := range changed {
-		t.claims[claimKey{record, c.Key}] = true
+	was, is := lastDay(before), lastDay(all)
+	for i := range all {
+		if i >= len(before) || rowOf(&all[i], is) != rowOf(&before[i], was) {
+			t.claims[claimKey{record, i}] = true
+		}
 	}
+	t.touch(r) // its last day stands for those of the others
 	return true
 }
+
+// claimRow is what a claim's row has besides its key.
+type claimRow struct {
+	tier         int
+	first, until int64 // days
+	own          bool  // until is its own, not the record's last day
+}
+
+func rowOf(c *reconcile.Claim, lastDay int64) claimRow {
+	row := claimRow{tier: c.Tier, first: dayOf(c.First), until: dayOf(c.Last)}
+	if row.own = c.Type == reconcile.TypeAddress || row.until != lastDay; !row.own {
+		row.until = 0
+	}
+	return row
+}
+
+// lastDay is the day up to which those of a record's claims hold that have no day of their own.
+func lastDay(claims []reconcile.Claim) int64 {
+	last := int64(0)
+	for i := range claims {
+		if c := &claims[i]; c.Type != reconcile.TypeAddress {
+			last = max(last, dayOf(c.Last))
+		}
+	}
+	return last
+}
+
+func dayOf(t time.Time) int64 { return millis(t) / dayMillis }
 
 // queryer is what a Tx and a Reader have in common.
 type queryer interface {
@@ -63,8 +95,9 @@ type queryer interface {
 
 // claimsOf are all claims of records.
 func claimsOf(ctx context.Context, q queryer, records []int64) (map[int64][]reconcile.Claim, error) {
-	rows, err := q.query(ctx, `select record_id, type, value, scope, tier, first_day, last_day from claim
-		where record_id in (select cast(value as bigint) from json_each($1)) order by record_id, type, value, scope`, idList(records))
+	rows, err := q.query(ctx, `select c.record_id, c.type, c.value, c.scope, c.tier, c.first_day, coalesce(c.until_day, r.last_day)
+		from claim c join record r on r.id = c.record_id where c.record_id in (select cast(value as bigint) from json_each($1))
+		order by c.record_id, c.type, c.value, c.scope`, idList(records))
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +166,7 @@ func recordsOf(ctx context.Context, q queryer, ids []int64) ([]reconcile.Record,
 	return out, rows.Err()
 }
 
-func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) ([][]int64, error) {
 	list := make([]keyRow, len(keys))
 	for i, k := range keys {
 		list[i] = keyRow{i, k.Type, k.Value, k.Scope}
@@ -150,7 +183,7 @@ func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (m
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	out := make(map[reconcile.Key][]int64, len(keys))
+	out := make([][]int64, len(keys))
 	for rows.Next() {
 		var i int
 		var ids sql.NullString
@@ -160,7 +193,7 @@ func holders(ctx context.Context, q queryer, keys []reconcile.Key, limit int) (m
 		for id := range strings.SplitSeq(ids.String, ",") {
 			n, err := strconv.ParseInt(id, 10, 64)
 			if err == nil {
-				out[keys[i]] = append(out[keys[i]], n)
+				out[i] = append(out[i], n)
 			}
 		}
 	}

@@ -334,21 +334,22 @@ func (t *Tx) gatherAssets(ctx context.Context, ids []int64) error {
 	return rows.Err()
 }
 
-// Holders are the ids of the records that carry each key. Until the transaction ends
+// Holders are the ids of the records that carry each key, in its place. Until the transaction ends
 // nobody else decides about records that carry one.
-func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) ([][]int64, error) {
 	if err := t.lockValues(ctx, keys, limit); err != nil {
 		return nil, err
 	}
-	out := make(map[reconcile.Key][]int64, len(keys))
+	out := make([][]int64, len(keys))
 	var missing []reconcile.Key
-	for _, k := range keys {
+	var at []int // their places
+	for i, k := range keys {
 		h, ok := t.known.holders.get(k)
 		if !ok || h.cut && len(h.ids) < limit {
-			missing = append(missing, k)
+			missing, at = append(missing, k), append(at, i)
 			continue
 		}
-		out[k] = h.ids[:min(len(h.ids), limit)]
+		out[i] = h.ids[:min(len(h.ids), limit)]
 	}
 	if len(missing) == 0 {
 		return out, nil
@@ -357,9 +358,9 @@ func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map[
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range missing {
-		out[k] = found[k]
-		t.known.holders.put(k, holderList{ids: found[k], cut: len(found[k]) >= limit})
+	for i, k := range missing {
+		out[at[i]] = found[i]
+		t.known.holders.put(k, holderList{ids: found[i], cut: len(found[i]) >= limit})
 	}
 	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/collector/store/storetest"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -95,6 +96,7 @@ func TestF25KilledAtEachMigration(t *testing.T) {
 				execute(t, db, `insert into source (kind, name, site, epoch, seq, first_contact, last_contact, last_seen, skew_ms, observations, version)
 					values ('agent', 'a', 'hq', 1, 7, 1, 2, 3, 4, 5, '')`)
 				oldSoftware(t, db)
+				oldClaims(t, db)
 			}
 		}
 		st := open(t, dsn)
@@ -106,7 +108,31 @@ func TestF25KilledAtEachMigration(t *testing.T) {
 			t.Errorf("sources %+v, %v: want the one from before", list, err)
 		}
 		wantOldSoftware(t, st)
+		wantOldClaims(t, dsn)
 	})
+}
+
+// oldClaims are claims as schema 1 had them, each with its last day.
+func oldClaims(t *testing.T, db *sql.DB) {
+	t.Helper()
+	execute(t, db, `insert into claim (record_id, type, value, scope, tier, first_day, last_day) values
+		(1, 'serial', 'S1', '', 2, 20000, 20009), (1, 'mac', 'M1', '', 5, 20000, 20004),
+		(1, 'address', '10.0.0.1', 'site:hq@2024-10-13', 8, 20009, 20009), (1, 'address', '10.0.0.1', 'site:hq@2024-10-14', 9, 20010, 20010)`)
+}
+
+func wantOldClaims(t *testing.T, dsn string) {
+	t.Helper()
+	on := func(day int) time.Time { return time.UnixMilli(int64(day) * 24 * 60 * 60 * 1000).UTC() }
+	claim := func(typ reconcile.Type, value, scope string, tier, first, last int) reconcile.Claim {
+		return reconcile.Claim{Key: reconcile.Key{Type: typ, Scope: scope, Value: value}, Tier: tier, First: on(first), Last: on(last)}
+	}
+	want := []reconcile.Claim{
+		claim("address", "10.0.0.1", "site:hq@2024-10-13", 8, 20009, 20009), claim("address", "10.0.0.1", "site:hq@2024-10-14", 9, 20010, 20010),
+		claim("mac", "M1", "", 5, 20000, 20004), claim("serial", "S1", "", 2, 20000, 20009),
+	}
+	if diff := cmp.Diff(want, claims(t, dsn, 1)); diff != "" {
+		t.Errorf("claims (-want +got):\n%s", diff)
+	}
 }
 
 // oldSoftware are installs as schema 1 had them, a row each.

@@ -34,9 +34,10 @@ type sectionKey struct {
 	name   inventory.SectionName
 }
 
+// claimKey is a record's claim by its place: claims are added at the end.
 type claimKey struct {
 	record int64
-	key    reconcile.Key
+	i      int
 }
 
 // idBlock is how many keys are taken at once.
@@ -114,13 +115,13 @@ func (t *Tx) flushRecords(ctx context.Context) error {
 	var b bulk
 	for _, r := range t.created {
 		b.row(r.ID, string(r.Key.Kind), r.Key.Scope, r.Key.Key, r.Key.Incarnation, r.Source, r.Site, string(r.Role),
-			millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay, r.Digest)
+			millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay, r.Digest, lastDay(r.claims))
 		r.created = false
 	}
 	if b.n > 0 {
-		n, err := t.changed(ctx, `insert into record (id, asset_id, kind, scope, native_key, incarnation, source_id, site, role, first_seen, last_seen, first_obs, claims_day, digest)
+		n, err := t.changed(ctx, `insert into record (id, asset_id, kind, scope, native_key, incarnation, source_id, site, role, first_seen, last_seen, first_obs, claims_day, digest, last_day)
 			select cast(value->>0 as bigint), 0, value->>1, value->>2, value->>3, value->>4, cast(value->>5 as bigint), value->>6, value->>7,
-			cast(value->>8 as bigint), cast(value->>9 as bigint), cast(value->>10 as bigint), cast(value->>11 as bigint), `+t.d.bytes("value->>12")+`
+			cast(value->>8 as bigint), cast(value->>9 as bigint), cast(value->>10 as bigint), cast(value->>11 as bigint), `+t.d.bytes("value->>12")+`, cast(value->>13 as bigint)
 			from json_each($1) where true on conflict do nothing`, b.text())
 		if err != nil {
 			return wrap("add records", err)
@@ -132,16 +133,17 @@ func (t *Tx) flushRecords(ctx context.Context) error {
 	b = bulk{}
 	slices.SortFunc(t.records, func(a, b *recordState) int { return cmp.Compare(a.ID, b.ID) })
 	for _, r := range t.records {
-		b.row(r.ID, r.Source, r.Site, string(r.Role), millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay, r.Digest)
+		b.row(r.ID, r.Source, r.Site, string(r.Role), millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay, r.Digest, lastDay(r.claims))
 		r.touched = false
 	}
 	if b.n == 0 {
 		return nil
 	}
 	return t.exec(ctx, `update record set source_id = n.source, site = n.site, role = n.role, first_seen = n.first, last_seen = n.last,
-			first_obs = n.obs, claims_day = n.day, digest = n.digest
+			first_obs = n.obs, claims_day = n.day, digest = n.digest, last_day = n.last_day
 		from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as source, value->>2 as site, value->>3 as role, cast(value->>4 as bigint) as first,
-			cast(value->>5 as bigint) as last, cast(value->>6 as bigint) as obs, cast(value->>7 as bigint) as day, `+t.d.bytes("value->>8")+` as digest from json_each($1)) n
+			cast(value->>5 as bigint) as last, cast(value->>6 as bigint) as obs, cast(value->>7 as bigint) as day, `+t.d.bytes("value->>8")+` as digest,
+			cast(value->>9 as bigint) as last_day from json_each($1)) n
 		where record.id = n.id`, b.text())
 }
 
@@ -198,18 +200,21 @@ func (t *Tx) flushClaims(ctx context.Context) error {
 	var b bulk
 	for _, k := range sortedKeys(t.claims, compareClaims) {
 		r, _ := t.known.records.get(k.record)
-		i := slices.IndexFunc(r.claims, func(c reconcile.Claim) bool { return c.Key == k.key })
-		c := &r.claims[i]
-		b.row(k.record, string(c.Type), c.Value, c.Scope, c.Tier, millis(c.First)/dayMillis, millis(c.Last)/dayMillis)
+		c := &r.claims[k.i]
+		row, until := rowOf(c, lastDay(r.claims)), any(nil)
+		if row.own {
+			until = row.until
+		}
+		b.row(k.record, string(c.Type), c.Value, c.Scope, row.tier, row.first, until)
 	}
 	if b.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `insert into claim (record_id, type, value, scope, tier, first_day, last_day)
+	return t.exec(ctx, `insert into claim (record_id, type, value, scope, tier, first_day, until_day)
 		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, cast(value->>4 as int), cast(value->>5 as bigint), cast(value->>6 as bigint)
 		from json_each($1) where true
 		on conflict (record_id, type, value, scope) do update set tier = excluded.tier,
-		first_day = excluded.first_day, last_day = excluded.last_day`, b.text())
+		first_day = excluded.first_day, until_day = excluded.until_day`, b.text())
 }
 
 func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
@@ -226,8 +231,7 @@ func compareSections(a, b sectionKey) int {
 }
 
 func compareClaims(a, b claimKey) int {
-	return cmp.Or(cmp.Compare(a.record, b.record), cmp.Compare(a.key.Type, b.key.Type), cmp.Compare(a.key.Value, b.key.Value),
-		cmp.Compare(a.key.Scope, b.key.Scope))
+	return cmp.Or(cmp.Compare(a.record, b.record), cmp.Compare(a.i, b.i))
 }
 
 // latest is the later of two times.

@@ -25,7 +25,7 @@ func (v view) Records(ctx context.Context, ids []int64) ([]reconcile.Record, err
 	return recordsOf(ctx, v, ids)
 }
 
-func (v view) Holders(ctx context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
+func (v view) Holders(ctx context.Context, keys []reconcile.Key, limit int) ([][]int64, error) {
 	return holders(ctx, v, keys, limit)
 }
 

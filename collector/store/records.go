@@ -183,6 +183,10 @@ func (t *Tx) TouchRecord(r Record) {
 	st, _ := t.known.records.get(r.ID)
 	st.Record = r
 	t.known.reported(st)
+	t.touch(st)
+}
+
+func (t *Tx) touch(st *recordState) {
 	if !st.created && !st.touched {
 		st.touched = true
 		t.records = append(t.records, st)

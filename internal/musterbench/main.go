@@ -24,6 +24,7 @@ import (
 	"runtime/pprof"
 	"time"
 
+	"github.com/muster-itam/muster/collector"
 	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -37,6 +38,7 @@ func main() {
 	said := flag.String("overrides", "", "file with decisions of persons, each to be entered as a pin once both observations have arrived")
 	profile := flag.String("profile", "", "file to write a CPU profile to")
 	flag.Parse()
+	collector.TuneMemory(os.LookupEnv)
 	if err := profiled(*profile, func() error { return run(ctx, *data, *store, *out, *said) }); err != nil {
 		fmt.Fprintln(os.Stderr, "musterbench:", err)
 		os.Exit(1)

@@ -33,11 +33,11 @@ func (m *memory) Records(_ context.Context, ids []int64) ([]reconcile.Record, er
 	return out, nil
 }
 
-func (m *memory) Holders(_ context.Context, keys []reconcile.Key, limit int) (map[reconcile.Key][]int64, error) {
-	out := make(map[reconcile.Key][]int64, len(keys))
-	for _, k := range keys {
+func (m *memory) Holders(_ context.Context, keys []reconcile.Key, limit int) ([][]int64, error) {
+	out := make([][]int64, len(keys))
+	for i, k := range keys {
 		h := m.holders[k]
-		out[k] = h[:min(len(h), limit)]
+		out[i] = h[:min(len(h), limit)]
 	}
 	return out, nil
 }

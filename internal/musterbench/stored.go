@@ -27,7 +27,7 @@ type stored struct {
 	sent    chan error // of the batch under way, which is taken in while the next one is read
 }
 
-const batchSize = 256
+const batchSize = 512 // as many as a collector takes in one transaction
 
 func openStored(ctx context.Context, dsn string) (*stored, error) {
 	st, err := store.Open(ctx, dsn)
@@ -36,7 +36,7 @@ func openStored(ctx context.Context, dsn string) (*stored, error) {
 	}
 	b := &stored{store: st, stopped: make(chan struct{})}
 	now := func() time.Time { return time.UnixMilli(b.clock.Load()) }
-	b.in = ingest.New(ingest.Config{MaxGroup: batchSize}, st, slog.New(slog.DiscardHandler), now)
+	b.in = ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler), now)
 	run, stop := context.WithCancel(ctx)
 	b.stop = stop
 	go func() {
