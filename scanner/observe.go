@@ -58,6 +58,11 @@ func observation(d *Device, finished time.Time) inventory.Observation {
 		}
 		add(deviceBody(d), outside)
 		add(outsideInterfaces(d), outside)
+		if d.Identity.OS != (inventory.OS{}) {
+			os := d.Identity.OS
+			add(&os, outside)
+		}
+		addAnnounced(d, add)
 		return o
 	}
 	f := d.Facts
@@ -77,6 +82,7 @@ func observation(d *Device, finished time.Time) inventory.Observation {
 	if f.LLDP.ChassisID != "" || len(f.LLDP.Neighbours) > 0 || f.Bridge.Ports > 0 {
 		add(neighbourBodies(f), both(f.Sections[snmp.SectionLLDP], f.Sections[snmp.SectionBridge]))
 	}
+	addAnnounced(d, add)
 	return o
 }
 

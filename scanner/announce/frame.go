@@ -88,6 +88,9 @@ type Ear struct {
 	// OnLink tells whether an address can be on the link: what a router forwards carries the
 	// router's hardware address.
 	OnLink func(netip.Addr) bool
+	// Unnumbered believes every address that ARP shows: this host has none on the link that
+	// would tell which can be there, and ARP is not forwarded.
+	Unnumbered bool
 	// Seen is called with each address that a frame shows in use.
 	Seen func(addr netip.Addr, mac ether.MAC, via string)
 
@@ -144,7 +147,7 @@ const (
 )
 
 func (e *Ear) see(a netip.Addr, mac ether.MAC, via string) bool {
-	if !e.OnLink(a) {
+	if !e.OnLink(a) && (!e.Unnumbered || via != ViaARP) {
 		return false
 	}
 	e.Seen(a, mac, via)
