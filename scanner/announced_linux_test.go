@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/packet"
+	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -114,6 +115,22 @@ func TestResponder(t *testing.T) {
 		return []string{q[:2] + "\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00" + q[12:46] + "\x00\x21\x00\x01\x00\x00\x00\x00\x00\x2b\x02" +
 			row("PRN7", 0x00, 0x04) + row("OFFICE", 0x00, 0x84) + "\x00\x14\x22\x00\x00\x10"}
 	})
+	go respond(t, 5355, func(q string) []string {
+		var m dns.Msg
+		if m.Unpack([]byte(q)) != nil || len(m.Question) != 1 || m.Question[0].Name != "10.1.92.10.in-addr.arpa." {
+			return nil
+		}
+		m.Response = true
+		m.Answer = []dns.RR{&dns.PTR{Hdr: dns.RR_Header{Name: m.Question[0].Name, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: 30}, Ptr: "desk9."}}
+		right, err := m.Pack()
+		m.Id++
+		m.Answer[0].(*dns.PTR).Ptr = "spoofed."
+		wrong, werr := m.Pack()
+		if err != nil || werr != nil {
+			return nil
+		}
+		return []string{string(wrong), string(right)}
+	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/device.xml", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `<?xml version="1.0"?><root><device><deviceType>urn:schemas-upnp-org:device:Printer:1</deviceType>`+
@@ -142,7 +159,11 @@ func respond(t *testing.T, port int, answers func(question string) []string) {
 			t.Error(ierr)
 			return
 		}
-		conn, err = net.ListenMulticastUDP("udp4", ifi, &net.UDPAddr{IP: net.IPv4(239, 255, 255, 250), Port: port})
+		group := net.IPv4(239, 255, 255, 250)
+		if port == 5355 {
+			group = net.IPv4(224, 0, 0, 252)
+		}
+		conn, err = net.ListenMulticastUDP("udp4", ifi, &net.UDPAddr{IP: group, Port: port})
 	}
 	if err != nil {
 		t.Error(err)
@@ -240,12 +261,22 @@ func TestSearch(t *testing.T) {
 			called := connections(t, "eth0")
 			res := scan(t, scanner.Config{}, scanner.Job{Targets: targets})
 			d := deviceAt(t, res, "10.92.1.10")
-			if want := []string{"arp", "ndp", "netbios", "ssdp", "ws-discovery"}; !slices.Equal(d.Sources, want) {
+			want, names := []string{"arp", "ndp", "netbios", "ssdp", "ws-discovery"}, []string{"prn7"}
+			if name == "whole link" {
+				want, names = slices.Insert(want, 1, "llmnr"), []string{"desk9", "prn7"}
+			}
+			if d := cmp.Diff(names, d.Names); d != "" {
+				t.Errorf("%s: names %s", name, d)
+			}
+			if !slices.Equal(d.Sources, want) {
 				t.Errorf("%s: sources %v, want %v", name, d.Sources, want)
 			}
 			id := d.Identity
-			if id.Vendor != "Example" || id.Type != inventory.ClassPrinter || id.Model != "Laser 9" || id.Serial != "VNB3R12345" || d.HostName != "prn7" {
+			if id.Vendor != "Example" || id.Type != inventory.ClassPrinter || id.Model != "Laser 9" || id.Serial != "VNB3R12345" || d.HostName != names[0] {
 				t.Errorf("%s: %+v, name %q", name, id, d.HostName)
+			}
+			if len(res.Notes) > 0 {
+				t.Errorf("%s: notes %q", name, res.Notes)
 			}
 			for _, a := range called() {
 				if a != "10.92.1.10:8099" {

@@ -137,8 +137,8 @@ func (b *Notebook) Lost() int {
 	return b.lost
 }
 
-// Speeches are what every station said. Answers of one station are in the same order
-// whatever order they came in.
+// Speeches are what every station said, in the same order whatever order it came in: names
+// by mDNS and LLMNR first.
 func (b *Notebook) Speeches() map[Speaker]Speech {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -147,8 +147,11 @@ func (b *Notebook) Speeches() map[Speaker]Speech {
 		var s Speech
 		if who.Addr.IsValid() {
 			s = p.zone.speech(who.Addr)
+			slices.Sort(s.Names)
 		}
-		s.add(p.Speech)
+		other := p.Speech
+		other.Names = slices.Sorted(slices.Values(other.Names))
+		s.add(other)
 		s.sort()
 		out[who] = s
 	}
