@@ -298,8 +298,13 @@ func TestSearchAvahi(t *testing.T) {
 	if err != nil {
 		t.Skip("avahi-daemon is not installed")
 	}
+	t.Run("IPv4", func(t *testing.T) { searchAvahi(t, daemon, false) })
+	t.Run("IPv6", func(t *testing.T) { searchAvahi(t, daemon, true) })
+}
+
+func searchAvahi(t *testing.T, daemon string, six bool) {
 	testkit.InNetwork(t, talkers, func(t *testing.T) {
-		startAvahi(t, daemon)
+		startAvahi(t, daemon, six)
 		var d *scanner.Device
 		for range 10 { // the daemon probes for its names before it answers
 			res := scan(t, scanner.Config{}, scanner.Job{Targets: []string{"10.92.1.0/24"}})
@@ -323,8 +328,15 @@ func TestSearchAvahi(t *testing.T) {
 	})
 }
 
-// startAvahi runs the daemon on the speaker with a printer's service.
-func startAvahi(t *testing.T, daemon string) {
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// startAvahi runs the daemon on the speaker with a printer's service, over IPv4 or IPv6.
+func startAvahi(t *testing.T, daemon string, six bool) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the daemon has a user of its own
@@ -341,7 +353,7 @@ func startAvahi(t *testing.T, daemon string) {
 		}
 		return file
 	}
-	conf := write("avahi.conf", "[server]\nhost-name=office-printer\nuse-ipv6=no\nenable-dbus=no\n[publish]\npublish-workstation=no\n")
+	conf := write("avahi.conf", fmt.Sprintf("[server]\nhost-name=office-printer\nuse-ipv4=%s\nuse-ipv6=%s\nenable-dbus=no\n[publish]\npublish-workstation=no\n", yesNo(!six), yesNo(six)))
 	write("services/ipp.service", `<?xml version="1.0"?><!DOCTYPE service-group SYSTEM "avahi-service.dtd"><service-group>`+
 		`<name replace-wildcards="yes">Büro 2.0 (%h)</name><service><type>_ipp._tcp</type><port>631</port>`+
 		`<txt-record>ty=HP LaserJet 600</txt-record><txt-record>usb_MFG=HP</txt-record><txt-record>usb_MDL=LaserJet 600</txt-record></service></service-group>`)

@@ -127,8 +127,12 @@ func (r *run) listen(ctx context.Context, l *Link) error {
 
 func (r *run) ear(l *Link) *announce.Ear {
 	numbered := len(l.covers(32)) > 0
+	var own []ether.MAC // of all links: two of them may lead to the same network
+	for i := range r.plan.host.Links {
+		own = append(own, r.plan.host.Links[i].MAC)
+	}
 	return &announce.Ear{
-		Own: l.MAC, Book: r.heard.link(l.Interface.Name), Unnumbered: !numbered,
+		Own: own, Book: r.heard.link(l.Interface.Name), Unnumbered: !numbered,
 		OnLink: func(a netip.Addr) bool {
 			return r.listed(a) && (l.on(a) || a.IsLinkLocalUnicast() || !numbered && r.book.has(a))
 		},

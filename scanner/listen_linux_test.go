@@ -148,7 +148,7 @@ func TestListenAvahi(t *testing.T) {
 		t.Skip("avahi-daemon is not installed")
 	}
 	testkit.InNetwork(t, talkers, func(t *testing.T) {
-		startAvahi(t, daemon)
+		startAvahi(t, daemon, false)
 		s, err := scanner.New(scanner.Config{})
 		if err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
@@ -83,7 +84,7 @@ func Filter() []bpf.Instruction {
 
 // Ear makes sightings and speeches of frames. One goroutine uses it.
 type Ear struct {
-	Own  ether.MAC // frames from here are not listened to
+	Own  []ether.MAC // frames from here are not listened to
 	Book *Notebook
 	// OnLink tells whether an address can be on the link: what a router forwards carries the
 	// router's hardware address.
@@ -112,7 +113,7 @@ func (e *Ear) Hear(frame []byte) {
 		return
 	}
 	from := ether.MAC(frame[6:12])
-	if from == e.Own || !from.Unicast() {
+	if slices.Contains(e.Own, from) || !from.Unicast() {
 		return
 	}
 	switch kind := binary.BigEndian.Uint16(frame[12:]); {

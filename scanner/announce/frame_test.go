@@ -87,7 +87,7 @@ func hear(frames ...[]byte) *heard {
 	h := &heard{}
 	link := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fe80::/10")}
 	e := announce.Ear{
-		Own: ether.MAC{2, 0, 0, 0, 0, 1}, Book: &h.book,
+		Own: []ether.MAC{{2, 0, 0, 0, 0, 1}}, Book: &h.book,
 		OnLink: func(a netip.Addr) bool { return link[0].Contains(a) || link[1].Contains(a) },
 		Seen: func(a netip.Addr, m ether.MAC, via string) {
 			h.seen = append(h.seen, a.String()+" "+m.String()+" "+via)
