@@ -86,7 +86,7 @@ func TestResponder(t *testing.T) {
 	if os.Getenv(responderEnv) == "" {
 		return
 	}
-	go respond(t, 1900, func(q string) []string {
+	respond(t, 1900, func(q string) []string {
 		if !strings.HasPrefix(q, "M-SEARCH * HTTP/1.1\r\n") || !strings.Contains(q, `MAN: "ssdp:discover"`) {
 			return nil
 		}
@@ -96,7 +96,7 @@ func TestResponder(t *testing.T) {
 			ssdpAnswer("http://10.92.1.10:8099/redirect"),
 		}
 	})
-	go respond(t, 3702, func(q string) []string {
+	respond(t, 3702, func(q string) []string {
 		if !strings.Contains(q, "/Probe</a:Action>") {
 			return nil
 		}
@@ -105,7 +105,7 @@ func TestResponder(t *testing.T) {
 			`<!DOCTYPE Envelope [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><Envelope><Body><Hello><Types>x:NetworkVideoTransmitter</Types></Hello></Body></Envelope>`,
 		}
 	})
-	go respond(t, 137, func(q string) []string {
+	respond(t, 137, func(q string) []string {
 		if len(q) != 50 {
 			return nil
 		}
@@ -115,7 +115,7 @@ func TestResponder(t *testing.T) {
 		return []string{q[:2] + "\x84\x00\x00\x00\x00\x01\x00\x00\x00\x00" + q[12:46] + "\x00\x21\x00\x01\x00\x00\x00\x00\x00\x2b\x02" +
 			row("PRN7", 0x00, 0x04) + row("OFFICE", 0x00, 0x84) + "\x00\x14\x22\x00\x00\x10"}
 	})
-	go respond(t, 5355, func(q string) []string {
+	respond(t, 5355, func(q string) []string {
 		var m dns.Msg
 		if m.Unpack([]byte(q)) != nil || len(m.Question) != 1 || m.Question[0].Name != "10.1.92.10.in-addr.arpa." {
 			return nil
@@ -147,7 +147,7 @@ func ssdpAnswer(location string) string {
 	return "HTTP/1.1 200 OK\r\nLOCATION: " + location + "\r\nST: upnp:rootdevice\r\nSERVER: Example/1 UPnP/1.0\r\nUSN: uuid:x\r\n\r\n"
 }
 
-// respond answers questions to a port, whatever group they were sent to.
+// respond answers questions to a port, in the group that goes with it; it listens when it returns.
 func respond(t *testing.T, port int, answers func(question string) []string) {
 	var conn *net.UDPConn
 	var err error
@@ -156,8 +156,7 @@ func respond(t *testing.T, port int, answers func(question string) []string) {
 	} else {
 		ifi, ierr := net.InterfaceByName("eth0")
 		if ierr != nil {
-			t.Error(ierr)
-			return
+			t.Fatal(ierr)
 		}
 		group := net.IPv4(239, 255, 255, 250)
 		if port == 5355 {
@@ -166,19 +165,20 @@ func respond(t *testing.T, port int, answers func(question string) []string) {
 		conn, err = net.ListenMulticastUDP("udp4", ifi, &net.UDPAddr{IP: group, Port: port})
 	}
 	if err != nil {
-		t.Error(err)
-		return
+		t.Fatal(err)
 	}
-	buf := make([]byte, 1<<16)
-	for {
-		n, from, err := conn.ReadFromUDP(buf)
-		if err != nil {
-			return
+	go func() {
+		buf := make([]byte, 1<<16)
+		for {
+			n, from, err := conn.ReadFromUDP(buf)
+			if err != nil {
+				return
+			}
+			for _, a := range answers(string(buf[:n])) {
+				_, _ = conn.WriteToUDP([]byte(a), from)
+			}
 		}
-		for _, a := range answers(string(buf[:n])) {
-			_, _ = conn.WriteToUDP([]byte(a), from)
-		}
-	}
+	}()
 }
 
 func startResponder(t *testing.T) {

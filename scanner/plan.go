@@ -195,7 +195,7 @@ const (
 	passes             = 2
 	multicastPerSource = 2
 	// perFound is what a found host costs at most when it is asked to announce itself.
-	perFound = 3
+	perFound = 6
 )
 
 // Steps lists the discovery probes. Reading by SNMP comes after them and depends on what

@@ -116,7 +116,7 @@ func (b *Notebook) Add(who Speaker, s Speech) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p := b.page(who); p != nil {
-		b.bytes += p.Speech.add(s)
+		b.bytes += p.add(s)
 	}
 }
 

@@ -9,23 +9,25 @@ import (
 	"github.com/muster-itam/muster/scanner/ether"
 )
 
-// dhcpNames: options of RFC 2132 that a client describes itself with.
+// Options of RFC 2132 that a client describes itself with, and that of RFC 4702.
 const (
-	optFQDN         = 81 // RFC 4702
-	fqdnFlags       = 3
-	vendorClassID   = layers.DHCPOptClassID
-	maxParameters   = 64
-	dhcpBootRequest = layers.DHCPOpRequest
+	optHostName    = 12
+	optParameters  = 55
+	optVendorClass = 60
+	optClientID    = 61
+	optFQDN        = 81
+	fqdnFlags      = 3
+	maxParameters  = 64
 )
 
 // client reads what a DHCP client says of itself. Relayed messages are not its own frames.
 func client(d *layers.DHCPv4, from ether.MAC) (s Speech, ok bool) {
-	if d.Operation != dhcpBootRequest || len(d.ClientHWAddr) != 6 || ether.MAC(d.ClientHWAddr) != from || !d.RelayAgentIP.IsUnspecified() {
+	if d.Operation != layers.DHCPOpRequest || len(d.ClientHWAddr) != 6 || ether.MAC(d.ClientHWAddr) != from || !d.RelayAgentIP.IsUnspecified() {
 		return s, false
 	}
 	for _, o := range d.Options {
-		switch o.Type {
-		case layers.DHCPOptHostname:
+		switch byte(o.Type) {
+		case optHostName:
 			name, _, _ := strings.Cut(string(o.Data), ".")
 			s.name(strings.TrimRight(name, "\x00"))
 		case optFQDN:
@@ -34,11 +36,11 @@ func client(d *layers.DHCPv4, from ether.MAC) (s Speech, ok bool) {
 				name, _, _ := strings.Cut(string(o.Data[fqdnFlags:]), ".")
 				s.name(name)
 			}
-		case vendorClassID:
+		case optVendorClass:
 			s.fact("dhcp.vendor_class", string(o.Data))
-		case layers.DHCPOptParamsRequest:
+		case optParameters:
 			s.fact("dhcp.parameters", numbers(o.Data))
-		case layers.DHCPOptClientID:
+		case optClientID:
 			s.fact("dhcp.client_id", fmt.Sprintf("%x", o.Data[:min(len(o.Data), maxParameters)]))
 		}
 	}

@@ -184,8 +184,8 @@ func (c *conn) sendHosts(ctx context.Context, packet []byte) error {
 	return nil
 }
 
-func (s Search) pause(ctx context.Context) error {
-	t := time.NewTimer(s.Settle)
+func (s Search) pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -208,11 +208,19 @@ func (s Search) once(ctx context.Context, p protocol, packet []byte, parse func(
 		return err
 	}
 	defer c.close()
-	if err := c.send(ctx, packet); err != nil {
-		return err
+	for range passes { // nobody says that a datagram was lost
+		if err := c.send(ctx, packet); err != nil {
+			return err
+		}
+		if err := s.pause(ctx, s.Settle/passes); err != nil {
+			return err
+		}
 	}
-	return s.pause(ctx)
+	return s.pause(ctx, s.Settle/passes)
 }
+
+// passes is how often a question is sent.
+const passes = 2
 
 func (s Search) ssdp(ctx context.Context) error {
 	host := netip.AddrPortFrom(netip.MustParseAddr(ssdp.group4), ssdp.port)
@@ -286,7 +294,7 @@ func (s Search) llmnr(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.pause(ctx)
+	return s.pause(ctx, s.Settle)
 }
 
 // commonTypes are asked for by name: not every device answers when asked for all.
@@ -341,12 +349,18 @@ func (s Search) mdns(ctx context.Context) error {
 	for _, h := range s.Hosts {
 		first = append(first, reverse(h))
 	}
-	if err := ask(dns.TypePTR, first); err != nil {
-		return err
+	for range passes {
+		clear(asked)
+		if err := ask(dns.TypePTR, slices.Clone(first)); err != nil {
+			return err
+		}
+		if err := s.pause(ctx, s.Settle/passes); err != nil {
+			return err
+		}
 	}
 	const rounds = 3
 	for range rounds {
-		if err := s.pause(ctx); err != nil {
+		if err := s.pause(ctx, s.Settle/passes); err != nil {
 			return err
 		}
 		next := s.Book.wanted(s.Accept)
@@ -360,7 +374,7 @@ func (s Search) mdns(ctx context.Context) error {
 			return nil
 		}
 	}
-	return s.pause(ctx)
+	return s.pause(ctx, s.Settle)
 }
 
 // wanted are the names that records point to and nobody described yet, by type of record.
