@@ -1,11 +1,13 @@
 package scanner
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/muster-itam/muster/scanner/announce"
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
@@ -108,8 +110,15 @@ func (b *book) len() int {
 	return len(b.entries)
 }
 
+// addresses of the book in ascending order.
+func (b *book) addresses() []netip.Addr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(b.entries), netip.Addr.Compare)
+}
+
 // station is a set of addresses that one hardware address answers for on one link, or a
-// single address without one: what SNMP is asked of.
+// single address without one: what SNMP is asked of. One that was only heard has no address.
 type station struct {
 	link    string
 	mac     ether.MAC
@@ -117,6 +126,8 @@ type station struct {
 	facts   *snmp.Facts
 	reason  string
 	self    bool
+	speech  announce.Speech
+	seenAt  time.Time // when there are no entries
 }
 
 type stationKey struct {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/muster-itam/muster/scanner/announce"
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/identify"
 	"github.com/muster-itam/muster/scanner/service"
@@ -20,12 +21,12 @@ type Device struct {
 	Seen ether.MAC
 	// Link is the interface of this host that it is on; "" when it is behind a router.
 	Link string
-	// Names are host names by reverse DNS or as given; hints, not facts.
+	// Names are host names as given, by reverse DNS or as announced; hints, not facts.
 	Names []string
 	// HostName is one of Names that also resolves to the address it was found by, and was not
-	// made up from it; "" for none.
+	// made up from it, else the first that the device announced; "" for none.
 	HostName string
-	// Sources say how it was seen: arp, ndp, icmp, tcp, snmp, or "arp table of r1".
+	// Sources say how it was seen: arp, ndp, icmp, tcp, snmp, mdns and others of announce, or "arp table of r1".
 	Sources []string
 	// MACVendor is who made the network card.
 	MACVendor string
@@ -46,6 +47,10 @@ type Device struct {
 	ReportedName string
 	// Evidence are the signs in what Ports told, surest first.
 	Evidence []identify.Evidence
+	// Announced is what it said of itself on its link.
+	Announced announce.Speech
+	// Heard are the neighbours of the scanning host itself.
+	Heard []Heard
 	// SeenAt is the last time it was seen.
 	SeenAt time.Time
 }
@@ -99,6 +104,8 @@ const (
 	PhaseSweep    Phase = "sweep"
 	PhaseSilent   Phase = "silent addresses"
 	PhaseSNMP     Phase = "snmp"
+	PhaseSearch   Phase = "announcements"
+	PhaseListen   Phase = "listening, seconds"
 	PhaseServices Phase = "services"
 	PhaseNames    Phase = "names"
 )

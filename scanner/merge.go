@@ -253,8 +253,11 @@ func (r *run) dropImpostors(stations []*station) []*station {
 	}
 	noted := map[netip.Prefix]bool{}
 	return slices.DeleteFunc(stations, func(st *station) bool {
+		if st.facts != nil || st.mac.Unicast() {
+			return false
+		}
 		subnet := subnetOf(st.entries[0].addr)
-		if st.facts != nil || st.mac.Unicast() || bare[subnet] == 0 || bare[subnet] < asked[subnet] {
+		if bare[subnet] == 0 || bare[subnet] < asked[subnet] {
 			return false
 		}
 		if !noted[subnet] {
@@ -298,6 +301,7 @@ func (r *run) describe(group []*station) *Device {
 	m.MACs = sortedMACs(m.macs)
 	m.Sources = slices.Sorted(maps.Keys(m.sources))
 	m.MACVendor = r.makers.of(m.Seen)
+	r.announced(m.Device, group)
 	return m.Device
 }
 
@@ -326,6 +330,9 @@ func (m *merged) station(st *station) {
 	}
 	if m.Reason == "" {
 		m.Reason = st.reason
+	}
+	if st.seenAt.After(m.SeenAt) {
+		m.SeenAt = st.seenAt
 	}
 	if len(st.entries) > manyAddresses {
 		m.Flags = append(m.Flags, fmt.Sprintf("answers for %d addresses: proxy ARP, or one host with many", len(st.entries)))

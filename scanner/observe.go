@@ -63,9 +63,8 @@ func observation(d *Device, finished time.Time) inventory.Observation {
 			add(&os, outside)
 		}
 		add(outsideInterfaces(d), outside)
-		if d.PortState != nil {
-			add(portBodies(d.Ports), *d.PortState)
-		}
+		addPorts(d, add)
+		addHeard(d, add)
 		return o
 	}
 	f := d.Facts
@@ -79,15 +78,14 @@ func observation(d *Device, finished time.Time) inventory.Observation {
 	} else {
 		add(outsideInterfaces(d), snmp.State{Reason: "the device has no interface table", Took: st.Took})
 	}
-	if d.PortState != nil {
-		add(portBodies(d.Ports), *d.PortState)
-	}
+	addPorts(d, add)
 	if len(f.Components) > 0 {
 		add(componentBodies(f), f.Sections[snmp.SectionComponents])
 	}
 	if f.LLDP.ChassisID != "" || len(f.LLDP.Neighbours) > 0 || f.Bridge.Ports > 0 {
 		add(neighbourBodies(f), both(f.Sections[snmp.SectionLLDP], f.Sections[snmp.SectionBridge]))
 	}
+	addHeard(d, add)
 	return o
 }
 

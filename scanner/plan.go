@@ -28,6 +28,8 @@ type Plan struct {
 	// Names of targets that were given by name.
 	Names map[string]string // address -> name
 	Rate  int
+	// Search asks devices to announce themselves.
+	Search bool
 	// Notes say what cannot be done here, for the person who asked.
 	Notes []string
 
@@ -192,6 +194,8 @@ type Step struct {
 const (
 	passes             = 2
 	multicastPerSource = 2
+	// perFound is what a found host costs at most when it is asked to announce itself.
+	perFound = 6
 )
 
 // Steps lists the discovery probes. Reading by SNMP comes after them and depends on what
@@ -218,6 +222,9 @@ func (p *Plan) Steps() []Step {
 			add("ICMP echo", "routed", n, n*passes, rate)
 		}
 		add("TCP connect to the silent", "routed", n, n*uint64(len(tcp.Ports())), rate)
+	}
+	if n := p.Addresses(); p.Search && n > 0 {
+		add("mDNS, SSDP, WS-Discovery, NetBIOS, LLMNR", "what is found", n, n*perFound, p.Rate)
 	}
 	return out
 }

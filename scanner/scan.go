@@ -23,8 +23,8 @@ type Config struct {
 	Credentials []snmp.Credential
 	// Services are the ports that are asked of each device; none by default.
 	Services service.Ports
-	// NoNames leaves out reverse DNS.
-	NoNames bool
+	// NoNames leaves out reverse DNS, NoSearch asking devices to announce themselves.
+	NoNames, NoSearch bool
 	// Resolver looks names up; nil means the system's name servers.
 	Resolver *net.Resolver
 	// Progress is called from time to time, by one goroutine; nil for never.
@@ -80,7 +80,11 @@ func (s *Scanner) Plan(ctx context.Context, job Job) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPlan(targets, job, host, s.cfg.Allow, NewSet(append(exclude, s.cfg.Deny...)...))
+	plan, err := newPlan(targets, job, host, s.cfg.Allow, NewSet(append(exclude, s.cfg.Deny...)...))
+	if err == nil {
+		plan.Search = !s.cfg.NoSearch
+	}
+	return plan, err
 }
 
 // run is one scan under way.
@@ -89,6 +93,8 @@ type run struct {
 	plan *Plan
 	book *book
 	pace *pacer
+	// heard is what devices announced.
+	heard hearsay
 
 	phase  atomic.Pointer[phaseState]
 	mu     sync.Mutex
@@ -111,7 +117,10 @@ func (s *Scanner) Run(ctx context.Context, plan *Plan) (*Result, error) {
 	stop := r.report(ctx)
 	r.self()
 	r.discover(ctx)
-	stations := r.book.stations()
+	if ctx.Err() == nil && plan.Search {
+		r.search(ctx)
+	}
+	stations := r.attach(r.book.stations())
 	if ctx.Err() == nil {
 		stations = r.readAll(ctx, stations)
 	}
@@ -122,6 +131,7 @@ func (s *Scanner) Run(ctx context.Context, plan *Plan) (*Result, error) {
 	if ctx.Err() == nil && !s.cfg.NoNames {
 		r.names(ctx, res.Devices)
 	}
+	nameByAnnouncement(res.Devices)
 	stop()
 	res.Finished = s.cfg.Now().UTC()
 	r.mu.Lock()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner"
+	"github.com/muster-itam/muster/scanner/announce"
 	"github.com/muster-itam/muster/scanner/identify"
 	"github.com/muster-itam/muster/scanner/service"
 	"github.com/muster-itam/muster/scanner/snmp"
@@ -51,6 +52,7 @@ type line struct {
 	Neighbours []neighbourLine     `json:"neighbours,omitempty"`
 	Ports      []portLine          `json:"ports,omitempty"`
 	Evidence   []identify.Evidence `json:"evidence,omitempty"`
+	Announced  *announcedLine      `json:"announced,omitempty"`
 	SeenAt     time.Time           `json:"seen_at"`
 }
 
@@ -90,6 +92,27 @@ type portLine struct {
 	Facts    service.Facts `json:"facts,omitempty"`
 }
 
+// announcedLine is what a device said of itself: facts by key, services as protocol/port name.
+type announcedLine struct {
+	Via      []string            `json:"via"`
+	Facts    map[string][]string `json:"facts,omitempty"`
+	Services []string            `json:"services,omitempty"`
+}
+
+func newAnnouncedLine(s *announce.Speech) *announcedLine {
+	if len(s.Via) == 0 {
+		return nil
+	}
+	l := &announcedLine{Via: s.Via, Facts: map[string][]string{}}
+	for _, f := range s.Facts {
+		l.Facts[f.Key] = append(l.Facts[f.Key], f.Value)
+	}
+	for _, v := range s.Services {
+		l.Services = append(l.Services, fmt.Sprintf("%s/%d %s", v.Protocol, v.Port, v.Name))
+	}
+	return l
+}
+
 func writeJSON(w io.Writer, res *scanner.Result, site string) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -106,7 +129,7 @@ func writeJSON(w io.Writer, res *scanner.Result, site string) error {
 func newLine(d *scanner.Device) line {
 	id := &d.Identity
 	l := line{
-		Address: d.Address().String(), Addresses: []string{}, MACs: []string{}, Names: []string{}, Sources: d.Sources,
+		Addresses: []string{}, MACs: []string{}, Names: []string{}, Sources: d.Sources,
 		Vendor: id.Vendor, Type: id.Type, Model: id.Model, Serial: id.Serial,
 		OS: id.OS.Name, OSVersion: id.OS.Version, Kernel: id.OS.Kernel,
 		MACVendor: d.MACVendor, Link: d.Link, Virtual: d.Virtual, Self: d.Self, Flags: d.Flags, Reason: d.Reason, SeenAt: d.SeenAt.UTC(),
@@ -115,8 +138,19 @@ func newLine(d *scanner.Device) line {
 	for _, p := range d.Ports {
 		l.Ports = append(l.Ports, portLine{p.Protocol, p.Number, p.Service, p.Banner, p.Facts})
 	}
+	if a := d.Address(); a.IsValid() { // a switch that was heard by LLDP has none
+		l.Address = a.String()
+	}
 	if l.OS == "" {
 		l.OS = id.OS.Family
+	}
+	l.Announced = newAnnouncedLine(&d.Announced)
+	for _, h := range d.Heard {
+		nl := neighbourLine{h.Protocol, h.Link, h.Name, h.Port, h.ChassisID, ""}
+		if h.Address.IsValid() {
+			nl.Address = h.Address.String()
+		}
+		l.Neighbours = append(l.Neighbours, nl)
 	}
 	for _, a := range d.Addresses {
 		l.Addresses = append(l.Addresses, a.String())

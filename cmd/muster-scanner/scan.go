@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -26,6 +27,7 @@ type local struct {
 	allow      []string
 	deny       []string
 	noDNS      bool
+	noSearch   bool
 	dns        string
 	services   bool
 	ports      []string
@@ -37,23 +39,31 @@ func (l *local) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&l.allow, "allow", nil, "scan nothing but these prefixes, whoever asks; $MUSTER_SCANNER_ALLOW")
 	f.StringSliceVar(&l.deny, "deny", nil, "never scan these prefixes, whoever asks; $MUSTER_SCANNER_DENY")
 	f.BoolVar(&l.noDNS, "no-dns", false, "do not look up host names")
+	f.BoolVar(&l.noSearch, "no-search", false, "do not ask devices to announce themselves (mDNS, SSDP, WS-Discovery, NetBIOS, LLMNR)")
 	f.StringVar(&l.dns, "dns", "", "name server to ask, ADDRESS or ADDRESS:PORT, in place of the system's")
 	f.BoolVar(&l.services, "services", true, "ask the ports of what is found who they are, without logging in")
 	f.StringSliceVar(&l.ports, "ports", []string{"default"}, "ports to ask: default, numbers, ranges, udp/NUMBER, modbus, bacnet")
 	f.BoolVar(&l.verbose, "verbose", false, "log what goes on")
 }
 
-// config reads the files and lists behind the flags.
-func (p *program) config(l *local) (scanner.Config, error) {
-	cfg := scanner.Config{NoNames: l.noDNS, Now: p.now, Log: p.logger(l.verbose)}
+// lists reads which addresses may be touched.
+func (p *program) lists(l *local) (scanner.Config, error) {
+	cfg := scanner.Config{NoNames: l.noDNS, NoSearch: l.noSearch, Now: p.now, Log: p.logger(l.verbose)}
 	var err error
-	if cfg.Resolver, err = resolver(l.dns); err != nil {
-		return cfg, err
-	}
 	if cfg.Allow, err = p.addresses("--allow", l.allow, "MUSTER_SCANNER_ALLOW"); err != nil {
 		return cfg, err
 	}
-	if cfg.Deny, err = p.addresses("--deny", l.deny, "MUSTER_SCANNER_DENY"); err != nil {
+	cfg.Deny, err = p.addresses("--deny", l.deny, "MUSTER_SCANNER_DENY")
+	return cfg, err
+}
+
+// config reads the files and lists behind the flags.
+func (p *program) config(l *local) (scanner.Config, error) {
+	cfg, err := p.lists(l)
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.Resolver, err = resolver(l.dns); err != nil {
 		return cfg, err
 	}
 	if l.services {
@@ -197,6 +207,11 @@ func (p *program) runScan(ctx context.Context, o *scanFlags) error {
 	if err != nil {
 		return err
 	}
+	return p.finish(ctx, write, res, out)
+}
+
+// finish prints a result and sends it where out, if any, leads.
+func (p *program) finish(ctx context.Context, write func(io.Writer, *scanner.Result, string) error, res *scanner.Result, out *outlet) error {
 	if err := write(p.out, res, out.site()); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}

@@ -48,6 +48,7 @@ const (
 	ClassCamera      Class = "camera"
 	ClassPhoneVoIP   Class = "voip phone"
 	ClassBMC         Class = "management controller"
+	ClassMedia       Class = "media player"
 	ClassVirtualIP   Class = "virtual address"
 )
 

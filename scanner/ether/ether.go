@@ -17,6 +17,7 @@ type EtherType uint16
 
 // The frame types the scanner listens to.
 const (
+	TypeAll  EtherType = 0x0003 // ETH_P_ALL of Linux
 	TypeARP  EtherType = 0x0806
 	TypeIPv6 EtherType = 0x86dd
 )

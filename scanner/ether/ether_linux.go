@@ -59,6 +59,28 @@ func growBuffer(conn *packet.Conn) {
 	})
 }
 
+// Hear has the card let frames to groups through, until the socket is closed. Other than a
+// socket that joins a group, this sends no membership report, and other than promiscuity it
+// lets nothing through that is meant for other hosts (packet(7), PACKET_MR_MULTICAST).
+func (s *Socket) Hear(ifi *net.Interface, groups []MAC) error {
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("hear groups on %s: %w", ifi.Name, err)
+	}
+	var opErr error
+	err = raw.Control(func(fd uintptr) {
+		for _, g := range groups {
+			m := unix.PacketMreq{Ifindex: int32(ifi.Index), Type: unix.PACKET_MR_MULTICAST, Alen: uint16(len(g))}
+			copy(m.Address[:], g[:])
+			opErr = errors.Join(opErr, unix.SetsockoptPacketMreq(int(fd), unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &m))
+		}
+	})
+	if err = errors.Join(err, opErr); err != nil {
+		return fmt.Errorf("hear groups on %s: %w", ifi.Name, err)
+	}
+	return nil
+}
+
 // Send puts one whole frame on the wire, waiting while the interface's queue is full.
 func (s *Socket) Send(ctx context.Context, frame []byte) error {
 	to := &packet.Addr{HardwareAddr: net.HardwareAddr(frame[:6])}

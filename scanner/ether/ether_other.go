@@ -17,6 +17,9 @@ func Open(*net.Interface, EtherType, []bpf.Instruction) (*Socket, error) {
 	return nil, ErrUnsupported
 }
 
+// Hear answers ErrUnsupported.
+func (*Socket) Hear(*net.Interface, []MAC) error { return ErrUnsupported }
+
 // Send answers ErrUnsupported.
 func (*Socket) Send(context.Context, []byte) error { return ErrUnsupported }
 

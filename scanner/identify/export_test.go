@@ -1,9 +1,18 @@
 package identify
 
-import "github.com/muster-itam/muster/scanner/snmp"
+import (
+	"github.com/muster-itam/muster/scanner/announce"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
 
 // All rules in order.
 func (r *Rules) All() []Rule { return r.rules }
+
+// AllAnnounced rules in order.
+func (r *Rules) AllAnnounced() []AnnouncedRule { return r.announced }
+
+// Applies tells whether the rule applies to a device with the facts.
+func (r *AnnouncedRule) Applies(facts []announce.Fact) bool { _, ok := r.groups(facts); return ok }
 
 // Matches tells whether the rule applies to a device.
 func (r *Rule) Matches(s snmp.System) bool { _, ok := r.groups(s); return ok }

@@ -19,6 +19,7 @@ var builtin embed.FS
 // Rules are rules in the order in which they are tried, and the vendors of enterprise numbers.
 type Rules struct {
 	rules       []Rule
+	announced   []AnnouncedRule
 	enterprises map[int]string
 }
 
@@ -63,6 +64,8 @@ type Example struct {
 type ruleFile struct {
 	Enterprises map[int]string `yaml:"enterprises"`
 	Rules       []Rule         `yaml:"rules"`
+	// Announced are tried in order after Rules; for each field the first answer stands.
+	Announced []AnnouncedRule `yaml:"announced"`
 }
 
 // Builtin are the rules that come with the scanner.
@@ -104,10 +107,17 @@ func Load(dir fs.FS) (*Rules, error) {
 			}
 			r.rules = append(r.rules, rule)
 		}
+		for _, rule := range content.Announced {
+			if err := rule.compile(); err != nil {
+				return nil, inventory.Errorf(inventory.CodeInvalid, "rules %s: rule %q: %w", name, rule.Name, err)
+			}
+			r.announced = append(r.announced, rule)
+		}
 	}
 	return r, nil
 }
 
+// fields are what groups of patterns may be named.
 var fields = map[string]bool{"vendor": true, "model": true, "serial": true, "os": true, "version": true}
 
 func (r *Rule) compile() error {
