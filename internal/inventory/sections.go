@@ -49,6 +49,15 @@ const (
 	ClassPhoneVoIP   Class = "voip phone"
 	ClassBMC         Class = "management controller"
 	ClassVirtualIP   Class = "virtual address"
+
+	ClassPDU          Class = "pdu"
+	ClassPower        Class = "power supply" // rectifiers, inverters, generators
+	ClassSensor       Class = "sensor"       // what watches or makes a room's climate
+	ClassLoadBalancer Class = "load balancer"
+	ClassRadio        Class = "wireless bridge"
+	ClassMultiplexer  Class = "multiplexer" // optical and access transmission: WDM, OLT, DSLAM
+	ClassClock        Class = "time server"
+	ClassConsole      Class = "console server"
 )
 
 // Role separates things that share identifiers yet are not one asset: a container
