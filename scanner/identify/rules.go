@@ -3,6 +3,7 @@ package identify
 import (
 	"embed"
 	"fmt"
+	"io"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -111,29 +112,75 @@ func Load(dir fs.FS) (*Rules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list rules: %w", err)
 	}
-	r := &Rules{enterprises: map[int]string{}, types: map[int]inventory.Class{}, others: map[int]bool{}, shared: map[int]bool{}}
+	r := newRules()
 	for _, name := range names {
 		f, err := dir.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("open rules: %w", err)
 		}
-		var content ruleFile
-		dec := yaml.NewDecoder(f)
-		dec.KnownFields(true)
-		err = dec.Decode(&content)
+		err = r.read(name, f)
 		_ = f.Close()
 		if err != nil {
-			return nil, inventory.Errorf(inventory.CodeInvalid, "rules %s: %w", name, err)
-		}
-		r.learn(&content.enterpriseTable)
-		for _, rule := range content.Rules {
-			if err := rule.compile(); err != nil {
-				return nil, inventory.Errorf(inventory.CodeInvalid, "rules %s: rule %q: %w", name, rule.Name, err)
-			}
-			r.rules = append(r.rules, rule)
+			return nil, err
 		}
 	}
 	return r, nil
+}
+
+func newRules() *Rules {
+	return &Rules{enterprises: map[int]string{}, types: map[int]inventory.Class{}, others: map[int]bool{}, shared: map[int]bool{}}
+}
+
+// maxRules bounds a file of rules.
+const maxRules = 4 << 20
+
+// read adds the rules of one file.
+func (r *Rules) read(name string, in io.Reader) error {
+	var content ruleFile
+	dec := yaml.NewDecoder(io.LimitReader(in, maxRules))
+	dec.KnownFields(true)
+	if err := dec.Decode(&content); err != nil {
+		return inventory.Errorf(inventory.CodeInvalid, "rules %s: %w", name, err)
+	}
+	r.learn(&content.enterpriseTable)
+	for _, rule := range content.Rules {
+		if err := rule.compile(); err != nil {
+			return inventory.Errorf(inventory.CodeInvalid, "rules %s: rule %q: %w", name, rule.Name, err)
+		}
+		r.rules = append(r.rules, rule)
+	}
+	return nil
+}
+
+// BuiltinAfter are the built-in rules with those of one file before them.
+func BuiltinAfter(name string, in io.Reader) (*Rules, error) {
+	own := newRules()
+	if err := own.read(name, in); err != nil {
+		return nil, err
+	}
+	r, err := Builtin()
+	if err != nil {
+		return nil, err
+	}
+	r.rules = append(own.rules, r.rules...)
+	for n, vendor := range own.enterprises {
+		r.enterprises[n] = vendor
+	}
+	for n, class := range own.types {
+		r.types[n] = class
+	}
+	return r, nil
+}
+
+// Matching are the names of the rules that apply to a device.
+func (r *Rules) Matching(s snmp.System) []string {
+	var out []string
+	for i := range r.rules {
+		if _, ok := r.rules[i].groups(s); ok {
+			out = append(out, r.rules[i].Name)
+		}
+	}
+	return out
 }
 
 var fields = map[string]bool{"vendor": true, "model": true, "serial": true, "os": true, "version": true}
@@ -245,8 +292,8 @@ func (r *Rules) Wanted(s snmp.System) []string {
 	return out
 }
 
-// read is what the device said under the ids of a field.
-func (r *Rule) read(field string, f *snmp.Facts) string {
+// text is what the device said under the ids of a field.
+func (r *Rule) text(field string, f *snmp.Facts) string {
 	for _, id := range r.Read[field] {
 		text := f.Extra[expand(id, f.System)]
 		if re := r.take[field]; re != nil {
@@ -273,7 +320,7 @@ func (r *Rules) match(f *snmp.Facts) (id Identity, opaque bool) {
 			continue
 		}
 		value := func(field, fixed string) string {
-			if t := rule.read(field, f); t != "" {
+			if t := rule.text(field, f); t != "" {
 				return t
 			}
 			if groups[field] != "" {

@@ -185,6 +185,36 @@ func unescape(s string) []byte {
 	return out
 }
 
+// record takes everything below iso (1). Without a first answer there is no recording.
+func record(ctx context.Context, r *reader) (*Recording, error) {
+	if _, err := r.get(ctx, sysDescr); err != nil {
+		return nil, err // asked for as a test of the credential
+	}
+	rec, last := &Recording{}, mustOID("1.3")
+	for {
+		vars, err := r.ask(ctx, last)
+		if err != nil {
+			return rec, err
+		}
+		for _, v := range vars {
+			if v.value.kind == kindNone {
+				return rec, nil
+			}
+			if v.name.compare(last) <= 0 {
+				return rec, errOrder
+			}
+			if err := r.count(v); err != nil {
+				return rec, err
+			}
+			last = v.name
+			rec.vars = append(rec.vars, v)
+		}
+		if len(vars) == 0 {
+			return rec, nil
+		}
+	}
+}
+
 // Facts reads the recording as a device would be read. extra is what Prober.Extra is.
 func (rec *Recording) Facts(ctx context.Context, extra func(System) []string) (*Facts, error) {
 	return read(ctx, rec, Limits{}.orDefault(), extra, time.Now)
