@@ -27,7 +27,7 @@ var (
 		regexp.MustCompile(`(?:^|[ ,;(])((?:[A-Z]{1,2})?\d+\.\d+\.\w+\S*)`),
 	}
 	// versionShape is what a version looks like when a word has announced it.
-	versionShape = regexp.MustCompile(`^[a-zA-Z]{0,6}[-_]?\d+(?:[.\-_(]+\w+[)]?)+$|^\d+\.\d+$`)
+	versionShape = regexp.MustCompile(`^[a-zA-Z]{0,6}[-_]?\d+\.\w+(?:[.\-_(]+\w+[)]?)*$|^[vVrR]?\d+(?:[.\-_(]+\w+[)]?)+$`)
 	// sureVersion needs no word before it.
 	sureVersion = regexp.MustCompile(`^[vVrR]?\d{1,3}\.\d{1,4}(?:\.\w+)+[\w.()+-]*$|^[vV]\d{1,3}\.\d+\w*$`)
 

@@ -72,8 +72,8 @@ func serve(t *testing.T) (port uint16, devices map[netip.Addr]string) {
 		if text, err := os.ReadFile(list); err == nil && strings.HasSuffix(string(text), "\n") {
 			devices = map[netip.Addr]string{}
 			for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
-				f := strings.Fields(line)
-				devices[netip.MustParseAddr(f[0])] = f[1]
+				addr, name, _ := strings.Cut(line, " ")
+				devices[netip.MustParseAddr(addr)] = strings.TrimSpace(name)
 			}
 			return port, devices
 		}
