@@ -252,7 +252,7 @@ func (rec *Recording) Write(w io.Writer) error {
 		if tag == "" {
 			continue
 		}
-		b.WriteString(v.name.String() + "|" + tag + "|" + text + "\n")
+		_, _ = b.WriteString(v.name.String() + "|" + tag + "|" + text + "\n") // Flush has the error
 	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write walk: %w", err)
@@ -261,7 +261,7 @@ func (rec *Recording) Write(w io.Writer) error {
 }
 
 // recorded is a value's type and text in a recording; a type is "" for what is no value.
-// All sorts of numbers become Counter64, which holds them all, but negative ones.
+// Numbers become Integer32, and Counter64 where that is too small.
 func (v value) recorded() (tag, text string) {
 	switch v.kind {
 	case kindNumber:
@@ -279,6 +279,7 @@ func (v value) recorded() (tag, text string) {
 		return strconv.Itoa(tagOID), v.oid.String()
 	case kindAddress:
 		return strconv.Itoa(tagAddress), v.addr.String()
+	case kindNone, kindOther:
 	}
 	return "", ""
 }
