@@ -86,7 +86,7 @@ func (p *program) command() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(p.scan(), p.listen(), p.enroll(), p.run(), &cobra.Command{
+	root.AddCommand(p.scan(), p.listen(), p.identify(), p.walk(), p.rule(), p.enroll(), p.run(), &cobra.Command{
 		Use: "version", Short: "The version of this program", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(p.out, "muster-scanner", version)

@@ -50,6 +50,15 @@ const (
 	ClassBMC         Class = "management controller"
 	ClassMedia       Class = "media player"
 	ClassVirtualIP   Class = "virtual address"
+
+	ClassPDU          Class = "pdu"
+	ClassPower        Class = "power supply" // rectifiers, inverters, generators
+	ClassSensor       Class = "sensor"       // what watches or makes a room's climate
+	ClassLoadBalancer Class = "load balancer"
+	ClassRadio        Class = "wireless bridge"
+	ClassMultiplexer  Class = "multiplexer" // optical and access transmission: WDM, OLT, DSLAM
+	ClassClock        Class = "time server"
+	ClassConsole      Class = "console server"
 )
 
 // Role separates things that share identifiers yet are not one asset: a container

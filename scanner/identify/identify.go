@@ -8,7 +8,6 @@ package identify
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -24,30 +23,32 @@ type Identity struct {
 	OS     inventory.OS
 }
 
-// Device identifies a device by rules first and standard MIBs second.
+// Device identifies a device: by rules first, then standard MIBs, then by how devices word
+// what they say of themselves.
 func (r *Rules) Device(f *snmp.Facts) Identity {
-	id := r.match(f)
+	id, opaque := r.match(f)
 	linux(f, &id)
-	fill(&id.Vendor, r.enterprise(f.System.ObjectID))
+	enterprise := r.enterprise(f)
+	fill(&id.Vendor, r.brand(f.System.Description))
+	fill(&id.Vendor, r.vendor(enterprise))
 	standard(f, &id)
+	if !opaque {
+		d := describe(f.System.Description, id.Vendor)
+		fill(&id.Model, d.model)
+		fill(&id.Serial, d.serial)
+		fill(&id.OS.Version, d.version)
+	}
+	d := fromPrivate(f.Private, enterprise)
+	fill(&id.Model, d.model)
+	fill(&id.Serial, d.serial)
+	fill(&id.OS.Version, d.version)
+	if id.Type == "" && !opaque {
+		id.Type = worded(f.System.Description)
+	}
 	if id.Type == "" {
-		id.Type = sort(f)
+		id.Type = r.sortOf(f, enterprise)
 	}
 	return id
-}
-
-// enterprise is the vendor behind a sysObjectID, where its enterprise number says so.
-func (r *Rules) enterprise(objectID string) string {
-	rest, ok := strings.CutPrefix(objectID, "1.3.6.1.4.1.")
-	if !ok {
-		return ""
-	}
-	number, _, _ := strings.Cut(rest, ".")
-	n, err := strconv.Atoi(number)
-	if err != nil {
-		return ""
-	}
-	return r.enterprises[n]
 }
 
 // standard takes what Printer-MIB, UPS-MIB and ENTITY-MIB say of the whole device.
@@ -68,16 +69,29 @@ func standard(f *snmp.Facts, id *Identity) {
 			id.Type = inventory.ClassPrinter
 		}
 	}
-	if c := chassis(f.Components); c != nil {
-		if !partNumber.MatchString(c.Model) {
-			fill(&id.Model, c.Model)
-		}
+	c := chassis(f.Components)
+	if c == nil {
+		return
+	}
+	switch m := chassisDescr.FindStringSubmatch(c.Description); {
+	case meaningful(c.Model) && !partNumber.MatchString(c.Model):
+		fill(&id.Model, c.Model)
+	case m != nil && strings.ContainsAny(m[1], "0123456789") && len(m[1]) <= maxModel:
+		fill(&id.Model, m[1])
+	}
+	if strings.ContainsAny(c.Serial, "0123456789") && c.Serial != c.Model {
 		fill(&id.Serial, c.Serial)
-		if makerName.MatchString(c.Maker) {
-			fill(&id.Vendor, c.Maker)
-		}
+	}
+	if strings.ContainsAny(c.Software, "0123456789") {
+		fill(&id.OS.Version, c.Software)
+	}
+	if makerName.MatchString(c.Maker) {
+		fill(&id.Vendor, c.Maker)
 	}
 }
+
+// chassisDescr is a description that names the product.
+var chassisDescr = regexp.MustCompile(`(?i)^(.+\S) chassis$`)
 
 // partNumber is an order number where a model should be: it names the device to its maker
 // only.
@@ -106,17 +120,43 @@ func chassis(components []snmp.Component) *snmp.Component {
 			return c
 		}
 	}
-	return nil
+	return root(components)
+}
+
+// root is the one component that is in nothing, where an agent calls none a chassis. It is
+// none of the sorts of parts that others have.
+func root(components []snmp.Component) *snmp.Component {
+	var found *snmp.Component
+	for i := range components {
+		c := &components[i]
+		if c.Class > snmp.ClassBackplane {
+			continue
+		}
+		if c.Class == snmp.ClassChassis {
+			return nil // it is there and says nothing
+		}
+		if c.Parent == 0 && (meaningful(c.Serial) || meaningful(c.Model)) {
+			if found != nil {
+				if found.Index == 1 {
+					break
+				}
+				return nil
+			}
+			found = c
+		}
+	}
+	return found
 }
 
 func fill(field *string, text string) {
+	text = strings.Trim(text, " \"'\\")
 	if *field == "" && meaningful(text) {
 		*field = text
 	}
 }
 
 // placeholders are what devices say when nobody told them better.
-var placeholders = regexp.MustCompile(`(?i)^(n/?a|none|null|unknown|undefined|default|not (specified|available|set|applicable)|` +
+var placeholders = regexp.MustCompile(`(?i)^(n/?a|none|null|unknown|undefined|default|serial ?no|f{6,}|not (specified|available|set|applicable)|` +
 	`to be filled.*|system serial number|serial number|serial|model|generic.*|invalid.*|empty|x+|0+|1234567890?|<private>|-+|\.+|\?+)$`)
 
 func meaningful(text string) bool {
@@ -175,6 +215,22 @@ const (
 	layer3 = 1 << 2
 	layer7 = 1 << 6
 )
+
+// sortOf is the type of a device by its maker and its tables. Makers of switches make
+// routers as well: what the device does tells them apart.
+func (r *Rules) sortOf(f *snmp.Facts, enterprise int) inventory.Class {
+	usual := r.types[enterprise]
+	if usual != "" && usual != inventory.ClassSwitch && usual != inventory.ClassRouter {
+		return usual
+	}
+	if does := sort(f); does != "" && (usual == "" || does != inventory.ClassServer) {
+		return does
+	}
+	if usual == "" && hasWiFi(f) {
+		return inventory.ClassAccessPoint
+	}
+	return usual
+}
 
 // sort is the type that a device's tables speak for.
 func sort(f *snmp.Facts) inventory.Class {

@@ -3,8 +3,10 @@ package identify
 import (
 	"embed"
 	"fmt"
+	"io"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,16 +20,22 @@ var builtin embed.FS
 
 // Rules are rules in the order in which they are tried, and the vendors of enterprise numbers.
 type Rules struct {
-	rules       []Rule
-	announced   []AnnouncedRule
-	enterprises map[int]string
+	rules          []Rule
+	announced      []AnnouncedRule
+	enterprises    map[int]string
+	types          map[int]inventory.Class
+	others, shared map[int]bool
+	brands         []string
 }
 
 // Rule is one entry of a rules file. It matches when its object ids (a prefix each, any of
-// them) and its pattern match; one of the two may be absent.
+// them), its enterprises and its pattern match; two of the three may be absent.
 type Rule struct {
 	Name      string   `yaml:"name"`
 	ObjectIDs []string `yaml:"object_ids"`
+	// Has are enterprise numbers: the device has objects of one of them. Branded devices
+	// with a general agent show their maker in no other way.
+	Has []int `yaml:"has"`
 	// Descr is matched against sysDescr. Its groups named vendor, model, serial, os,
 	// version become those fields.
 	Descr string `yaml:"descr"`
@@ -37,19 +45,41 @@ type Rule struct {
 	Model  string          `yaml:"model"`
 	OS     string          `yaml:"os"`
 	// Read are object ids whose texts become fields: model, serial, version, vendor.
-	Read map[string]string `yaml:"read"`
+	// Of several ids for one field the first that the device has counts; one that ends in
+	// ".*" stands for the first object below it, one that begins with "$" is below the
+	// device's sysObjectID.
+	Read map[string]oids `yaml:"read"`
+	// Take are patterns for the texts that were read: their first group becomes the field.
+	Take map[string]string `yaml:"take"`
+	// Opaque says that the wording of sysDescr is about something else, a management card
+	// or a person's remark, and is not to be searched.
+	Opaque bool `yaml:"opaque"`
 	// Last keeps later rules from adding anything.
 	Last bool `yaml:"last"`
 	// Examples are the rule's tests.
 	Examples []Example `yaml:"examples"`
 
 	descr *regexp.Regexp
+	take  map[string]*regexp.Regexp
+}
+
+// oids are one or several object ids.
+type oids []string
+
+// UnmarshalYAML takes one id where a list could stand.
+func (o *oids) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*o = oids{n.Value}
+		return nil
+	}
+	return n.Decode((*[]string)(o))
 }
 
 // Example is what a device says and what must come of it.
 type Example struct {
 	ObjectID string            `yaml:"object_id"`
 	Descr    string            `yaml:"descr"`
+	Has      []int             `yaml:"has"`
 	Values   map[string]string `yaml:"values"` // of object ids that the rule reads
 	Want     struct {
 		Vendor  string          `yaml:"vendor"`
@@ -62,8 +92,9 @@ type Example struct {
 }
 
 type ruleFile struct {
-	Enterprises map[int]string `yaml:"enterprises"`
-	Rules       []Rule         `yaml:"rules"`
+	enterpriseTable `yaml:",inline"`
+
+	Rules []Rule `yaml:"rules"`
 	// Announced are tried in order after Rules; for each field the first answer stands.
 	Announced []AnnouncedRule `yaml:"announced"`
 }
@@ -84,55 +115,131 @@ func Load(dir fs.FS) (*Rules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list rules: %w", err)
 	}
-	r := &Rules{enterprises: map[int]string{}}
+	r := newRules()
 	for _, name := range names {
 		f, err := dir.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("open rules: %w", err)
 		}
-		var content ruleFile
-		dec := yaml.NewDecoder(f)
-		dec.KnownFields(true)
-		err = dec.Decode(&content)
+		err = r.read(name, f)
 		_ = f.Close()
 		if err != nil {
-			return nil, inventory.Errorf(inventory.CodeInvalid, "rules %s: %w", name, err)
-		}
-		for n, vendor := range content.Enterprises {
-			r.enterprises[n] = vendor
-		}
-		for _, rule := range content.Rules {
-			if err := rule.compile(); err != nil {
-				return nil, inventory.Errorf(inventory.CodeInvalid, "rules %s: rule %q: %w", name, rule.Name, err)
-			}
-			r.rules = append(r.rules, rule)
-		}
-		for _, rule := range content.Announced {
-			if err := rule.compile(); err != nil {
-				return nil, inventory.Errorf(inventory.CodeInvalid, "rules %s: rule %q: %w", name, rule.Name, err)
-			}
-			r.announced = append(r.announced, rule)
+			return nil, err
 		}
 	}
 	return r, nil
 }
 
+func newRules() *Rules {
+	return &Rules{enterprises: map[int]string{}, types: map[int]inventory.Class{}, others: map[int]bool{}, shared: map[int]bool{}}
+}
+
+// maxRules bounds a file of rules.
+const maxRules = 4 << 20
+
+// read adds the rules of one file.
+func (r *Rules) read(name string, in io.Reader) error {
+	var content ruleFile
+	dec := yaml.NewDecoder(io.LimitReader(in, maxRules))
+	dec.KnownFields(true)
+	if err := dec.Decode(&content); err != nil {
+		return inventory.Errorf(inventory.CodeInvalid, "rules %s: %w", name, err)
+	}
+	r.learn(&content.enterpriseTable)
+	for _, rule := range content.Rules {
+		if err := rule.compile(); err != nil {
+			return inventory.Errorf(inventory.CodeInvalid, "rules %s: rule %q: %w", name, rule.Name, err)
+		}
+		r.rules = append(r.rules, rule)
+	}
+	for _, rule := range content.Announced {
+		if err := rule.compile(); err != nil {
+			return inventory.Errorf(inventory.CodeInvalid, "rules %s: rule %q: %w", name, rule.Name, err)
+		}
+		r.announced = append(r.announced, rule)
+	}
+	return nil
+}
+
+// BuiltinAfter are the built-in rules with those of one file before them.
+func BuiltinAfter(name string, in io.Reader) (*Rules, error) {
+	own := newRules()
+	if err := own.read(name, in); err != nil {
+		return nil, err
+	}
+	r, err := Builtin()
+	if err != nil {
+		return nil, err
+	}
+	r.rules, r.announced = append(own.rules, r.rules...), append(own.announced, r.announced...)
+	for n, vendor := range own.enterprises {
+		r.enterprises[n] = vendor
+	}
+	for n, class := range own.types {
+		r.types[n] = class
+	}
+	return r, nil
+}
+
+// Matching are the names of the rules that apply to a device.
+func (r *Rules) Matching(s snmp.System) []string {
+	var out []string
+	for i := range r.rules {
+		if _, ok := r.rules[i].groups(s); ok {
+			out = append(out, r.rules[i].Name)
+		}
+	}
+	return out
+}
+
 // fields are what groups of patterns may be named.
 var fields = map[string]bool{"vendor": true, "model": true, "serial": true, "os": true, "version": true}
+
+var objectID = regexp.MustCompile(`^(1(\.\d+){3,}|\$(\.\d+)+)(\.\*)?$`)
+
+// ownRoot stands for the device's sysObjectID at the beginning of an id: some makers have
+// the objects of a model below it.
+const ownRoot = "$."
+
+func expand(id string, s snmp.System) string {
+	if rest, ok := strings.CutPrefix(id, ownRoot); ok {
+		return s.ObjectID + "." + rest
+	}
+	return id
+}
 
 func (r *Rule) compile() error {
 	switch {
 	case r.Name == "":
 		return fmt.Errorf("has no name")
-	case len(r.ObjectIDs) == 0 && r.Descr == "":
+	case len(r.ObjectIDs) == 0 && len(r.Has) == 0 && r.Descr == "":
 		return fmt.Errorf("matches everything")
 	case len(r.Examples) == 0:
 		return fmt.Errorf("has no example")
 	}
-	for field := range r.Read {
+	for field, ids := range r.Read {
 		if !fields[field] {
 			return fmt.Errorf("cannot read field %q", field)
 		}
+		for _, id := range ids {
+			if !objectID.MatchString(id) {
+				return fmt.Errorf("read %s: %q is no object id", field, id)
+			}
+		}
+	}
+	r.take = map[string]*regexp.Regexp{}
+	for field, pattern := range r.Take {
+		if len(r.Read[field]) == 0 {
+			return fmt.Errorf("take %s: nothing is read for it", field)
+		}
+		re, err := regexp.Compile(pattern)
+		if err != nil {
+			return fmt.Errorf("take %s: %w", field, err)
+		}
+		if re.NumSubexp() != 1 {
+			return fmt.Errorf("take %s: must have one group, has %d", field, re.NumSubexp())
+		}
+		r.take[field] = re
 	}
 	if r.Descr == "" {
 		return nil
@@ -160,6 +267,9 @@ func (r *Rule) groups(s snmp.System) (found map[string]string, ok bool) {
 			return nil, false
 		}
 	}
+	if len(r.Has) > 0 && !slices.ContainsFunc(r.Has, func(n int) bool { return slices.Contains(s.Enterprises, n) }) {
+		return nil, false
+	}
 	if r.descr == nil {
 		return nil, true
 	}
@@ -183,16 +293,36 @@ func (r *Rules) Wanted(s snmp.System) []string {
 		if _, ok := r.rules[i].groups(s); !ok {
 			continue
 		}
-		for _, o := range r.rules[i].Read {
-			out = append(out, o)
+		for _, ids := range r.rules[i].Read {
+			for _, id := range ids {
+				out = append(out, expand(id, s))
+			}
 		}
 	}
 	return out
 }
 
-// match applies every rule that matches; for each field the first answer stands.
-func (r *Rules) match(f *snmp.Facts) Identity {
-	var id Identity
+// text is what the device said under the ids of a field.
+func (r *Rule) text(field string, f *snmp.Facts) string {
+	for _, id := range r.Read[field] {
+		text := f.Extra[expand(id, f.System)]
+		if re := r.take[field]; re != nil {
+			m := re.FindStringSubmatch(text)
+			if m == nil {
+				continue
+			}
+			text = m[1]
+		}
+		if meaningful(text) {
+			return strings.TrimSpace(text)
+		}
+	}
+	return ""
+}
+
+// match applies every rule that matches; for each field the first answer stands. opaque
+// tells that sysDescr is not to be searched.
+func (r *Rules) match(f *snmp.Facts) (id Identity, opaque bool) {
 	for i := range r.rules {
 		rule := &r.rules[i]
 		groups, ok := rule.groups(f.System)
@@ -200,7 +330,7 @@ func (r *Rules) match(f *snmp.Facts) Identity {
 			continue
 		}
 		value := func(field, fixed string) string {
-			if t := f.Extra[rule.Read[field]]; rule.Read[field] != "" && meaningful(t) {
+			if t := rule.text(field, f); t != "" {
 				return t
 			}
 			if groups[field] != "" {
@@ -218,9 +348,10 @@ func (r *Rules) match(f *snmp.Facts) Identity {
 		if id.Type == "" {
 			id.Type = rule.Type
 		}
+		opaque = opaque || rule.Opaque
 		if rule.Last {
 			break
 		}
 	}
-	return id
+	return id, opaque
 }

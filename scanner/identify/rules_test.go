@@ -22,7 +22,7 @@ func TestExamples(t *testing.T) {
 	for _, rule := range rules.All() {
 		for _, e := range rule.Examples {
 			t.Run(rule.Name, func(t *testing.T) {
-				f := &snmp.Facts{System: snmp.System{Description: e.Descr, ObjectID: e.ObjectID}, Extra: e.Values}
+				f := &snmp.Facts{System: snmp.System{Description: e.Descr, ObjectID: e.ObjectID, Enterprises: e.Has}, Extra: e.Values}
 				if !rule.Matches(f.System) {
 					t.Fatal("the example does not match its own rule")
 				}
@@ -87,8 +87,29 @@ func TestStandard(t *testing.T) {
 		{"LLDP of another kernel", snmp.Facts{System: netSNMP,
 			LLDP: snmp.LLDP{Description: "Debian GNU/Linux 12 (bookworm) Linux 5.0 #1 SMP x86_64"}},
 			identify.Identity{Type: inventory.ClassServer, OS: linux}},
-		{"vendor by enterprise", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.9.1.1"}}, identify.Identity{Vendor: "Cisco"}},
-		{"not by a longer number", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.99999.1"}}, identify.Identity{}},
+		{"vendor by enterprise", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.318.1"}}, identify.Identity{Vendor: "APC", Type: inventory.ClassUPS}},
+		{"vendor by IANA's list", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.15.1"}}, identify.Identity{Vendor: "Xylogics"}},
+		{"not by a longer number", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}}, identify.Identity{}},
+		{"an agent's number, a maker's objects", snmp.Facts{System: snmp.System{ObjectID: netSNMP.ObjectID, Enterprises: []int{2021, 6876, 8072}}},
+			identify.Identity{Vendor: "VMware", Type: inventory.ClassServer}},
+		{"objects of two makers", snmp.Facts{System: snmp.System{ObjectID: netSNMP.ObjectID, Enterprises: []int{318, 6876, 8072}}}, identify.Identity{}},
+		{"a group of private objects", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.1.0", Enterprise: 4294967, Text: "GW-210"},
+			{Name: "1.3.6.1.4.1.4294967.1.2.0", Enterprise: 4294967, Text: "GW00012345"},
+			{Name: "1.3.6.1.4.1.4294967.1.3.0", Enterprise: 4294967, Text: "2.10.3"},
+			{Name: "1.3.6.1.4.1.4294967.7.1.0", Enterprise: 4294967, Text: "BAT0001234"},
+		}}, identify.Identity{Model: "GW-210", Serial: "GW00012345", OS: inventory.OS{Version: "2.10.3"}}},
+		{"two serial numbers, measured values, a modem's number", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.2.0", Enterprise: 4294967, Text: "GW00012345"},
+			{Name: "1.3.6.1.4.1.4294967.2.2.0", Enterprise: 4294967, Text: "GW00012346"},
+			{Name: "1.3.6.1.4.1.4294967.3.3.0", Enterprise: 4294967, Text: "230.5"},
+			{Name: "1.3.6.1.4.1.4294967.4.3.0", Enterprise: 4294967, Text: "356853051257295"},
+		}}, identify.Identity{}},
+		{"wording of an unknown maker", snmp.Facts{System: snmp.System{Description: "Acme Giga Switch GS-24x4 Series, SW version 3.1.7, HW version 1.2.0, S/N: AC1234567"}},
+			identify.Identity{Type: inventory.ClassSwitch, Serial: "AC1234567", OS: inventory.OS{Version: "3.1.7"}}},
+		{"no chassis, one root", snmp.Facts{Components: []snmp.Component{
+			{Index: 1, Class: 4, Model: "ProLiant DL20", Serial: "CZ0001"}, {Index: 2, Class: 5, Parent: 1, Serial: "PSU1"}}},
+			identify.Identity{Model: "ProLiant DL20", Serial: "CZ0001"}},
 		{"line card is not the chassis", snmp.Facts{Components: []snmp.Component{
 			{Index: 1, Class: 9, Model: "WS-X6748", Serial: "SAL0000CARD"},
 			{Index: 2, Class: snmp.ClassChassis, Model: "N/A", Serial: "N/A"},

@@ -20,7 +20,7 @@ type Credential struct {
 	Targets []netip.Prefix
 	Version gosnmp.SnmpVersion
 
-	Community inventory.Secret // version 2c
+	Community inventory.Secret // versions 1 and 2c
 
 	// Version 3, the user-based security model of RFC 3414.
 	User         string
@@ -52,6 +52,8 @@ func (c *Credential) level() int {
 		return 2
 	case c.Version == gosnmp.Version3:
 		return 1
+	case c.Version == gosnmp.Version1: // after 2c: it asks for one value at a time
+		return -1
 	}
 	return 0
 }
@@ -60,6 +62,9 @@ func (c *Credential) level() int {
 func (c *Credential) String() string {
 	if c.Version == gosnmp.Version3 {
 		return "v3 user " + c.User
+	}
+	if c.Version == gosnmp.Version1 {
+		return "v1"
 	}
 	return "v2c"
 }
@@ -160,13 +165,16 @@ func (c *Credential) fill(version, auth, priv string, targets []string) error {
 		return fmt.Errorf("priv must be des, aes, aes192, aes256, aes192c, aes256c or none")
 	}
 	switch normal(version) {
-	case "2c", "2", "v2c", "":
+	case "1", "v1", "2c", "2", "v2c", "":
 		c.Version = gosnmp.Version2c
+		if n := normal(version); n == "1" || n == "v1" {
+			c.Version = gosnmp.Version1
+		}
 		if c.User != "" {
 			return fmt.Errorf("a user needs version: 3")
 		}
 		if c.Community == "" {
-			return fmt.Errorf("version 2c needs a community")
+			return fmt.Errorf("versions 1 and 2c need a community")
 		}
 		if c.authenticates() || c.encrypts() || c.AuthPassword != "" || c.PrivPassword != "" || c.Context != "" {
 			return fmt.Errorf("auth, priv, their passwords and context need version: 3")
@@ -175,7 +183,7 @@ func (c *Credential) fill(version, auth, priv string, targets []string) error {
 		c.Version = gosnmp.Version3
 		return c.checkV3()
 	default:
-		return fmt.Errorf("version must be 2c or 3")
+		return fmt.Errorf("version must be 1, 2c or 3")
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 const credentials = `
 credentials:
   - {targets: [10.77.2.11, fd00::/64], version: 2c, community: hush-hush}
+  - {version: 1, community: old}
   - community: public
   - {version: 3, user: plain}
   - {version: 3, user: muster, auth: SHA-256, auth_password: auth-hush, priv: aes, priv_password: priv-hush}
@@ -28,7 +29,7 @@ func TestParseCredentials(t *testing.T) {
 	for i := range got {
 		names = append(names, got[i].String())
 	}
-	want := "v3 user muster, v3 user signed, v3 user plain, v2c, v2c" // what protects itself best comes first
+	want := "v3 user muster, v3 user signed, v3 user plain, v2c, v2c, v1" // what protects itself best comes first
 	if s := strings.Join(names, ", "); s != want {
 		t.Errorf("order %s, want %s", s, want)
 	}
@@ -47,8 +48,8 @@ func TestParseCredentialsRefuses(t *testing.T) {
 	for in, want := range map[string]string{
 		"credentials: [{community: hush, comunity: hush}]": "comunity",
 		"credential: []": "field credential",
-		"credentials: [{version: 1, community: hush}]":                                                      "entry 1: version must be 2c or 3",
-		"credentials: [{version: 2c}]":                                                                      "needs a community",
+		"credentials: [{version: 4, community: hush}]":                                                      "entry 1: version must be 1, 2c or 3",
+		"credentials: [{version: 2c}]":                                                                      "need a community",
 		"credentials: [{community: hush}, {user: x}]":                                                       "entry 2: a user needs version: 3",
 		"credentials: [{version: 3}]":                                                                       "needs a user",
 		"credentials: [{version: 3, user: x, auth: rot13}]":                                                 "auth must be",

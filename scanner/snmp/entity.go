@@ -37,19 +37,29 @@ func (f *Facts) readComponents(ctx context.Context, r *reader) error {
 			}
 		}}
 	}
-	err := r.columns(ctx,
-		column{entPhysicalClass, func(index oid, v value) {
-			n, ok := v.small()
-			if ok && len(index) == 1 && index[0] <= 1<<31-1 {
-				rows[index[0]] = &Component{Index: int(index[0]), Class: n}
-			}
-		}},
+	row := func(index oid, class int) {
+		if len(index) == 1 && index[0] <= 1<<31-1 {
+			rows[index[0]] = &Component{Index: int(index[0]), Class: class}
+		}
+	}
+	err := r.walk(ctx, entPhysicalClass, func(index oid, v value) {
+		if n, ok := v.small(); ok {
+			row(index, n)
+		}
+	})
+	if err == nil && len(rows) == 0 { // some agents have serial numbers and little else
+		err = r.walk(ctx, entPhysicalSerialNum, func(index oid, _ value) { row(index, 0) })
+	}
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	err = r.all(ctx,
+		text(entPhysicalSerialNum, func(c *Component) *string { return &c.Serial }),
 		column{entPhysicalContainedIn, func(index oid, v value) {
 			if c := at(index); c != nil {
 				c.Parent, _ = v.small()
 			}
 		}},
-		text(entPhysicalSerialNum, func(c *Component) *string { return &c.Serial }),
 		text(entPhysicalModelName, func(c *Component) *string { return &c.Model }),
 		text(entPhysicalMfgName, func(c *Component) *string { return &c.Maker }),
 		text(entPhysicalDescr, func(c *Component) *string { return &c.Description }),

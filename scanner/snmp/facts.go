@@ -21,6 +21,7 @@ type Facts struct {
 	Bridge     Bridge
 	ARP        []ARPEntry
 	LLDP       LLDP
+	Private    []Private // the first texts among makers' own objects
 	// Extra are the texts of the object ids that Prober.Extra asked for.
 	Extra map[string]string
 
@@ -39,6 +40,7 @@ const (
 	SectionSystem     Section = "system"
 	SectionInterfaces Section = "interfaces"
 	SectionComponents Section = "components"
+	SectionPrivate    Section = "private"
 	SectionLLDP       Section = "lldp"
 	SectionARP        Section = "arp"
 	SectionBridge     Section = "bridge"
@@ -62,6 +64,8 @@ type System struct {
 	Services    int
 	UpTime      time.Duration
 	Forwarding  bool // ipForwarding of RFC 4293
+	// Enterprises are the makers whose own objects the device has, by enterprise number.
+	Enterprises []int
 }
 
 // Hints are single values from MIBs that only some sort of device has.
@@ -101,8 +105,9 @@ type Component struct {
 
 // PhysicalClass values of RFC 6933.
 const (
-	ClassChassis = 3
-	ClassStack   = 11
+	ClassChassis   = 3
+	ClassBackplane = 4
+	ClassStack     = 11
 )
 
 // ARPEntry is what the device knows of an address on one of its links.

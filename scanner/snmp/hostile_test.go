@@ -119,7 +119,7 @@ func TestEndlessDevice(t *testing.T) {
 			name += ".1"
 			if i > 0 || strings.Count(name, ".") > 60 { // count up instead of growing for ever
 				at := strings.LastIndex(strings.TrimRight(name, ".1"), ".")
-				name = fmt.Sprintf("%s.%d", req.Variables[0].Name[:max(at, 20)], time.Now().UnixNano()&0x7fffffff)
+				name = fmt.Sprintf("%s.%d", req.Variables[0].Name[:min(max(at, 20), len(req.Variables[0].Name))], time.Now().UnixNano()&0x7fffffff)
 			}
 			out = append(out, gosnmp.SnmpPDU{Name: name, Type: gosnmp.Integer, Value: 6})
 		}

@@ -47,6 +47,16 @@ func (r *reader) columns(ctx context.Context, cols ...column) error {
 	return nil
 }
 
+// all walks columns of which any may be missing.
+func (r *reader) all(ctx context.Context, cols ...column) error {
+	for _, c := range cols {
+		if err := r.walk(ctx, c.root, c.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (f *Facts) readInterfaces(ctx context.Context, r *reader) error {
 	rows := map[int]*Interface{}
 	at := func(index oid) *Interface {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,6 +49,7 @@ func read(ctx context.Context, s session, limits Limits, extra func(System) []st
 	}{
 		{SectionInterfaces, f.readInterfaces},
 		{SectionComponents, f.readComponents},
+		{SectionPrivate, f.readPrivate},
 		{SectionLLDP, f.readLLDP},
 		{SectionARP, f.readARP},
 		{SectionBridge, f.readBridge},
@@ -97,6 +100,7 @@ func (f *Facts) readSystem(ctx context.Context, r *reader) error {
 		f.Hints.BridgeAddress, _ = v[dot1dBaseBridgeAddress.String()].mac()
 	}
 	f.readHints(ctx, r)
+	f.readEnterprises(ctx, r)
 	return stopped(ctx)
 }
 
@@ -118,10 +122,17 @@ func (f *Facts) readHints(ctx context.Context, r *reader) {
 // maxExtra bounds what rules can ask one device for.
 const maxExtra = 32
 
+// readExtra reads single values, and for a name that ends in ".*" the first below it.
 func (f *Facts) readExtra(ctx context.Context, r *reader, names []string) {
+	f.Extra = map[string]string{}
 	var oids []oid
 	for _, n := range names[:min(len(names), maxExtra)] {
-		if o, ok := parseOID(n); ok {
+		column, first := strings.CutSuffix(n, ".*")
+		o, ok := parseOID(column)
+		switch {
+		case ok && first:
+			f.Extra[n] = r.first(ctx, o)
+		case ok && !slices.ContainsFunc(oids, func(x oid) bool { return x.compare(o) == 0 }):
 			oids = append(oids, o)
 		}
 	}
@@ -132,12 +143,28 @@ func (f *Facts) readExtra(ctx context.Context, r *reader, names []string) {
 	if err != nil {
 		return // as with hints: what is not there is not known
 	}
-	f.Extra = map[string]string{}
 	for name, value := range v {
 		if s, ok := value.text(); ok {
 			f.Extra[name] = s
 		}
 	}
+}
+
+// first is the first text in a table's column that says anything.
+func (r *reader) first(ctx context.Context, column oid) string {
+	vars, err := r.session.next(ctx, column, smallBatch)
+	if err != nil {
+		return ""
+	}
+	for _, v := range vars {
+		if _, inside := v.name.under(column); !inside || r.count(v) != nil {
+			return ""
+		}
+		if s, ok := v.value.text(); ok && s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 // upTime is sysUpTime, which counts hundredths of a second.

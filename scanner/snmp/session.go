@@ -68,11 +68,25 @@ func (s *gosnmpSession) engineID() string {
 }
 
 func (s *gosnmpSession) get(ctx context.Context, names []oid) ([]variable, error) {
-	return s.run(ctx, func() (*gosnmp.SnmpPacket, error) { return s.client.Get(dotted(names)) })
+	vars, err := s.run(ctx, func() (*gosnmp.SnmpPacket, error) { return s.client.Get(dotted(names)) })
+	if err != nil || len(vars) > 0 || len(names) < 2 || s.client.Version != gosnmp.Version1 {
+		return vars, err
+	}
+	// One name that a version 1 agent does not have fails all (RFC 1157 §4.1.2).
+	half := len(names) / 2
+	first, err := s.get(ctx, names[:half])
+	if err != nil {
+		return nil, err
+	}
+	second, err := s.get(ctx, names[half:])
+	return append(first, second...), err
 }
 
 func (s *gosnmpSession) next(ctx context.Context, name oid, n int) ([]variable, error) {
 	return s.run(ctx, func() (*gosnmp.SnmpPacket, error) {
+		if s.client.Version == gosnmp.Version1 { // has no bulk request
+			return s.client.GetNext(dotted([]oid{name}))
+		}
 		return s.client.GetBulk(dotted([]oid{name}), 0, uint32(max(1, n)))
 	})
 }

@@ -1,6 +1,6 @@
 // Package snmp asks devices for what they know of themselves and their neighbours.
 //
-// It owns SNMP v2c and v3 sessions, the scope of credentials, the limits on what is taken
+// It owns SNMP v1, v2c and v3 sessions, the scope of credentials, the limits on what is taken
 // from one device, and the standard MIBs: system, interfaces, addresses, ENTITY, ARP,
 // bridge, LLDP. It refuses to send a credential outside its scope, to keep what did not
 // increase or has the wrong type, and to say what a device is: identify does that.
@@ -36,10 +36,44 @@ type Prober struct {
 // Read tries the credentials whose scope includes addr, and reads the device with the
 // first that it accepts. Without any, or without an answer, it is ErrNoAnswer; ErrRefused
 // when an agent is there but none fits.
-func (p *Prober) Read(ctx context.Context, addr netip.Addr) (f *Facts, err error) {
+func (p *Prober) Read(ctx context.Context, addr netip.Addr) (*Facts, error) {
+	var f *Facts
+	err := p.try(ctx, addr, func(ctx context.Context, c *Credential, limits Limits) (err error) {
+		f, err = p.readWith(ctx, addr, c, limits)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Record takes what a device has, in order, with the first credential that it accepts.
+// With an error there may be a recording: what there was before a limit.
+func (p *Prober) Record(ctx context.Context, addr netip.Addr) (*Recording, error) {
+	var rec *Recording
+	err := p.try(ctx, addr, func(ctx context.Context, c *Credential, limits Limits) (err error) {
+		s, err := p.open(ctx, addr, c)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		if rec, err = record(ctx, &reader{session: s, limits: limits, batch: normalBatch}); rec != nil && err != nil {
+			rec.Problem, err = err.Error(), nil
+		}
+		return err
+	})
+	if err == nil && rec.Problem != "" {
+		return rec, fmt.Errorf("walk %s: %s", addr, rec.Problem)
+	}
+	return rec, err
+}
+
+// try runs read with the credentials whose scope includes addr until one is accepted.
+func (p *Prober) try(ctx context.Context, addr netip.Addr, read func(context.Context, *Credential, Limits) error) (err error) {
 	defer func() { // a decoder's mistake costs this device, not the scan
 		if e := recover(); e != nil {
-			f, err = nil, fmt.Errorf("read %s by SNMP: %w", addr, errPanic)
+			err = fmt.Errorf("read %s by SNMP: %w", addr, errPanic)
 		}
 	}()
 	limits := p.Limits.orDefault()
@@ -51,12 +85,12 @@ func (p *Prober) Read(ctx context.Context, addr netip.Addr) (f *Facts, err error
 		if !c.Allows(addr) || c.level() > 0 && v3Silent {
 			continue
 		}
-		f, err := p.readWith(ctx, addr, c, limits)
+		err := read(ctx, c, limits)
 		switch {
 		case err == nil:
-			return f, nil
+			return nil
 		case ctx.Err() != nil:
-			return nil, fmt.Errorf("read %s by SNMP: %w", addr, stopped(ctx))
+			return fmt.Errorf("read %s by SNMP: %w", addr, stopped(ctx))
 		case errors.Is(err, ErrNoAnswer):
 			// Discovery of version 3 needs no credential: silence holds for every user.
 			v3Silent = v3Silent || c.level() > 0
@@ -64,7 +98,7 @@ func (p *Prober) Read(ctx context.Context, addr netip.Addr) (f *Facts, err error
 			outcome = ErrRefused
 		}
 	}
-	return nil, fmt.Errorf("read %s by SNMP: %w", addr, outcome)
+	return fmt.Errorf("read %s by SNMP: %w", addr, outcome)
 }
 
 // Applies tells whether any credential may be sent to addr.
@@ -77,7 +111,8 @@ func (p *Prober) Applies(addr netip.Addr) bool {
 	return false
 }
 
-func (p *Prober) readWith(ctx context.Context, addr netip.Addr, c *Credential, limits Limits) (*Facts, error) {
+// open starts a session with the prober's settings, paced where they say so.
+func (p *Prober) open(ctx context.Context, addr netip.Addr, c *Credential) (closer, error) {
 	port, timeout, retries := p.Port, p.Timeout, max(0, p.Retries)
 	if port == 0 {
 		port = DefaultPort
@@ -90,24 +125,39 @@ func (p *Prober) readWith(ctx context.Context, addr netip.Addr, c *Credential, l
 	}
 	s, err := dial(ctx, addr, port, c, timeout, retries)
 	if err != nil {
+		return closer{}, err
+	}
+	if p.Wait == nil {
+		return closer{s, s}, nil
+	}
+	return closer{&pacedSession{session: s, wait: func(ctx context.Context) error { return p.Wait(ctx, addr) }}, s}, nil
+}
+
+// closer is a session and what to close after it.
+type closer struct {
+	session
+	raw *gosnmpSession
+}
+
+func (c closer) close() { c.raw.close() }
+
+func (p *Prober) readWith(ctx context.Context, addr netip.Addr, c *Credential, limits Limits) (*Facts, error) {
+	s, err := p.open(ctx, addr, c)
+	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	var paced session = s
-	if p.Wait != nil {
-		paced = &pacedSession{session: s, wait: func(ctx context.Context) error { return p.Wait(ctx, addr) }}
-	}
 	now := p.Now
 	if now == nil {
 		now = time.Now
 	}
-	f, err := read(ctx, paced, limits, p.Extra, now)
+	f, err := read(ctx, s, limits, p.Extra, now)
 	if err != nil {
 		return nil, err
 	}
 	f.Address, f.Credential = addr, c.String()
 	if f.EngineID == "" {
-		f.EngineID = s.engineID()
+		f.EngineID = s.raw.engineID()
 	}
 	return f, nil
 }

@@ -1,0 +1,154 @@
+package identify_test
+
+import (
+	"archive/tar"
+	"cmp"
+	"compress/gzip"
+	"errors"
+	"hash/fnv"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/muster-itam/muster/scanner/identify"
+	"github.com/muster-itam/muster/scanner/snmp"
+)
+
+// needWalks ends the test where the recorded walks are missing: by failing in CI.
+func needWalks(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(walksDir); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("the recorded walks are not beside the project: %v", err)
+		}
+		t.Skipf("the recorded walks are not beside the project: %v", err)
+	}
+}
+
+// recordings are all recorded walks by the name of the device.
+func recordings(t *testing.T) map[string]*snmp.Recording {
+	t.Helper()
+	f, err := os.Open(filepath.Join(walksDir, "data", "walks.tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]*snmp.Recording{}
+	for in := tar.NewReader(z); ; {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, ok := strings.CutSuffix(path.Base(h.Name), ".snmprec")
+		if !ok {
+			continue
+		}
+		if out[name], err = snmp.ReadRecording(in); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
+
+// answersOf identifies every recorded device.
+func answersOf(t *testing.T, rules *identify.Rules) map[string]answer {
+	t.Helper()
+	out := map[string]answer{}
+	for name, rec := range recordings(t) {
+		f, err := rec.Facts(t.Context(), rules.Wanted)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		id := rules.Device(f)
+		out[name] = answer{name, id.Vendor, string(id.Type), id.Model, id.Serial, id.OS.Name, id.OS.Version}
+	}
+	return out
+}
+
+// heldBack are makers whose devices nobody looked at while the rules were written: a
+// quarter of all, by a hash of the name. What is right there is what to expect of devices
+// that are new.
+func heldBack(maker string) bool {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, maker)
+	return h.Sum32()%4 == 0
+}
+
+// floor is the least recall and precision, in per cent, that a field must reach.
+type floor struct{ recall, precision float64 }
+
+// TestFloor holds what is said of all recorded devices against what they are, with the
+// scorer beside them. MUSTER_WALK_ANSWERS names a file for the answers.
+func TestFloor(t *testing.T) {
+	needWalks(t)
+	rules, err := identify.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	results := filepath.Join(dir, "answers.jsonl")
+	if name := os.Getenv("MUSTER_WALK_ANSWERS"); name != "" {
+		results = name
+	}
+	writeAnswers(t, results, answersOf(t, rules))
+	names := filepath.Join(dir, "held-back")
+	var held []string
+	for _, e := range expectations(t) {
+		if heldBack(cmp.Or(e.Vendor, e.Family)) {
+			held = append(held, e.Name)
+		}
+	}
+	if err := os.WriteFile(names, []byte(strings.Join(held, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		args   []string
+		floors map[string]floor
+	}{
+		{"all", nil, map[string]floor{"vendor": {95, 97}, "type": {88, 94}, "model": {68, 87}, "serial": {78, 97}, "os_version": {73, 94}}},
+		{"held back", []string{"--names", names}, map[string]floor{"vendor": {90, 92}, "type": {79, 91}, "model": {47, 74}, "serial": {70, 93}, "os_version": {61, 92}}},
+	} {
+		table := score(t, append([]string{results, filepath.Join(walksDir, "data", "expected.jsonl")}, c.args...))
+		t.Logf("%s:\n%s", c.name, table)
+		for field, want := range c.floors {
+			row := regexp.MustCompile(`(?m)^` + field + ` +\d+ +\d+ +\d+ +\d+ +([\d.]+)% +([\d.]+)%`).FindStringSubmatch(table)
+			if row == nil {
+				t.Fatalf("the scorer says nothing of %s:\n%s", field, table)
+			}
+			precision, _ := strconv.ParseFloat(row[1], 64)
+			recall, _ := strconv.ParseFloat(row[2], 64)
+			if recall < want.recall || precision < want.precision {
+				t.Errorf("%s, %s: recall %.1f %%, precision %.1f %%, want at least %.0f and %.0f", c.name, field, recall, precision, want.recall, want.precision)
+			}
+		}
+	}
+}
+
+func score(t *testing.T, args []string) string {
+	t.Helper()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	out, err := exec.CommandContext(t.Context(), python, append([]string{"-B", filepath.Join(walksDir, "data", "score.py")}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("score: %v\n%s", err, out)
+	}
+	return string(out)
+}
