@@ -75,3 +75,9 @@ func AskCloud(ctx context.Context, transport http.RoundTripper, provider string)
 	}
 	return i.device(provider, nil)
 }
+
+// Listening are the ports in a file of /proc/net.
+func Listening(protocol, text, chosen string) inventory.Ports {
+	list, _ := parseSockets(protocol, []byte(text), parsePortRange(chosen)) // too many is another matter
+	return uniquePorts(list, func(inode string) string { return inode })
+}
