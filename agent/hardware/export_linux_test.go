@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"unsafe"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -78,6 +79,6 @@ func AskCloud(ctx context.Context, transport http.RoundTripper, provider string)
 
 // Listening are the ports in a file of /proc/net.
 func Listening(protocol, text, chosen string) inventory.Ports {
-	list, _ := parseSockets(protocol, []byte(text), parsePortRange(chosen)) // too many is another matter
+	list, _, _ := parseSockets(protocol, strings.NewReader(text), parsePortRange(chosen)) // what came before an error
 	return uniquePorts(list, func(inode string) string { return inode })
 }

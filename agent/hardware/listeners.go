@@ -1,9 +1,11 @@
 package hardware
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/hex"
+	"io"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -42,15 +44,19 @@ func (r portRange) has(port int) bool { return r.low <= port && port <= r.high }
 // parseSockets reads /proc/net/{tcp,tcp6,udp,udp6} (proc_net_tcp(5)) and keeps the sockets
 // that wait for others. Ports that the kernel chose come and go: of UDP, where clients look
 // like servers, none of the range is kept, of TCP none that only this machine can reach.
-// Sockets of one port and address count once. more says that there were too many.
-func parseSockets(protocol string, text []byte, chosen portRange) (list []socket, more bool) {
-	state := "0A" // TCP_LISTEN
-	if protocol == "udp" {
-		state = "07" // not connected
-	}
-	for line := range bytes.Lines(text) {
-		f := bytes.Fields(line)
-		if len(f) < 10 || string(f[3]) != state {
+// more says that there were too many.
+func parseSockets(protocol string, r io.Reader, chosen portRange) (list []socket, more bool, err error) {
+	const listening, connected = "0A", "01"
+	scan := bufio.NewScanner(r)
+	scan.Buffer(make([]byte, 256), 4096) // a line or two: the kernel looks for as many as are asked for
+	for scan.Scan() {
+		f := bytes.Fields(scan.Bytes())
+		if len(f) < 10 || f[0][len(f[0])-1] != ':' {
+			continue
+		}
+		if state := string(f[3]); protocol == "tcp" && state != listening {
+			break // those that listen come first; to find the others costs the kernel much time
+		} else if state == connected {
 			continue
 		}
 		address, ok := socketAddress(string(f[1]))
@@ -61,13 +67,13 @@ func parseSockets(protocol string, text []byte, chosen portRange) (list []socket
 			continue
 		}
 		if len(list) == maxListeners {
-			return list, true
+			return list, true, nil
 		}
 		list = append(list, socket{
 			inventory.Port{Protocol: protocol, Number: int(address.Port()), Address: address.Addr().String()}, string(f[9]),
 		})
 	}
-	return list, false
+	return list, false, scan.Err()
 }
 
 // socketAddress reads ADDRESS:PORT in hexadecimal digits: words of 32 bits in the byte order

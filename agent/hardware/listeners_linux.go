@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strconv"
@@ -26,14 +27,13 @@ func readListeners(ctx context.Context, tree *source.Tree) (inventory.Body, erro
 	var list []socket
 	var problems []string
 	for _, name := range []string{"tcp", "tcp6", "udp", "udp6"} {
-		b, err := tree.ReadFile("proc/net/"+name, maxBigFile)
+		sockets, more, err := readSockets(tree, name, chosen)
 		if errors.Is(err, fs.ErrNotExist) && name != "tcp" { // a kernel without IPv6
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		sockets, more := parseSockets(strings.TrimSuffix(name, "6"), b, chosen)
 		if list = append(list, sockets...); more {
 			problems = append(problems, "more than "+strconv.Itoa(maxListeners)+" sockets in /proc/net/"+name)
 		}
@@ -50,6 +50,19 @@ func readListeners(ctx context.Context, tree *source.Tree) (inventory.Body, erro
 		return ports, source.Partial("%s", strings.Join(problems, "; "))
 	}
 	return ports, nil
+}
+
+func readSockets(tree *source.Tree, name string, chosen portRange) (list []socket, more bool, err error) {
+	f, err := tree.Open("proc/net/" + name)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	list, more, err = parseSockets(strings.TrimSuffix(name, "6"), io.LimitReader(f, maxBigFile), chosen)
+	if err != nil {
+		return nil, false, fmt.Errorf("read /proc/net/%s: %w", name, err)
+	}
+	return list, more, nil
 }
 
 // owners are the processes that hold sockets. Of several the first one counts, which has
@@ -81,7 +94,7 @@ func (o *owners) find(ctx context.Context, tree *source.Tree) error {
 	list, err := tree.ReadDir("proc", maxProcesses)
 	if err != nil {
 		o.problem = err.Error()
-		return nil
+		return nil //nolint:nilerr // the ports are known without
 	}
 	var pids []int
 	for _, e := range list {
@@ -107,35 +120,17 @@ func (o *owners) find(ctx context.Context, tree *source.Tree) error {
 }
 
 func (o *owners) look(tree *source.Tree, process string) {
-	dir, err := tree.Sub(process + "/fd")
-	if err != nil {
-		o.refused(err)
-		return
-	}
-	defer func() { _ = dir.Close() }() // only read
-	handles, err := dir.ReadDir(".", maxHandles)
-	o.refused(err)
 	name := ""
-	for _, h := range handles {
+	err := tree.Links(process+"/fd", o.left, func(target []byte) {
 		o.left--
-		target, err := dir.Readlink(h.Name())
-		if o.refused(err) { // and all others of this process, then
+		if !o.wanted[string(target)] {
 			return
 		}
-		if err != nil || !o.wanted[target] {
-			continue
-		}
-		delete(o.wanted, target)
+		delete(o.wanted, string(target))
 		name = cmp.Or(name, tree.Text(process+"/comm"))
-		o.names[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] = name
+		o.names[strings.TrimSuffix(strings.TrimPrefix(string(target), "socket:["), "]")] = name
+	})
+	if errors.Is(err, fs.ErrPermission) { // other errors are of processes that have ended
+		o.problem = ownersRights
 	}
-}
-
-// refused remembers that a look was not allowed. Processes that have ended are no matter.
-func (o *owners) refused(err error) bool {
-	if !errors.Is(err, fs.ErrPermission) {
-		return false
-	}
-	o.problem = ownersRights
-	return true
 }
