@@ -17,6 +17,7 @@ func Sources(root string) []source.Source {
 		{Section: inventory.SectionOS, Name: "os-release", Read: in(root, osReader{root}.read)},
 		{Section: inventory.SectionHardware, Name: "system", Read: in(root, readHardware)},
 		{Section: inventory.SectionMemory, Name: "memory", Read: in(root, ofHost("memory modules", readMemory))},
+		{Section: inventory.SectionComponents, Name: "slots", Read: in(root, ofHost("slots and power supplies", readComponents))},
 		{Section: inventory.SectionDisks, Name: "block", Read: in(root, ofHost("disks", diskReader{live, map[string]life{}}.read))},
 		{Section: inventory.SectionFilesystems, Name: "mounts", Read: in(root, volumeReader{root}.read)},
 		{Section: inventory.SectionInterfaces, Name: "netlink", Read: in(root, nicReader{live}.read)},
