@@ -21,6 +21,7 @@ func Sources(root string) []source.Source {
 		{Section: inventory.SectionDisks, Name: "block", Read: in(root, ofHost("disks", diskReader{live, map[string]life{}}.read))},
 		{Section: inventory.SectionFilesystems, Name: "mounts", Read: in(root, volumeReader{root}.read)},
 		{Section: inventory.SectionInterfaces, Name: "netlink", Read: in(root, nicReader{live}.read)},
+		{Section: inventory.SectionInterfaces, Name: "fibre-channel", Read: in(root, ofHost("Fibre Channel ports", readFibreChannel))},
 		{Section: inventory.SectionPCI, Name: "pci", Read: in(root, ofHost("PCI devices", readPCI))},
 		{Section: inventory.SectionGPUs, Name: "graphics", Read: in(root, ofHost("graphics processors", readGPUs))},
 		{Section: inventory.SectionMonitors, Name: "edid", Read: in(root, ofHost("monitors", readMonitors))},

@@ -196,16 +196,17 @@ type InterfaceType string
 
 // The interface types.
 const (
-	IfEthernet  InterfaceType = "ethernet"
-	IfWiFi      InterfaceType = "wifi"
-	IfUSB       InterfaceType = "usb"
-	IfBridge    InterfaceType = "bridge"
-	IfBond      InterfaceType = "bond"
-	IfVLAN      InterfaceType = "vlan"
-	IfVPN       InterfaceType = "vpn"
-	IfVirtual   InterfaceType = "virtual"
-	IfLoopback  InterfaceType = "loopback"
-	IfBluetooth InterfaceType = "bluetooth"
+	IfEthernet     InterfaceType = "ethernet"
+	IfWiFi         InterfaceType = "wifi"
+	IfUSB          InterfaceType = "usb"
+	IfBridge       InterfaceType = "bridge"
+	IfBond         InterfaceType = "bond"
+	IfVLAN         InterfaceType = "vlan"
+	IfVPN          InterfaceType = "vpn"
+	IfVirtual      InterfaceType = "virtual"
+	IfLoopback     InterfaceType = "loopback"
+	IfBluetooth    InterfaceType = "bluetooth"
+	IfFibreChannel InterfaceType = "fibre_channel"
 )
 
 // Interface is one network interface.
