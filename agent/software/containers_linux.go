@@ -46,6 +46,7 @@ func containerSources(root string) []source.Source {
 		{Section: inventory.SectionContainers, Name: "libvirt", Read: inFinder(root, libvirtMachines)},
 		{Section: inventory.SectionContainers, Name: "proxmox", Read: inFinder(root, proxmoxMachines)},
 		{Section: inventory.SectionContainers, Name: "openvz", Read: inFinder(root, openVZContainers)},
+		{Section: inventory.SectionContainers, Name: "xen", Read: inFinder(root, xenMachines)},
 		{Section: inventory.SectionContainers, Name: "machines-users", Category: source.CategoryUserSoftware, Read: inFinder(root, userMachines)},
 	}
 	for i := range list {

@@ -2,8 +2,10 @@ package software
 
 import "github.com/muster-itam/muster/internal/inventory"
 
-// MachineID is a UUID as firmware shows it.
-var MachineID = machineID
+var (
+	MachineID   = machineID
+	VMwareFiles = vmwareFiles
+)
 
 // ParseVirtualBox reads a registry, and one text as the settings of every machine in it.
 func ParseVirtualBox(registry, settings []byte) inventory.Containers {

@@ -153,3 +153,51 @@ func (e vboxEntry) parseVirtualBox(b []byte) (inventory.Container, error) {
 	}, nil)
 	return c, err
 }
+
+// assignments reads lines of a name, an equals sign and a text in quotes, which VMware and
+// Xen write. Of a name that comes twice the first counts.
+func assignments(b []byte) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		key, value, ok := strings.Cut(line, "=")
+		if key = strings.TrimSpace(key); !ok || strings.HasPrefix(key, "#") || len(out) == maxEntries {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		if quote := strings.IndexAny(value, `"'`); quote == 0 {
+			value, _, _ = strings.Cut(value[1:], value[:1])
+		}
+		if _, double := out[key]; !double {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// ParseXen reads a domain of Xen's xl (https://xenbits.xen.org/docs/unstable/man/xl.cfg.5.html).
+// Without a UUID the domain gets another one whenever it is made, and its name is what stays.
+func ParseXen(b []byte) inventory.Container {
+	set := assignments(b)
+	name := source.Text(set["name"])
+	return inventory.Container{ID: cmp.Or(machineID(set["uuid"]), name), Name: name, Runtime: "xen", Kind: inventory.ContainerVM}
+}
+
+// ParseVMware reads a machine's .vmx file. The UUID is written as sixteen bytes, which the
+// guest's firmware has in this order.
+func ParseVMware(b []byte) inventory.Container {
+	set := assignments(b)
+	id := machineID(strings.NewReplacer(" ", "", "-", "").Replace(set["uuid.bios"]))
+	return inventory.Container{ID: id, Name: source.Text(set["displayName"]), Runtime: "vmware", Kind: inventory.ContainerVM}
+}
+
+// vmwareFiles are the .vmx files in the list of one person's machines, inventory.vmls.
+func vmwareFiles(b []byte) []string {
+	var list []string
+	set := assignments(b)
+	for _, key := range sortedKeys(set) {
+		if strings.HasPrefix(key, "vmlist") && strings.HasSuffix(key, ".config") && strings.HasSuffix(set[key], ".vmx") {
+			list = append(list, set[key])
+		}
+	}
+	return list
+}

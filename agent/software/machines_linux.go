@@ -115,13 +115,31 @@ func openVZContainers(f *finder) (inventory.Body, error) {
 	return list, nil
 }
 
-// userMachines lists the virtual machines of people: VirtualBox keeps all of its by person,
+// xenMachines lists the domains that the host's administrator has described.
+func xenMachines(f *finder) (inventory.Body, error) {
+	const dir = "etc/xen"
+	if !f.tree.Exists(dir) {
+		return nil, source.Unsupported("no Xen: /%s does not exist", dir)
+	}
+	list := inventory.Containers{}
+	for _, name := range append(f.glob(dir+"/*.cfg"), f.glob(dir+"/auto/*.cfg")...) {
+		c := ParseXen(f.read(name, 1<<20))
+		known := func(other inventory.Container) bool { return other.ID == c.ID } // links in auto
+		if c.ID != "" && !slices.ContainsFunc(list, known) {
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
+// userMachines lists the virtual machines of people: VirtualBox and VMware keep theirs by person,
 // libvirt those of its sessions, where GNOME Boxes has them, too.
 func userMachines(f *finder) (inventory.Body, error) {
 	list := inventory.Containers{}
 	for _, h := range linuxHomes(f) {
 		f.within(h.dir, func(f *finder) {
 			list = append(list, virtualBox(f)...)
+			list = append(list, vmware(f)...)
 			list = append(list, libvirtDomains(f, ".config/libvirt/qemu", ".var/app/org.gnome.Boxes/config/libvirt/qemu")...)
 		})
 	}
@@ -153,11 +171,7 @@ func virtualBox(f *finder) inventory.Containers {
 }
 
 func settledMachine(f *finder, dir string, e vboxEntry) inventory.Container {
-	file := e.file
-	if !path.IsAbs(file) {
-		file = path.Join("/", f.dir, dir, file)
-	}
-	inside, ok := strings.CutPrefix(path.Clean(file), "/"+f.dir+"/")
+	inside, ok := f.inside(dir, e.file)
 	if !ok {
 		return e.machine()
 	}
@@ -170,4 +184,29 @@ func settledMachine(f *finder, dir string, e vboxEntry) inventory.Container {
 		f.note(inside, err)
 	}
 	return c
+}
+
+// inside is a file's name in the finder's folder, where it is one; named from dir, unless
+// it is absolute.
+func (f *finder) inside(dir, file string) (string, bool) {
+	if !path.IsAbs(file) {
+		file = path.Join("/", f.dir, dir, file)
+	}
+	return strings.CutPrefix(path.Clean(file), "/"+f.dir+"/")
+}
+
+// vmware lists the machines of VMware Workstation and Player in the finder's home.
+func vmware(f *finder) inventory.Containers {
+	var list inventory.Containers
+	const dir = ".vmware"
+	for _, file := range vmwareFiles(f.read(dir+"/inventory.vmls", maxMachineFile)) {
+		inside, ok := f.inside(dir, file)
+		if !ok {
+			continue
+		}
+		if c := ParseVMware(f.read(inside, maxMachineFile)); c.ID != "" {
+			list = append(list, c)
+		}
+	}
+	return list
 }

@@ -38,6 +38,11 @@ WARNING: THIS IS AN AUTO-GENERATED FILE.
 	proxmoxContainer = "arch: amd64\nhostname: dns\nostype: debian\n"
 	openVZ           = "# RAM\nPHYSPAGES=\"0:1G\"\nOSTEMPLATE=\".debian-12-x86_64\"\nHOSTNAME=\"mail.example\"\n"
 
+	xenDomain  = "# name = 'old'\nname = \"mail\" # the mail\nuuid = '" + uuid2 + "'\nmemory = 512\nname = 'later'\n"
+	vmwareList = ".encoding = \"UTF-8\"\nvmlist1.config = \"/home/ann/vmware/d/d.vmx\"\nvmlist1.DisplayName = \"x\"\nvmlist2.config = \"/etc/d.vmx\"\n" +
+		"vmlist3.config = \"folder1\"\nvmlist4.config = \"\"\n"
+	vmwareVMX = ".encoding = \"UTF-8\"\ndisplayName = \"Debian\"\nuuid.location = \"11 11\"\nuuid.bios = \"56 4d b4 6c 05 e5 20 dc-c6 49 0a c1 e0 73 17 75\"\n"
+
 	vboxRegistry = `<?xml version="1.0"?>
 <VirtualBox xmlns="http://www.virtualbox.org/" version="1.12-linux"><Global><MachineRegistry>
 <MachineEntry uuid="{` + uuid1 + `}" src="/home/ann/VirtualBox VMs/win/win.vbox"/>
@@ -72,8 +77,10 @@ func TestVirtualMachines(t *testing.T) {
 		"etc/vz/conf/ve-basic.conf-sample":           openVZ,
 		"home/ann/.config/VirtualBox/VirtualBox.xml": vboxRegistry,
 		"home/ann/VirtualBox VMs/win/win.vbox":       vboxSettings,
-		"home/bob/x.vbox":                            vboxSettings,
-		"home/bob/.config/libvirt/qemu/b.xml":        libvirtDomain,
+		"etc/xen/mail.cfg":                           xenDomain, "etc/xen/auto/mail.cfg": xenDomain, "etc/xen/named.cfg": "name = \"named\"\n", "etc/xen/xl.conf": xenDomain,
+		"home/ann/.vmware/inventory.vmls": vmwareList, "home/ann/vmware/d/d.vmx": vmwareVMX, "etc/d.vmx": vmwareVMX,
+		"home/bob/x.vbox":                     vboxSettings,
+		"home/bob/.config/libvirt/qemu/b.xml": libvirtDomain,
 	})
 	for _, kind := range []string{"qemu-server", "lxc"} {
 		if err := os.Symlink("nodes/n1/"+kind, filepath.Join(root, "etc/pve", kind)); err != nil {
@@ -93,11 +100,13 @@ func TestVirtualMachines(t *testing.T) {
 			{ID: "102", Name: "dns", Runtime: "proxmox", State: "running"},
 		},
 		"lxc":    {{ID: "own", Name: "own", Runtime: "lxc", State: "stopped"}, {ID: "vm", Name: "vm", Runtime: "incus", Kind: vm}},
+		"xen":    {{ID: uuid2, Name: "mail", Runtime: "xen", Kind: vm}, {ID: "named", Name: "named", Runtime: "xen", Kind: vm}},
 		"openvz": {{ID: "201", Name: "mail.example", Image: "debian-12-x86_64", Runtime: "openvz"}},
 		"machines-users": {
 			{ID: "44444444-2222-3333-4444-5555555555ab", Name: "Windows 11", Runtime: "virtualbox", State: "saved", Kind: vm},
 			{ID: uuid2, Name: "secret", Runtime: "virtualbox", Kind: vm},
 			{ID: uuid3, Name: "x", Runtime: "virtualbox", Kind: vm},
+			{ID: "564db46c-05e5-20dc-c649-0ac1e0731775", Name: "Debian", Runtime: "vmware", Kind: vm},
 			{ID: uuid1, Name: "web", Runtime: "libvirt", Kind: vm},
 		},
 	}
@@ -120,7 +129,7 @@ func TestVirtualMachinesUnseen(t *testing.T) {
 	if status != inventory.StatusPartial || body.Len() != 1 || !strings.Contains(reason, "2 could not be read, the first of them /etc/libvirt/qemu/a.xml") {
 		t.Errorf("%v, %s %q", body, status, reason)
 	}
-	for _, name := range []string{"libvirt", "proxmox", "openvz", "machines-users"} {
+	for _, name := range []string{"libvirt", "proxmox", "openvz", "xen", "machines-users"} {
 		body, err := look(t, t.TempDir(), name)
 		if status, _ := source.Status(err); status != inventory.StatusUnsupported || body != nil {
 			t.Errorf("%s: %v, %v", name, body, err)
@@ -140,7 +149,7 @@ func TestMachineID(t *testing.T) {
 }
 
 func FuzzParseMachines(f *testing.F) {
-	for _, seed := range []string{libvirtDomain, libvirtStatus, libvirtLXC, proxmoxVM, proxmoxContainer, openVZ, vboxRegistry, vboxSettings} {
+	for _, seed := range []string{libvirtDomain, libvirtStatus, libvirtLXC, proxmoxVM, proxmoxContainer, openVZ, xenDomain, vmwareList, vmwareVMX, vboxRegistry, vboxSettings} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -151,6 +160,7 @@ func FuzzParseMachines(f *testing.F) {
 		for _, vm := range []bool{true, false} {
 			list = append(list, software.ParseProxmox("100", vm, []byte(s)))
 		}
-		validContainers(t, append(list, software.ParseOpenVZ("7", []byte(s))))
+		_ = software.VMwareFiles([]byte(s))
+		validContainers(t, append(list, software.ParseOpenVZ("7", []byte(s)), software.ParseXen([]byte(s)), software.ParseVMware([]byte(s))))
 	})
 }
