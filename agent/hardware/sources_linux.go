@@ -14,6 +14,7 @@ func Sources(root string) []source.Source {
 	live := root == "/"
 	list := []source.Source{
 		{Section: inventory.SectionDevice, Name: "identity", Read: in(root, readDevice)},
+		{Section: inventory.SectionDevice, Name: "last-user", Category: source.CategoryLastUser, Read: in(root, readLastUser)},
 		{Section: inventory.SectionOS, Name: "os-release", Read: in(root, osReader{root}.read)},
 		{Section: inventory.SectionHardware, Name: "system", Read: in(root, readHardware)},
 		{Section: inventory.SectionMemory, Name: "memory", Read: in(root, ofHost("memory modules", readMemory))},
