@@ -75,6 +75,27 @@ func readMemory(_ context.Context, tree *source.Tree) (inventory.Body, error) {
 	return list, nil
 }
 
+// readComponents lists what the firmware knows of slots and power supplies.
+func readComponents(_ context.Context, tree *source.Tree) (inventory.Body, error) {
+	info, problem := readSMBIOS(tree)
+	switch {
+	case info == nil && problem == "":
+		return nil, source.Unsupported("slots and power supplies are unknown: this machine has no SMBIOS table")
+	case info == nil:
+		return nil, errors.New(problem)
+	}
+	list := components(info)
+	switch {
+	case problem != "" && len(list) == 0:
+		return nil, errors.New(problem)
+	case problem != "":
+		return list, source.Partial("%s", problem)
+	case len(list) == 0:
+		return nil, source.Unsupported("slots and power supplies are unknown: the SMBIOS table lists none")
+	}
+	return list, nil
+}
+
 const pciDir = "sys/bus/pci/devices"
 
 func readPCI(ctx context.Context, tree *source.Tree) (inventory.Body, error) {

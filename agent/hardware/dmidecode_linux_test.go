@@ -28,6 +28,7 @@ var layouts = map[int]layout{
 	2:  {9, map[string]int{"Manufacturer": 4, "Product Name": 5, "Version": 6, "Serial Number": 7, "Asset Tag": 8}, nil},
 	3:  {9, map[string]int{"Manufacturer": 4, "Version": 6, "Serial Number": 7, "Asset Tag": 8}, setChassis},
 	4:  {48, map[string]int{"Socket Designation": 4, "Manufacturer": 7, "Version": 0x10, "Serial Number": 0x20}, setProcessor},
+	39: {22, map[string]int{"Location": 5, "Name": 6, "Manufacturer": 7, "Serial Number": 8, "Model Part Number": 0x0a}, setSupply},
 	17: {34, map[string]int{"Locator": 0x10, "Bank Locator": 0x11, "Manufacturer": 0x17, "Serial Number": 0x18, "Asset Tag": 0x19, "Part Number": 0x1a}, setMemory},
 }
 
@@ -40,6 +41,15 @@ func setUUID(data []byte, key, value string) {
 	binary.LittleEndian.PutUint32(data[8:], binary.BigEndian.Uint32(raw))
 	binary.LittleEndian.PutUint16(data[12:], binary.BigEndian.Uint16(raw[4:]))
 	binary.LittleEndian.PutUint16(data[14:], binary.BigEndian.Uint16(raw[6:]))
+}
+
+func setSupply(data []byte, key, value string) {
+	switch {
+	case key == "Status" && strings.HasPrefix(value, "Present"):
+		data[0x0e] = 1 << 1
+	case key == "Max Power Capacity":
+		binary.LittleEndian.PutUint16(data[0x0c:], uint16(number(value)))
+	}
 }
 
 func setChassis(data []byte, key, value string) {
@@ -139,8 +149,8 @@ func (l layout) structure(kind byte, text string) []byte {
 	return append(append(data, texts...), 0)
 }
 
-// nothing is what is made of captures that hold power supplies or batteries alone: types 22
-// and 39, which are not read. Batteries are asked for their state by the kernel instead.
+// nothing is what is made of captures that hold power supplies or batteries alone: types 22,
+// which is not read, and 39, of which TestPowerSupplyCaptures has more. Batteries are asked for their state by the kernel instead.
 const nothing = ", , , ; board   ; chassis  ; BIOS  ; 0 x , 0 cores; 0 modules, 0 MiB"
 
 // Everything that real firmware said, as it comes out of four sources.
@@ -279,4 +289,26 @@ var dmidecodes = map[string]string{
 	"windows-xp": "laptop, Dell Inc., Precision M4400, HLG964J; board Dell Inc. 0P019G .HLG964J.CN129618C52450.; " +
 		"chassis Portable ; BIOS A24 2010-08-19; 1 x , 2 cores; " +
 		"2 modules, 4096 MiB DIMM_A DDR2 800 Elpida 14FA6621 EBE21UE8ACUA-8G-E",
+}
+
+// What servers say of their power supplies; what a board's maker left open is none.
+func TestPowerSupplyCaptures(t *testing.T) {
+	for name, want := range map[string]string{
+		"dell-r640":             "PWR SPLY,750W,RDNT,DELTA, DELL, 05RHVVA03 (750 W), CNDED0003G0NQA; PWR SPLY,750W,RDNT,DELTA, DELL, 05RHVVA03 (750 W), CNDED0003G0O0P; ",
+		"hp-dl360-gen8":         "Power Supply 1, HP, 503296-B21 (460 W), 5ANLF0CHL2J3Q4; Power Supply 2, HP, 503296-B21 (460 W), 5ANLF0CHL2J3PZ; ",
+		"psu/Supermicro_X11DPU": "PWS-751P-1R, SUPERMICRO, PWS-751P-1R (750 W), P751PCH10A00840; PWS-751P-1R, SUPERMICRO, PWS-751P-1R (750 W), P751PCH10A00839; ",
+		"psu/Supermicro_3":      "PWS-703P-1R, SUPERMICRO, PWS-703P-1R (700 W), P7031CC16UT9413; ",
+		"psu/MSI_MS-7817":       "", "lenovo-thinkpad": "", "windows-7": "",
+	} {
+		root := plant(t, map[string]string{"sys/firmware/dmi/tables/DMI": string(rebuild(capture(t, "generic/dmidecode/"+name)))})
+		body, _ := look(t, root, "slots") // some list none
+		list, _ := body.(inventory.Components)
+		got := ""
+		for _, c := range list {
+			got += fmt.Sprintf("%s, %s, %s, %s; ", c.Name, c.Vendor, c.Model, c.Serial)
+		}
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"unsafe"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -74,4 +75,10 @@ func AskCloud(ctx context.Context, transport http.RoundTripper, provider string)
 		return nil
 	}
 	return i.device(provider, nil)
+}
+
+// Listening are the ports in a file of /proc/net.
+func Listening(protocol, text, chosen string) inventory.Ports {
+	list, _, _ := parseSockets(protocol, strings.NewReader(text), parsePortRange(chosen)) // what came before an error
+	return uniquePorts(list, func(inode string) string { return inode })
 }

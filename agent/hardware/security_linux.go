@@ -11,7 +11,7 @@ import (
 
 // readSecurity reads how the machine protects itself.
 func readSecurity(_ context.Context, tree *source.Tree) (inventory.Body, error) {
-	s := &inventory.Security{MandatoryAccess: mandatoryAccess(tree)}
+	s := &inventory.Security{MandatoryAccess: mandatoryAccess(tree), Firewall: firewall(tree)}
 	readTPM(tree, s)
 	readFirmwareMode(tree, s)
 	mounts, err := readMounts(tree)

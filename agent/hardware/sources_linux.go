@@ -14,12 +14,15 @@ func Sources(root string) []source.Source {
 	live := root == "/"
 	list := []source.Source{
 		{Section: inventory.SectionDevice, Name: "identity", Read: in(root, readDevice)},
+		{Section: inventory.SectionDevice, Name: "last-user", Category: source.CategoryLastUser, Read: in(root, readLastUser)},
 		{Section: inventory.SectionOS, Name: "os-release", Read: in(root, osReader{root}.read)},
 		{Section: inventory.SectionHardware, Name: "system", Read: in(root, readHardware)},
 		{Section: inventory.SectionMemory, Name: "memory", Read: in(root, ofHost("memory modules", readMemory))},
+		{Section: inventory.SectionComponents, Name: "slots", Read: in(root, ofHost("slots and power supplies", readComponents))},
 		{Section: inventory.SectionDisks, Name: "block", Read: in(root, ofHost("disks", diskReader{live, map[string]life{}}.read))},
 		{Section: inventory.SectionFilesystems, Name: "mounts", Read: in(root, volumeReader{root}.read)},
 		{Section: inventory.SectionInterfaces, Name: "netlink", Read: in(root, nicReader{live}.read)},
+		{Section: inventory.SectionInterfaces, Name: "fibre-channel", Read: in(root, ofHost("Fibre Channel ports", readFibreChannel))},
 		{Section: inventory.SectionPCI, Name: "pci", Read: in(root, ofHost("PCI devices", readPCI))},
 		{Section: inventory.SectionGPUs, Name: "graphics", Read: in(root, ofHost("graphics processors", readGPUs))},
 		{Section: inventory.SectionMonitors, Name: "edid", Read: in(root, ofHost("monitors", readMonitors))},
@@ -29,6 +32,7 @@ func Sources(root string) []source.Source {
 		{Section: inventory.SectionBatteries, Name: "power", Read: in(root, ofHost("batteries", readBatteries))},
 		{Section: inventory.SectionPrinters, Name: "cups", Read: in(root, readPrinters)},
 		{Section: inventory.SectionUsers, Name: "passwd", Read: in(root, readUsers)},
+		{Section: inventory.SectionPorts, Name: "listeners", Read: in(root, readListeners)},
 	}
 	if live {
 		// Before identity, because the cloud's name for the model says more than the firmware's.

@@ -85,6 +85,20 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+func TestLastUser(t *testing.T) {
+	wtmp := bytes.Join([][]byte{
+		session(7, "ann", day("2024-03-01"), wide()), session(7, "EXAMPLE\\bob", day("2024-03-05"), wide()), session(2, "reboot", day("2024-04-01"), wide()),
+		session(7, "eve", day("2024-03-05"), wide()), session(7, "old", day("2023-03-05"), wide()),
+	}, nil)
+	root := plant(t, map[string]string{"var/log/wtmp": string(wtmp)})
+	if diff := cmp.Diff(inventory.Body(&inventory.Device{User: "EXAMPLE\\bob"}), collect(t, root, "last-user")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if body, err := look(t, t.TempDir(), "last-user"); err == nil || body != nil {
+		t.Errorf("without a file: %v, %v", body, err)
+	}
+}
+
 // Both layouts of records, whatever this machine's is.
 func TestSessions(t *testing.T) {
 	for _, wide := range []bool{false, true} {

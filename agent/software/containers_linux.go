@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -42,6 +43,11 @@ func containerSources(root string) []source.Source {
 		{Section: inventory.SectionSoftware, Name: "containerd-images", Read: inFinder(root, containerdImages)},
 		{Section: inventory.SectionContainers, Name: "containerd", Read: inFinder(root, containerdContainers)},
 		{Section: inventory.SectionContainers, Name: "lxc", Read: inFinder(root, lxcContainers)},
+		{Section: inventory.SectionContainers, Name: "libvirt", Read: inFinder(root, libvirtMachines)},
+		{Section: inventory.SectionContainers, Name: "proxmox", Read: inFinder(root, proxmoxMachines)},
+		{Section: inventory.SectionContainers, Name: "openvz", Read: inFinder(root, openVZContainers)},
+		{Section: inventory.SectionContainers, Name: "xen", Read: inFinder(root, xenMachines)},
+		{Section: inventory.SectionContainers, Name: "machines-users", Category: source.CategoryUserSoftware, Read: inFinder(root, userMachines)},
 	}
 	for i := range list {
 		list[i].Timeout = 30 * time.Second
@@ -288,24 +294,30 @@ func containerdContainers(f *finder) (inventory.Body, error) {
 	return records.containers, err
 }
 
-// lxcContainers lists the containers of LXC, Incus and LXD by their folders. One runs when
-// it has a control group.
+// lxcContainers lists the containers and virtual machines of LXC, Incus and LXD by their
+// folders. A container runs when it has a control group.
 func lxcContainers(f *finder) (inventory.Body, error) {
 	var list inventory.Containers
 	for _, place := range []struct{ runtime, dir string }{
-		{"lxc", "var/lib/lxc"}, {"incus", "var/lib/incus/containers"},
-		{"lxd", "var/lib/lxd/containers"}, {"lxd", "var/snap/lxd/common/lxd/containers"},
+		{"lxc", "var/lib/lxc"}, {"incus", "var/lib/incus/containers"}, {"incus", "var/lib/incus/" + machinesDir},
+		{"lxd", "var/lib/lxd/containers"}, {"lxd", "var/lib/lxd/" + machinesDir},
+		{"lxd", "var/snap/lxd/common/lxd/containers"}, {"lxd", "var/snap/lxd/common/lxd/" + machinesDir},
 	} {
 		for _, e := range f.list(place.dir) {
 			name := source.Text(e.Name())
 			if e.Type().IsRegular() || place.runtime == "lxc" && !f.tree.Exists(place.dir+"/"+e.Name()+"/config") {
 				continue
 			}
-			state := "stopped"
-			if f.tree.Exists("sys/fs/cgroup/lxc.payload." + e.Name()) {
-				state = "running"
+			c := inventory.Container{ID: name, Name: name, Runtime: place.runtime, State: "stopped"}
+			switch {
+			case path.Base(place.dir) == machinesDir:
+				c.Kind, c.State = inventory.ContainerVM, ""
+			case f.tree.Exists(proxmoxContainers + "/" + e.Name() + ".conf"): // its own source knows it better
+				continue
+			case f.tree.Exists("sys/fs/cgroup/lxc.payload." + e.Name()):
+				c.State = "running"
 			}
-			list = append(list, inventory.Container{ID: name, Name: name, Runtime: place.runtime, State: state})
+			list = append(list, c)
 		}
 	}
 	if list == nil && f.denied.n == 0 {

@@ -146,3 +146,38 @@ func (b beneath) read(name string, limit int64) ([]byte, error) {
 		}
 	}
 }
+
+// links visits the targets of the links in a directory.
+func (b beneath) links(dir string, limit int, visit func(target []byte)) error {
+	fd, err := b.openat2(dir, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer func() { _ = unix.Close(fd) }() // only read
+	block, target := make([]byte, 8192), make([]byte, unix.PathMax)
+	for {
+		n, err := unix.ReadDirent(fd, block)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return &fs.PathError{Op: "list", Path: dir, Err: err}
+		}
+		if n == 0 {
+			return nil
+		}
+		_, _, names := unix.ParseDirent(block[:n], -1, nil)
+		for _, name := range names {
+			if limit--; limit < 0 {
+				return nil
+			}
+			n, err := unix.Readlinkat(fd, name, target)
+			switch {
+			case errors.Is(err, fs.ErrPermission):
+				return &fs.PathError{Op: "readlink", Path: dir + "/" + name, Err: err}
+			case err == nil:
+				visit(target[:n])
+			}
+		}
+	}
+}

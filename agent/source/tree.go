@@ -159,6 +159,33 @@ func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
 // Readlink is the text of a symbolic link.
 func (t *Tree) Readlink(name string) (string, error) { return t.root.Readlink(local(name)) }
 
+// Links visits the targets of the symbolic links in a directory, of at most limit, in no
+// order. A target is only valid during the visit. It is for the open files of processes, of
+// which there are many; it ends at the first link that may not be read.
+func (t *Tree) Links(dir string, limit int, visit func(target []byte)) error {
+	if t.fast.usable() {
+		return t.fast.links(dir, limit, visit)
+	}
+	sub, err := t.Sub(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Close() }() // only read
+	list, err := sub.ReadDir(".", limit)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		switch target, err := sub.Readlink(e.Name()); {
+		case errors.Is(err, fs.ErrPermission):
+			return err
+		case err == nil:
+			visit([]byte(target))
+		}
+	}
+	return nil
+}
+
 // Resolve is name with all links on the way followed, relative to the tree.
 func (t *Tree) Resolve(name string) (string, error) { return t.resolve(name) }
 

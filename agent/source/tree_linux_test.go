@@ -1,9 +1,12 @@
 package source_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -177,4 +180,34 @@ func FuzzText(f *testing.F) {
 			t.Errorf("Text(%q) = %q", s, got)
 		}
 	})
+}
+
+// Links lead where they say, not where they could: nothing is followed but the folder.
+func TestTreeLinks(t *testing.T) {
+	root := t.TempDir()
+	want := []string{"/dev/zero", "nowhere", "socket:[7]"}
+	for _, target := range want {
+		if err := os.Symlink(target, filepath.Join(root, filepath.Base(target))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := source.OpenTree(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tree.Close() }()
+	var got []string
+	if err := tree.Links(".", 100, func(target []byte) { got = append(got, string(target)) }); err != nil {
+		t.Error(err)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if err := tree.Links("missing", 100, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder that is missing: %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -110,6 +111,7 @@ func security(s *musterv1.Security) string {
 	say("secure boot", s.GetSecureBoot())
 	say("disk encryption", s.GetDiskEncryption())
 	say("", s.GetMandatoryAccess())
+	say("firewall", s.GetFirewall())
 	return strings.TrimSpace(strings.Join(out, ", "))
 }
 
@@ -174,7 +176,8 @@ func (a *app) showParts(res *musterv1.GetAssetResponse) error {
 			col("serial", "", prn.GetSerial), col("driver", "", prn.GetDriver), col("address", "", prn.GetUri)),
 		section(a, "Peripherals", res.GetPeripherals(), col("class", "", plug.GetClass), col("device", "", func(x plug) string { return words(x.GetVendor(), x.GetModel()) }),
 			col("serial", "", plug.GetSerial), col("port", "", func(x plug) string { return words(x.GetBus(), x.GetAddress()) })),
-		section(a, "Containers", res.GetContainers(), col("name", "", box.GetName), col("image", "", box.GetImage), col("state", "", box.GetState), col("runtime", "", box.GetRuntime)),
+		section(a, "Containers", res.GetContainers(), col("name", "", box.GetName), col("kind", "", func(x box) string { return cmp.Or(x.GetKind(), "container") }),
+			col("image", "", box.GetImage), col("state", "", box.GetState), col("runtime", "", box.GetRuntime), col("id", "", box.GetId)),
 		section(a, "Last use", res.GetUsage(), col("program", "", use.GetName), col("last used", "", use.GetLastUsed), col("known by", "", use.GetSource)),
 		section(a, "Components", res.GetComponents(), col("class", "", part.GetClass), col("name", "", part.GetName), col("model", "", part.GetModel), col("serial", "", part.GetSerial)),
 		section(a, "Ports", res.GetPorts(), col("port", "", func(x port) string { return fmt.Sprintf("%d/%s", x.GetNumber(), x.GetProtocol()) }),

@@ -205,16 +205,17 @@ type InterfaceType string
 
 // The interface types.
 const (
-	IfEthernet  InterfaceType = "ethernet"
-	IfWiFi      InterfaceType = "wifi"
-	IfUSB       InterfaceType = "usb"
-	IfBridge    InterfaceType = "bridge"
-	IfBond      InterfaceType = "bond"
-	IfVLAN      InterfaceType = "vlan"
-	IfVPN       InterfaceType = "vpn"
-	IfVirtual   InterfaceType = "virtual"
-	IfLoopback  InterfaceType = "loopback"
-	IfBluetooth InterfaceType = "bluetooth"
+	IfEthernet     InterfaceType = "ethernet"
+	IfWiFi         InterfaceType = "wifi"
+	IfUSB          InterfaceType = "usb"
+	IfBridge       InterfaceType = "bridge"
+	IfBond         InterfaceType = "bond"
+	IfVLAN         InterfaceType = "vlan"
+	IfVPN          InterfaceType = "vpn"
+	IfVirtual      InterfaceType = "virtual"
+	IfLoopback     InterfaceType = "loopback"
+	IfBluetooth    InterfaceType = "bluetooth"
+	IfFibreChannel InterfaceType = "fibre_channel"
 )
 
 // Interface is one network interface.
@@ -444,18 +445,24 @@ type Security struct {
 	SecureBoot      string `json:"secure_boot,omitempty"`      // enabled, disabled, setup, unsupported; on Apple silicon full, reduced, permissive
 	DiskEncryption  string `json:"disk_encryption,omitempty"`  // of the system's own volume: luks1, luks2, bitlocker, bitlocker:suspended, filevault, zfs, none
 	MandatoryAccess string `json:"mandatory_access,omitempty"` // selinux:enforcing, apparmor:enabled, sip:enabled ...
+	Firewall        string `json:"firewall,omitempty"`         // what filters packets: ufw:enabled, firewalld:disabled ...
 }
 
-// Container is a container that a runtime on this machine knows.
+// ContainerVM is the kind of a virtual machine; containers have none.
+const ContainerVM = "virtual_machine"
+
+// Container is a container that a runtime on this machine knows, or a virtual machine that
+// its hypervisor does.
 type Container struct {
-	ID      string `json:"id"`
+	ID      string `json:"id"` // a virtual machine's UUID, by which its own report is found
 	Name    string `json:"name,omitempty"`
 	Image   string `json:"image,omitempty"`    // as it was asked for: registry/name:tag
 	ImageID string `json:"image_id,omitempty"` // sha256:...
-	Runtime string `json:"runtime,omitempty"`  // docker, containerd, podman, cri-o, lxc
+	Runtime string `json:"runtime,omitempty"`  // docker, containerd, podman, cri-o, lxc; libvirt, proxmox, virtualbox
 	State   string `json:"state,omitempty"`    // running, exited, paused ...
 	Created string `json:"created,omitempty"`  // YYYY-MM-DD
 	Pod     string `json:"pod,omitempty"`      // namespace/name
+	Kind    string `json:"kind,omitempty"`     // ContainerVM
 }
 
 // Usage is evidence that a program was used; sent only where the host's configuration asks for it.

@@ -32,6 +32,8 @@ type Info struct {
 	Chassis      []Chassis
 	Processors   []Processor
 	Memory       []MemoryDevice
+	Slots        []Slot
+	Supplies     []PowerSupply
 }
 
 // BIOS is structure type 0 (7.1).
@@ -189,8 +191,12 @@ func (d *decoder) structure(s structure) {
 		if s.byte(5) != systemMemory && len(d.otherArrays) < maxOfAKind {
 			d.otherArrays[s.handle()] = true
 		}
+	case 9:
+		i.Slots = keep(i.Slots, slot(s))
 	case 17:
 		d.memory(s)
+	case 39:
+		d.supply(s)
 	}
 }
 

@@ -90,6 +90,12 @@ func laptop() []byte {
 		structure(17, 10, fields(23, map[int]any{4: uint16(99), 0xc: uint16(0x8000 | 512), 0x10: 1, 0x12: 9}), "firmware flash"),
 		structure(16, 6, fields(11, map[int]any{4: 3, 5: 3})),
 		structure(16, 99, fields(11, map[int]any{4: 3, 5: 5})),
+		structure(9, 0x20, fields(13, map[int]any{4: 1, 5: 0xb6, 7: 4}), "SLOT1"),
+		structure(9, 0x21, fields(13, map[int]any{4: 1, 5: 0xa5, 7: 3}), "SLOT2"),
+		structure(9, 0x22, fields(13, map[int]any{4: 1, 5: 0xff, 7: 2}), "odd"),
+		structure(39, 0x30, fields(18, map[int]any{5: 1, 6: 2, 7: 3, 8: 4, 0xa: 5, 0xb: 6, 0xc: uint16(750), 0xe: uint16(0x3a3)}), "Bay 1", "PWR", "DELL", "CN1", "0NTCWP", "A01"),
+		structure(39, 0x31, fields(18, map[int]any{6: 1, 0xc: uint16(0x8000), 0xe: uint16(0x2)}), "unrated"),
+		structure(39, 0x32, fields(18, map[int]any{6: 1, 0xe: uint16(0x1)}), "absent"),
 		structure(127, 0xfeff, nil),
 	}, nil)
 }
@@ -115,6 +121,14 @@ func TestDecode(t *testing.T) {
 				Part: "M471A1K43DB1-CWE", Type: "DDR4", Bytes: 8 << 30, SpeedMTs: 3200,
 			},
 			{Locator: "ChannelB-DIMM0", Type: "DDR5", Bytes: 64 << 30, SpeedMTs: 70000},
+		},
+		Slots: []smbios.Slot{
+			{Handle: 0x20, Name: "SLOT1", Kind: "PCI Express 3 x16", Usage: "in use"}, {Handle: 0x21, Name: "SLOT2", Kind: "PCI Express", Usage: "available"},
+			{Handle: 0x22, Name: "odd"},
+		},
+		Supplies: []smbios.PowerSupply{
+			{Handle: 0x30, Location: "Bay 1", Name: "PWR", Vendor: "DELL", Serial: "CN1", Part: "0NTCWP", Revision: "A01", Watts: 750},
+			{Handle: 0x31, Name: "unrated"},
 		},
 	}
 	got, err := smbios.Decode(entryPoint(3, 2), laptop())

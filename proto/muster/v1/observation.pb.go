@@ -2803,8 +2803,10 @@ type Security struct {
 	DiskEncryption string `protobuf:"bytes,6,opt,name=disk_encryption,json=diskEncryption,proto3" json:"disk_encryption,omitempty"`
 	// selinux:enforcing, apparmor:enabled, sip:enabled ...
 	MandatoryAccess string `protobuf:"bytes,7,opt,name=mandatory_access,json=mandatoryAccess,proto3" json:"mandatory_access,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// what filters packets and whether it does: ufw:enabled, firewalld:disabled ...
+	Firewall      string `protobuf:"bytes,8,opt,name=firewall,proto3" json:"firewall,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Security) Reset() {
@@ -2882,6 +2884,13 @@ func (x *Security) GetDiskEncryption() string {
 func (x *Security) GetMandatoryAccess() string {
 	if x != nil {
 		return x.MandatoryAccess
+	}
+	return ""
+}
+
+func (x *Security) GetFirewall() string {
+	if x != nil {
+		return x.Firewall
 	}
 	return ""
 }
@@ -3796,14 +3805,16 @@ type Container struct {
 	Image string `protobuf:"bytes,3,opt,name=image,proto3" json:"image,omitempty"`
 	// sha256:...
 	ImageId string `protobuf:"bytes,4,opt,name=image_id,json=imageId,proto3" json:"image_id,omitempty"`
-	// docker, containerd, podman, cri-o, lxc
+	// docker, containerd, podman, cri-o, lxc; libvirt, proxmox, virtualbox
 	Runtime string `protobuf:"bytes,5,opt,name=runtime,proto3" json:"runtime,omitempty"`
 	// running, exited, paused ...
 	State string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
 	// YYYY-MM-DD
 	Created string `protobuf:"bytes,7,opt,name=created,proto3" json:"created,omitempty"`
 	// namespace/name
-	Pod           string `protobuf:"bytes,8,opt,name=pod,proto3" json:"pod,omitempty"`
+	Pod string `protobuf:"bytes,8,opt,name=pod,proto3" json:"pod,omitempty"`
+	// empty for a container; virtual_machine, whose id is its UUID where it has one
+	Kind          string `protobuf:"bytes,9,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3890,6 +3901,13 @@ func (x *Container) GetCreated() string {
 func (x *Container) GetPod() string {
 	if x != nil {
 		return x.Pod
+	}
+	return ""
+}
+
+func (x *Container) GetKind() string {
+	if x != nil {
+		return x.Kind
 	}
 	return ""
 }
@@ -4469,7 +4487,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x03mac\x18\a \x01(\tR\x03mac\"8\n" +
 	"\n" +
 	"Neighbours\x12*\n" +
-	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.NeighbourR\x05items\"\x87\x02\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.NeighbourR\x05items\"\xa3\x02\n" +
 	"\bSecurity\x12\x1f\n" +
 	"\vtpm_version\x18\x01 \x01(\tR\n" +
 	"tpmVersion\x12\x1d\n" +
@@ -4480,7 +4498,8 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\vsecure_boot\x18\x05 \x01(\tR\n" +
 	"secureBoot\x12'\n" +
 	"\x0fdisk_encryption\x18\x06 \x01(\tR\x0ediskEncryption\x12)\n" +
-	"\x10mandatory_access\x18\a \x01(\tR\x0fmandatoryAccess\"\xbf\x01\n" +
+	"\x10mandatory_access\x18\a \x01(\tR\x0fmandatoryAccess\x12\x1a\n" +
+	"\bfirewall\x18\b \x01(\tR\bfirewall\"\xbf\x01\n" +
 	"\x06Volume\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -4557,7 +4576,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x06serial\x18\b \x01(\tR\x06serial\x12\x18\n" +
 	"\aversion\x18\t \x01(\tR\aversion\":\n" +
 	"\vPeripherals\x12+\n" +
-	"\x05items\x18\x01 \x03(\v2\x15.muster.v1.PeripheralR\x05items\"\xbc\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x15.muster.v1.PeripheralR\x05items\"\xd0\x01\n" +
 	"\tContainer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -4566,7 +4585,8 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\aruntime\x18\x05 \x01(\tR\aruntime\x12\x14\n" +
 	"\x05state\x18\x06 \x01(\tR\x05state\x12\x18\n" +
 	"\acreated\x18\a \x01(\tR\acreated\x12\x10\n" +
-	"\x03pod\x18\b \x01(\tR\x03pod\"8\n" +
+	"\x03pod\x18\b \x01(\tR\x03pod\x12\x12\n" +
+	"\x04kind\x18\t \x01(\tR\x04kind\"8\n" +
 	"\n" +
 	"Containers\x12*\n" +
 	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.ContainerR\x05items\"d\n" +
