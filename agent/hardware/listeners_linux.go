@@ -42,9 +42,6 @@ func readListeners(ctx context.Context, tree *source.Tree) (inventory.Body, erro
 	if err := owners.find(ctx, tree); err != nil {
 		return nil, err
 	}
-	if len(owners.wanted) > 0 && owners.problem != "" { // no numbers: they would differ from look to look
-		problems = append(problems, "the programs behind some ports are not known: "+owners.problem)
-	}
 	ports := uniquePorts(list, func(inode string) string { return owners.names[inode] })
 	if len(problems) > 0 {
 		return ports, source.Partial("%s", strings.Join(problems, "; "))
@@ -71,11 +68,7 @@ type owners struct {
 	wanted map[string]bool   // links in /proc/PID/fd
 	names  map[string]string // by inode
 	left   int               // handles that may still be looked at
-	// problem is why not all were found.
-	problem string
 }
-
-const ownersRights = "they are other users': run the agent as root or give it CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE"
 
 func newOwners(list []socket) *owners {
 	o := &owners{wanted: map[string]bool{}, names: map[string]string{}, left: maxHandles}
@@ -93,7 +86,6 @@ func (o *owners) find(ctx context.Context, tree *source.Tree) error {
 	}
 	list, err := tree.ReadDir("proc", maxProcesses)
 	if err != nil {
-		o.problem = err.Error()
 		return nil //nolint:nilerr // the ports are known without
 	}
 	var pids []int
@@ -108,10 +100,7 @@ func (o *owners) find(ctx context.Context, tree *source.Tree) error {
 			return err
 		}
 		switch {
-		case len(o.wanted) == 0:
-			return nil
-		case o.left <= 0:
-			o.problem = fmt.Sprintf("the look ended after %d open files of processes", maxHandles)
+		case len(o.wanted) == 0 || o.left <= 0:
 			return nil
 		}
 		o.look(tree, "proc/"+strconv.Itoa(pid))
@@ -119,9 +108,11 @@ func (o *owners) find(ctx context.Context, tree *source.Tree) error {
 	return nil
 }
 
+// look finds the sockets of one process. Those of others need CAP_DAC_READ_SEARCH and
+// CAP_SYS_PTRACE; a list of ports is whole without their programs.
 func (o *owners) look(tree *source.Tree, process string) {
 	name := ""
-	err := tree.Links(process+"/fd", o.left, func(target []byte) {
+	_ = tree.Links(process+"/fd", o.left, func(target []byte) {
 		o.left--
 		if !o.wanted[string(target)] {
 			return
@@ -130,7 +121,4 @@ func (o *owners) look(tree *source.Tree, process string) {
 		name = cmp.Or(name, tree.Text(process+"/comm"))
 		o.names[strings.TrimSuffix(strings.TrimPrefix(string(target), "socket:["), "]")] = name
 	})
-	if errors.Is(err, fs.ErrPermission) { // other errors are of processes that have ended
-		o.problem = ownersRights
-	}
 }

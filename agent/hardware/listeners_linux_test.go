@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-itam/muster/agent/hardware"
-	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -72,9 +71,8 @@ func TestListeners(t *testing.T) {
 	}
 	asNobody(t, root, []string{"proc/9/fd"}, func() {
 		body, err := look(t, root, "listeners")
-		status, reason := source.Status(err)
-		if status != inventory.StatusPartial || body.Len() != len(want) || !strings.Contains(reason, "the programs behind some ports are not known: they are other users'") {
-			t.Errorf("without rights: %v, %s %q", body, status, reason)
+		if err != nil || body.Len() != len(want) { // whole, though without some programs
+			t.Errorf("without rights: %v, %v", body, err)
 		}
 	})
 	if body, err := look(t, t.TempDir(), "listeners"); err == nil || body != nil {
