@@ -12,7 +12,10 @@ import (
 type read func(context.Context) (inventory.Body, error)
 
 // in opens the tree for each look, so that nothing stays open between them.
-func in(root string, look func(context.Context, *source.Tree) (inventory.SoftwareList, error)) read {
+func in[L interface {
+	~[]T
+	inventory.Body
+}, T any](root string, look func(context.Context, *source.Tree) (L, error)) read {
 	return func(ctx context.Context) (inventory.Body, error) {
 		tree, err := source.OpenTree(root)
 		if err != nil {

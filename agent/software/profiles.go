@@ -11,48 +11,55 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// ofUsers makes a source out of what reads one person's part of the registry. Those who
-// are not signed in have theirs in a file, which only an administrator may read.
+// ofUsers makes a source out of what reads one person's part of the registry.
 func ofUsers(read func(ctx context.Context, own registry.Reader, root string) (inventory.SoftwareList, error)) fromRegistry {
 	return func(ctx context.Context, r registry.Reader, _ string) (inventory.SoftwareList, error) {
-		people, err := registry.Profiles(r)
-		if err != nil {
-			return nil, err
-		}
-		list := inventory.SoftwareList{}
-		unread, reason := 0, error(nil)
-		for _, p := range people {
-			if err := ctx.Err(); err != nil {
-				return nil, err
+		return eachUser(ctx, r, func(ctx context.Context, own registry.Reader, root, user string) (inventory.SoftwareList, error) {
+			list, err := read(ctx, own, root)
+			for i := range list {
+				list[i].User = user
 			}
-			found, err := ofUser(ctx, r, p, read)
-			switch {
-			case errors.Is(err, fs.ErrNotExist): // nothing there, or a profile that was removed
-			case err != nil:
-				unread, reason = unread+1, err
-			}
-			if list = append(list, found...); len(list) > inventory.MaxItems {
-				return nil, errTooMany
-			}
-		}
-		if unread > 0 {
-			return list, source.Partial("the registry of %d of %d users could not be read; administrators may: %v", unread, len(people), reason)
-		}
-		return list, nil
+			return list, err
+		})
 	}
 }
 
-func ofUser(ctx context.Context, r registry.Reader, p registry.Profile, read func(context.Context, registry.Reader, string) (inventory.SoftwareList, error)) (inventory.SoftwareList, error) {
-	own, root, done, err := p.Open(r)
+// eachUser joins what is read of each person's part of the registry. Those who are not signed
+// in have theirs in a file, which only an administrator may read.
+func eachUser[L ~[]T, T any](ctx context.Context, r registry.Reader, read func(ctx context.Context, own registry.Reader, root, user string) (L, error)) (L, error) {
+	people, err := registry.Profiles(r)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	list, err := read(ctx, own, root)
-	for i := range list {
-		list[i].User = source.Text(p.Name)
+	list := L{}
+	unread, reason := 0, error(nil)
+	for _, p := range people {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		found, err := ofUser(ctx, r, p, read)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // nothing there, or a profile that was removed
+		case err != nil:
+			unread, reason = unread+1, err
+		}
+		if list = append(list, found...); len(list) > inventory.MaxItems {
+			return nil, errTooMany
+		}
 	}
-	return list, err
+	if unread > 0 {
+		return list, source.Partial("the registry of %d of %d users could not be read; administrators may: %v", unread, len(people), reason)
+	}
+	return list, nil
+}
+
+func ofUser[L any](ctx context.Context, r registry.Reader, p registry.Profile, read func(ctx context.Context, own registry.Reader, root, user string) (L, error)) (none L, err error) {
+	own, root, done, err := p.Open(r)
+	if err != nil {
+		return none, err
+	}
+	defer done()
+	return read(ctx, own, root, source.Text(p.Name))
 }
 
 // userPrograms lists what one person installed for themselves.

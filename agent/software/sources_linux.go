@@ -39,6 +39,9 @@ func Sources(root string) []source.Source {
 	for i := range list {
 		list[i].Section, list[i].Timeout = inventory.SectionSoftware, 30*time.Second
 	}
+	list = append(list, source.Source{
+		Section: inventory.SectionUsage, Name: "gnome", Category: source.CategoryUsage, Timeout: 30 * time.Second, Read: in(root, gnomeUsage),
+	})
 	list = append(list, placeSources(root, linuxPlaces())...)
 	return append(list, containerSources(root)...)
 }

@@ -16,5 +16,6 @@ func Sources(_ string) []source.Source {
 		Section: inventory.SectionSoftware, Name: "swid", Timeout: 30 * time.Second,
 		Read: in(system, swid("ProgramData/regid.*", "ProgramData/*/swidtag", "Program Files/*/swidtag", "Program Files (x86)/*/swidtag")),
 	})
+	list = append(list, UsageSources(registry.System{})...)
 	return append(list, placeSources(systemDrive()+`\`, windowsPlaces(systemDrive()))...)
 }
