@@ -15,7 +15,7 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// BenchmarkAssets asks an estate of 2,000 machines with 50 titles each.
+// BenchmarkAssets asks an estate of 2,000 machines with 500 titles each.
 func BenchmarkAssets(b *testing.B) {
 	st, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "muster.db"))
 	if err != nil {
@@ -52,12 +52,20 @@ func BenchmarkAssets(b *testing.B) {
 			}
 		})
 	}
+	b.Run("titles", func(b *testing.B) {
+		for b.Loop() {
+			page, err := q.Software(b.Context(), "package-7", query.When{}, query.Page{Limit: 100})
+			if err != nil || page.Total == 0 {
+				b.Fatal(err, page.Total)
+			}
+		}
+	})
 }
 
 func machine(i int) inventory.Observation {
 	serial := fmt.Sprintf("SN%07dX", i)
 	var sw inventory.SoftwareList
-	for j := range 50 {
+	for j := range 500 {
 		sw = append(sw, inventory.Software{Source: "deb", Name: fmt.Sprintf("package-%d", j), Version: fmt.Sprintf("%d.%d", 1+i%3, j), Arch: "amd64"})
 	}
 	o := inventory.Observation{Source: inventory.Source{Kind: inventory.KindAgent, ID: serial, Site: "hq"}, Epoch: 1, Seq: 1, SeenAt: time.Now(), Complete: true}
