@@ -28,7 +28,7 @@ func BenchmarkAssets(b *testing.B) {
 	go func() { in.Run(ctx); close(done) }()
 	var batch []inventory.Observation
 	for i := range 2000 {
-		batch = append(batch, machine(i))
+		batch = append(batch, machine(i, 500))
 	}
 	acks, err := in.Submit(ctx, batch)
 	stop()
@@ -62,10 +62,10 @@ func BenchmarkAssets(b *testing.B) {
 	})
 }
 
-func machine(i int) inventory.Observation {
+func machine(i, titles int) inventory.Observation {
 	serial := fmt.Sprintf("SN%07dX", i)
 	var sw inventory.SoftwareList
-	for j := range 500 {
+	for j := range titles {
 		sw = append(sw, inventory.Software{Source: "deb", Name: fmt.Sprintf("package-%d", j), Version: fmt.Sprintf("%d.%d", 1+i%3, j), Arch: "amd64"})
 	}
 	o := inventory.Observation{Source: inventory.Source{Kind: inventory.KindAgent, ID: serial, Site: "hq"}, Epoch: 1, Seq: 1, SeenAt: time.Now(), Complete: true}

@@ -46,12 +46,12 @@ func TestQuestions(t *testing.T) {
 		t.Cleanup(func() { _ = st.Close() })
 		var list []inventory.Observation
 		for i := range 12 {
-			o := machine(i)
+			o := machine(i, 50)
 			o.SeenAt = now
 			list = append(list, o)
 		}
 		feed(t, st, now, list...)
-		update := machine(4)
+		update := machine(4, 50)
 		update.Seq, update.SeenAt = 2, now.Add(time.Hour)
 		update.Sections = update.Sections[4:]
 		update.Sections[0].Body, update.Sections[0].Hash = inventory.SoftwareList{{Source: "deb", Name: "Ünïcode-%_\\x", Version: "1"}}, []byte("new")
