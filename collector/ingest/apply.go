@@ -337,7 +337,7 @@ func (a *applier) sections(ctx context.Context, record, obs int64, it *item) (ch
 			}
 			if differs {
 				changed = append(changed, s.Name)
-				if was.BodyObs != 0 && s.Name != inventory.SectionReadings { // how a look went is no change of the thing
+				if was.BodyObs != 0 && !s.Name.Measured() {
 					news = append(news, string(s.Name))
 				}
 			}

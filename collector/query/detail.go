@@ -38,6 +38,11 @@ type Detail struct {
 	Containers  inventory.Containers
 	Usage       inventory.Usages
 	Readings    inventory.Readings
+	VLANs       inventory.VLANs
+	Redundancy  inventory.Redundancies
+	Wireless    inventory.WirelessNetworks
+	Supplies    inventory.Supplies
+	Meters      inventory.Meters
 	// From has for each section that is known the record it is from.
 	From map[inventory.SectionName]*store.RecordDetail
 }

@@ -20,8 +20,9 @@ func Sections() []SectionName {
 // empty has a body of each section.
 var empty = [...]Body{
 	&Device{}, &OS{}, &Hardware{}, &Security{}, MemoryModules{}, Disks{}, Filesystems{}, Volumes{}, Interfaces{}, PCIDevices{},
-	GPUs{}, Monitors{}, Batteries{}, Printers{}, Peripherals{}, Users{}, Ports{}, Containers{}, Components{}, Neighbours{},
-	SoftwareList{}, Usages{}, Readings{},
+	GPUs{}, Monitors{}, Batteries{}, Printers{}, Peripherals{}, Users{}, Ports{}, Containers{}, Components{},
+	VLANs{}, Redundancies{}, WirelessNetworks{}, Supplies{}, Neighbours{},
+	SoftwareList{}, Usages{}, Meters{}, Readings{},
 }
 
 // NewBody is an empty body of a section, nil for a section that is not known: a newer

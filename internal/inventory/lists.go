@@ -13,25 +13,30 @@ type item interface {
 
 // The lists that are sections of their own.
 type (
-	MemoryModules = List[MemoryModule]
-	Interfaces    = List[Interface]
-	Disks         = List[Disk]
-	Filesystems   = List[Filesystem]
-	Volumes       = List[Volume]
-	PCIDevices    = List[PCIDevice]
-	GPUs          = List[GPU]
-	Monitors      = List[Monitor]
-	Batteries     = List[Battery]
-	Printers      = List[Printer]
-	Peripherals   = List[Peripheral]
-	SoftwareList  = List[Software]
-	Usages        = List[Usage]
-	Users         = List[User]
-	Ports         = List[Port]
-	Containers    = List[Container]
-	Components    = List[Component]
-	Neighbours    = List[Neighbour]
-	Readings      = List[Reading]
+	MemoryModules    = List[MemoryModule]
+	Interfaces       = List[Interface]
+	Disks            = List[Disk]
+	Filesystems      = List[Filesystem]
+	Volumes          = List[Volume]
+	PCIDevices       = List[PCIDevice]
+	GPUs             = List[GPU]
+	Monitors         = List[Monitor]
+	Batteries        = List[Battery]
+	Printers         = List[Printer]
+	Peripherals      = List[Peripheral]
+	SoftwareList     = List[Software]
+	Usages           = List[Usage]
+	Users            = List[User]
+	Ports            = List[Port]
+	Containers       = List[Container]
+	Components       = List[Component]
+	Neighbours       = List[Neighbour]
+	Readings         = List[Reading]
+	VLANs            = List[VLAN]
+	Redundancies     = List[Redundancy]
+	WirelessNetworks = List[WirelessNetwork]
+	Supplies         = List[Supply]
+	Meters           = List[Meter]
 )
 
 func (l List[T]) Section() SectionName {
@@ -74,42 +79,55 @@ func (d *Device) check(visit func(field, text string) error) error {
 	return checkFacts(d, visit)
 }
 
-func (MemoryModule) section() SectionName { return SectionMemory }
-func (Interface) section() SectionName    { return SectionInterfaces }
-func (Disk) section() SectionName         { return SectionDisks }
-func (Filesystem) section() SectionName   { return SectionFilesystems }
-func (Volume) section() SectionName       { return SectionVolumes }
-func (PCIDevice) section() SectionName    { return SectionPCI }
-func (GPU) section() SectionName          { return SectionGPUs }
-func (Monitor) section() SectionName      { return SectionMonitors }
-func (Battery) section() SectionName      { return SectionBatteries }
-func (Printer) section() SectionName      { return SectionPrinters }
-func (Peripheral) section() SectionName   { return SectionPeripherals }
-func (Software) section() SectionName     { return SectionSoftware }
-func (Usage) section() SectionName        { return SectionUsage }
-func (User) section() SectionName         { return SectionUsers }
-func (Port) section() SectionName         { return SectionPorts }
-func (Container) section() SectionName    { return SectionContainers }
-func (Component) section() SectionName    { return SectionComponents }
-func (Neighbour) section() SectionName    { return SectionNeighbours }
-func (Reading) section() SectionName      { return SectionReadings }
+func (MemoryModule) section() SectionName    { return SectionMemory }
+func (Interface) section() SectionName       { return SectionInterfaces }
+func (Disk) section() SectionName            { return SectionDisks }
+func (Filesystem) section() SectionName      { return SectionFilesystems }
+func (Volume) section() SectionName          { return SectionVolumes }
+func (PCIDevice) section() SectionName       { return SectionPCI }
+func (GPU) section() SectionName             { return SectionGPUs }
+func (Monitor) section() SectionName         { return SectionMonitors }
+func (Battery) section() SectionName         { return SectionBatteries }
+func (Printer) section() SectionName         { return SectionPrinters }
+func (Peripheral) section() SectionName      { return SectionPeripherals }
+func (Software) section() SectionName        { return SectionSoftware }
+func (Usage) section() SectionName           { return SectionUsage }
+func (User) section() SectionName            { return SectionUsers }
+func (Port) section() SectionName            { return SectionPorts }
+func (Container) section() SectionName       { return SectionContainers }
+func (Component) section() SectionName       { return SectionComponents }
+func (Neighbour) section() SectionName       { return SectionNeighbours }
+func (Reading) section() SectionName         { return SectionReadings }
+func (VLAN) section() SectionName            { return SectionVLANs }
+func (Redundancy) section() SectionName      { return SectionRedundancy }
+func (WirelessNetwork) section() SectionName { return SectionWireless }
+func (Supply) section() SectionName          { return SectionSupplies }
+func (Meter) section() SectionName           { return SectionMeters }
 
-func (m MemoryModule) key() string { return m.Slot + "|" + m.Serial }
-func (i Interface) key() string    { return i.Name + "|" + i.MAC }
-func (f Filesystem) key() string   { return f.Device + "|" + f.Mountpoint }
-func (v Volume) key() string       { return v.Type + "|" + v.Name }
-func (p PCIDevice) key() string    { return p.Address }
-func (g GPU) key() string          { return firstOf(g.Address, g.Name) }
-func (m Monitor) key() string      { return m.Vendor + "|" + m.Model + "|" + firstOf(m.Serial, m.Port) }
-func (b Battery) key() string      { return b.Name + "|" + b.Serial }
-func (p Printer) key() string      { return p.Name }
-func (d Disk) key() string         { return firstOf(d.Serial, d.Name) }
-func (u User) key() string         { return u.Name }
-func (p Port) key() string         { return p.Protocol + "/" + strconv.Itoa(p.Number) + "|" + p.Address }
-func (c Container) key() string    { return c.Runtime + "|" + c.ID }
-func (c Component) key() string    { return strconv.Itoa(c.Index) }
-func (u Usage) key() string        { return u.Source + "|" + u.Name + "|" + u.Path }
-func (r Reading) key() string      { return string(r.Reads) + "|" + r.Source }
+func (m MemoryModule) key() string    { return m.Slot + "|" + m.Serial }
+func (i Interface) key() string       { return i.Name + "|" + i.MAC }
+func (f Filesystem) key() string      { return f.Device + "|" + f.Mountpoint }
+func (v Volume) key() string          { return v.Type + "|" + v.Name }
+func (p PCIDevice) key() string       { return p.Address }
+func (g GPU) key() string             { return firstOf(g.Address, g.Name) }
+func (m Monitor) key() string         { return m.Vendor + "|" + m.Model + "|" + firstOf(m.Serial, m.Port) }
+func (b Battery) key() string         { return b.Name + "|" + b.Serial }
+func (p Printer) key() string         { return p.Name }
+func (d Disk) key() string            { return firstOf(d.Serial, d.Name) }
+func (u User) key() string            { return u.Name }
+func (p Port) key() string            { return p.Protocol + "/" + strconv.Itoa(p.Number) + "|" + p.Address }
+func (c Container) key() string       { return c.Runtime + "|" + c.ID }
+func (c Component) key() string       { return strconv.Itoa(c.Index) }
+func (u Usage) key() string           { return u.Source + "|" + u.Name + "|" + u.Path }
+func (r Reading) key() string         { return string(r.Reads) + "|" + r.Source }
+func (v VLAN) key() string            { return strconv.Itoa(v.ID) }
+func (w WirelessNetwork) key() string { return w.SSID }
+func (s Supply) key() string          { return s.Kind + "|" + s.Name }
+func (m Meter) key() string           { return m.Of + "|" + m.Name }
+
+func (r Redundancy) key() string {
+	return r.Protocol + "|" + r.Interface + "|" + strconv.Itoa(r.Group)
+}
 
 // The port of something that can be told by its serial number does not make it another thing.
 func (p Peripheral) key() string {

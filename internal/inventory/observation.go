@@ -103,7 +103,16 @@ const (
 	SectionSoftware    SectionName = "software"
 	SectionUsage       SectionName = "usage"
 	SectionReadings    SectionName = "readings" // of an agent's sources
+	SectionVLANs       SectionName = "vlans"
+	SectionRedundancy  SectionName = "redundancy"
+	SectionWireless    SectionName = "wireless"
+	SectionSupplies    SectionName = "supplies"
+	SectionMeters      SectionName = "meters"
 )
+
+// Measured tells whether a section says how a look went, or what was counted at it: that this
+// changes is no change of the thing.
+func (n SectionName) Measured() bool { return n == SectionReadings || n == SectionMeters }
 
 // Limits on one observation. What exceeds them is refused with the field and the limit named.
 const (

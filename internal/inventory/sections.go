@@ -234,6 +234,13 @@ type Interface struct {
 	Gateways     []string       `json:"gateways,omitempty"`  // of default routes
 	DNS          []string       `json:"dns,omitempty"`       // resolvers' addresses
 	SSID         string         `json:"ssid,omitempty"`      // of the wireless network it is in
+	Disabled     bool           `json:"disabled,omitempty"`  // switched off by the administrator
+	VLAN         int            `json:"vlan,omitempty"`      // of untagged frames
+	Tagged       string         `json:"tagged,omitempty"`    // VLANs of tagged frames: 10,20-29
+	Aggregate    string         `json:"aggregate,omitempty"` // name of the bundle that it is a member of
+	Duplex       string         `json:"duplex,omitempty"`    // full, half
+	PoE          string         `json:"poe,omitempty"`       // delivering, searching, disabled, fault
+	PoEClass     int            `json:"poe_class,omitempty"` // of the powered device (IEEE 802.3)
 }
 
 // Disk is one physical or virtual disk.
@@ -332,6 +339,13 @@ type Port struct {
 	Service  string `json:"service,omitempty"`
 	Process  string `json:"process,omitempty"`
 	Banner   string `json:"banner,omitempty"`
+	Product  string `json:"product,omitempty"` // what answers
+	Version  string `json:"version,omitempty"`
+	// The certificate that it shows: SHA-256 in hexadecimal, names, issuer, last day (YYYY-MM-DD).
+	Certificate       string   `json:"certificate,omitempty"`
+	CertificateNames  []string `json:"certificate_names,omitempty"`
+	CertificateIssuer string   `json:"certificate_issuer,omitempty"`
+	CertificateUntil  string   `json:"certificate_until,omitempty"`
 }
 
 // Component is a physical part by ENTITY-MIB (RFC 6933): chassis, module, power supply.
@@ -350,7 +364,8 @@ type Component struct {
 
 // Neighbour is the far end of a link as the near end tells it.
 type Neighbour struct {
-	// Protocol says how it is known: lldp, cdp, bridge (a forwarding table), arp.
+	// Protocol says how it is known: lldp, cdp, bridge (a forwarding table), arp, wireless (a
+	// client of the access point or network that LocalPort names).
 	Protocol   string `json:"protocol"`
 	LocalPort  string `json:"local_port,omitempty"`
 	ChassisID  string `json:"chassis_id,omitempty"` // MAC where it is one
@@ -358,6 +373,55 @@ type Neighbour struct {
 	RemoteName string `json:"remote_name,omitempty"`
 	Address    string `json:"address,omitempty"`
 	MAC        string `json:"mac,omitempty"`
+	VLAN       int    `json:"vlan,omitempty"` // in which a forwarding table has it
+	// Platform is what it is, in its own words; Capabilities are bridge, router, access_point,
+	// phone, station and others of LLDP (IEEE 802.1AB) and CDP.
+	Platform     string   `json:"platform,omitempty"`
+	Capabilities []string `json:"capabilities,omitempty"`
+}
+
+// VLAN is a virtual network that a switch knows.
+type VLAN struct {
+	ID   int    `json:"id"`
+	Name string `json:"name,omitempty"`
+}
+
+// Redundancy is a router's part in a group that shares addresses.
+type Redundancy struct {
+	Protocol  string   `json:"protocol"` // vrrp, hsrp, glbp, carp
+	Group     int      `json:"group"`
+	Interface string   `json:"interface,omitempty"` // its name
+	Addresses []string `json:"addresses,omitempty"` // the shared ones
+	MAC       string   `json:"mac,omitempty"`
+	State     string   `json:"state,omitempty"` // master, backup; for HSRP active, standby, listen ...
+	Priority  int      `json:"priority,omitempty"`
+}
+
+// WirelessNetwork is a network that an access point or controller offers.
+type WirelessNetwork struct {
+	SSID     string `json:"ssid"`
+	VLAN     int    `json:"vlan,omitempty"`
+	Security string `json:"security,omitempty"` // open, wpa2, wpa3 ...
+	Disabled bool   `json:"disabled,omitempty"`
+}
+
+// Supply is what a printer uses up.
+type Supply struct {
+	Name   string `json:"name"`
+	Kind   string `json:"kind,omitempty"` // toner, ink, drum, fuser, waste, paper ...
+	Colour string `json:"colour,omitempty"`
+	// LevelPercent is rounded by the source; -1 when the device does not know.
+	LevelPercent int    `json:"level_percent"`
+	Serial       string `json:"serial,omitempty"`
+}
+
+// Meter is what a device counts or measures: pages, load, voltage. Its value is kept, but
+// that it changes is no news.
+type Meter struct {
+	Of    string `json:"of,omitempty"` // part of the device: outlet 3
+	Name  string `json:"name"`
+	Unit  string `json:"unit,omitempty"` // pages, %, mV, W, min ...
+	Value int64  `json:"value"`
 }
 
 // GPU is a graphics processor.

@@ -922,17 +922,22 @@ type GetAssetResponse struct {
 	Components  []*Component         `protobuf:"bytes,15,rep,name=components,proto3" json:"components,omitempty"`
 	Links       []*Link              `protobuf:"bytes,16,rep,name=links,proto3" json:"links,omitempty"`
 	// The id of the record that each list or part (hardware, disks ...) is from: the best one that has it.
-	From          map[string]string `protobuf:"bytes,17,rep,name=from,proto3" json:"from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Security      *Security         `protobuf:"bytes,18,opt,name=security,proto3" json:"security,omitempty"`
-	Volumes       []*Volume         `protobuf:"bytes,19,rep,name=volumes,proto3" json:"volumes,omitempty"`
-	Gpus          []*GPU            `protobuf:"bytes,20,rep,name=gpus,proto3" json:"gpus,omitempty"`
-	Monitors      []*Monitor        `protobuf:"bytes,21,rep,name=monitors,proto3" json:"monitors,omitempty"`
-	Batteries     []*Battery        `protobuf:"bytes,22,rep,name=batteries,proto3" json:"batteries,omitempty"`
-	Printers      []*Printer        `protobuf:"bytes,23,rep,name=printers,proto3" json:"printers,omitempty"`
-	Peripherals   []*Peripheral     `protobuf:"bytes,24,rep,name=peripherals,proto3" json:"peripherals,omitempty"`
-	Containers    []*Container      `protobuf:"bytes,25,rep,name=containers,proto3" json:"containers,omitempty"`
-	Usage         []*Usage          `protobuf:"bytes,26,rep,name=usage,proto3" json:"usage,omitempty"`
-	Readings      []*Reading        `protobuf:"bytes,27,rep,name=readings,proto3" json:"readings,omitempty"`
+	From          map[string]string  `protobuf:"bytes,17,rep,name=from,proto3" json:"from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Security      *Security          `protobuf:"bytes,18,opt,name=security,proto3" json:"security,omitempty"`
+	Volumes       []*Volume          `protobuf:"bytes,19,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	Gpus          []*GPU             `protobuf:"bytes,20,rep,name=gpus,proto3" json:"gpus,omitempty"`
+	Monitors      []*Monitor         `protobuf:"bytes,21,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	Batteries     []*Battery         `protobuf:"bytes,22,rep,name=batteries,proto3" json:"batteries,omitempty"`
+	Printers      []*Printer         `protobuf:"bytes,23,rep,name=printers,proto3" json:"printers,omitempty"`
+	Peripherals   []*Peripheral      `protobuf:"bytes,24,rep,name=peripherals,proto3" json:"peripherals,omitempty"`
+	Containers    []*Container       `protobuf:"bytes,25,rep,name=containers,proto3" json:"containers,omitempty"`
+	Usage         []*Usage           `protobuf:"bytes,26,rep,name=usage,proto3" json:"usage,omitempty"`
+	Readings      []*Reading         `protobuf:"bytes,27,rep,name=readings,proto3" json:"readings,omitempty"`
+	Vlans         []*VLAN            `protobuf:"bytes,28,rep,name=vlans,proto3" json:"vlans,omitempty"`
+	Redundancy    []*Redundancy      `protobuf:"bytes,29,rep,name=redundancy,proto3" json:"redundancy,omitempty"`
+	Wireless      []*WirelessNetwork `protobuf:"bytes,30,rep,name=wireless,proto3" json:"wireless,omitempty"`
+	Supplies      []*Supply          `protobuf:"bytes,31,rep,name=supplies,proto3" json:"supplies,omitempty"`
+	Meters        []*Meter           `protobuf:"bytes,32,rep,name=meters,proto3" json:"meters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1152,6 +1157,41 @@ func (x *GetAssetResponse) GetUsage() []*Usage {
 func (x *GetAssetResponse) GetReadings() []*Reading {
 	if x != nil {
 		return x.Readings
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetVlans() []*VLAN {
+	if x != nil {
+		return x.Vlans
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetRedundancy() []*Redundancy {
+	if x != nil {
+		return x.Redundancy
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetWireless() []*WirelessNetwork {
+	if x != nil {
+		return x.Wireless
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetSupplies() []*Supply {
+	if x != nil {
+		return x.Supplies
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetMeters() []*Meter {
+	if x != nil {
+		return x.Meters
 	}
 	return nil
 }
@@ -4150,8 +4190,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04kind\x18\n" +
 	" \x01(\tR\x04kind\x12\x18\n" +
 	"\aedition\x18\v \x01(\tR\aedition\x12\x12\n" +
-	"\x04user\x18\f \x01(\tR\x04user\"\xab\n" +
-	"\n" +
+	"\x04user\x18\f \x01(\tR\x04user\"\x9a\f\n" +
 	"\x10GetAssetResponse\x12&\n" +
 	"\x05asset\x18\x01 \x01(\v2\x10.muster.v1.AssetR\x05asset\x12\x19\n" +
 	"\balias_of\x18\x02 \x01(\tR\aaliasOf\x124\n" +
@@ -4188,7 +4227,14 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"containers\x18\x19 \x03(\v2\x14.muster.v1.ContainerR\n" +
 	"containers\x12&\n" +
 	"\x05usage\x18\x1a \x03(\v2\x10.muster.v1.UsageR\x05usage\x12.\n" +
-	"\breadings\x18\x1b \x03(\v2\x12.muster.v1.ReadingR\breadings\x1a7\n" +
+	"\breadings\x18\x1b \x03(\v2\x12.muster.v1.ReadingR\breadings\x12%\n" +
+	"\x05vlans\x18\x1c \x03(\v2\x0f.muster.v1.VLANR\x05vlans\x125\n" +
+	"\n" +
+	"redundancy\x18\x1d \x03(\v2\x15.muster.v1.RedundancyR\n" +
+	"redundancy\x126\n" +
+	"\bwireless\x18\x1e \x03(\v2\x1a.muster.v1.WirelessNetworkR\bwireless\x12-\n" +
+	"\bsupplies\x18\x1f \x03(\v2\x11.muster.v1.SupplyR\bsupplies\x12(\n" +
+	"\x06meters\x18  \x03(\v2\x10.muster.v1.MeterR\x06meters\x1a7\n" +
 	"\tFromEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
@@ -4521,131 +4567,141 @@ var file_muster_v1_inventory_proto_goTypes = []any{
 	(*Container)(nil),             // 74: muster.v1.Container
 	(*Usage)(nil),                 // 75: muster.v1.Usage
 	(*Reading)(nil),               // 76: muster.v1.Reading
-	(*durationpb.Duration)(nil),   // 77: google.protobuf.Duration
-	(*ScanJob)(nil),               // 78: muster.v1.ScanJob
+	(*VLAN)(nil),                  // 77: muster.v1.VLAN
+	(*Redundancy)(nil),            // 78: muster.v1.Redundancy
+	(*WirelessNetwork)(nil),       // 79: muster.v1.WirelessNetwork
+	(*Supply)(nil),                // 80: muster.v1.Supply
+	(*Meter)(nil),                 // 81: muster.v1.Meter
+	(*durationpb.Duration)(nil),   // 82: google.protobuf.Duration
+	(*ScanJob)(nil),               // 83: muster.v1.ScanJob
 }
 var file_muster_v1_inventory_proto_depIdxs = []int32{
-	55, // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
-	55, // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
-	55, // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
-	55, // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
-	0,  // 4: muster.v1.ListAssetsResponse.assets:type_name -> muster.v1.Asset
-	55, // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
-	55, // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
-	55, // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
-	55, // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
-	5,  // 9: muster.v1.Record.sections:type_name -> muster.v1.SectionState
-	56, // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
-	55, // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
-	55, // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
-	6,  // 13: muster.v1.Attribute.losers:type_name -> muster.v1.Attribute
-	0,  // 14: muster.v1.GetAssetResponse.asset:type_name -> muster.v1.Asset
-	6,  // 15: muster.v1.GetAssetResponse.attributes:type_name -> muster.v1.Attribute
-	4,  // 16: muster.v1.GetAssetResponse.records:type_name -> muster.v1.Record
-	57, // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
-	58, // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
-	59, // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
-	60, // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
-	61, // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
-	62, // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
-	63, // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
-	8,  // 24: muster.v1.GetAssetResponse.software:type_name -> muster.v1.InstalledSoftware
-	64, // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
-	65, // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
-	66, // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
-	7,  // 28: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
-	54, // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
-	67, // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
-	68, // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
-	69, // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
-	70, // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
-	71, // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
-	72, // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
-	73, // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
-	74, // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
-	75, // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
-	76, // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
-	55, // 40: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
-	0,  // 41: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
-	4,  // 42: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
-	11, // 43: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
-	12, // 44: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
-	0,  // 45: muster.v1.WhyResponse.other:type_name -> muster.v1.Asset
-	14, // 46: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
-	15, // 47: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
-	33, // 48: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
-	55, // 49: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
-	55, // 50: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
-	17, // 51: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
-	55, // 52: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
-	55, // 53: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
-	55, // 54: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
-	55, // 55: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
-	20, // 56: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
-	55, // 57: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
-	55, // 58: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
-	55, // 59: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
-	77, // 60: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
-	23, // 61: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
-	78, // 62: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
-	78, // 63: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
-	55, // 64: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
-	55, // 65: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
-	55, // 66: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
-	33, // 67: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
-	34, // 68: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
-	34, // 69: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
-	33, // 70: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
-	33, // 71: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
-	34, // 72: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
-	44, // 73: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
-	44, // 74: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
-	45, // 75: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
-	55, // 76: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
-	55, // 77: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
-	55, // 78: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
-	50, // 79: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
-	1,  // 80: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
-	3,  // 81: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
-	10, // 82: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
-	16, // 83: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
-	19, // 84: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
-	22, // 85: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
-	25, // 86: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
-	27, // 87: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
-	29, // 88: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
-	31, // 89: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
-	35, // 90: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
-	37, // 91: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
-	39, // 92: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
-	41, // 93: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
-	43, // 94: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
-	47, // 95: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
-	49, // 96: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
-	52, // 97: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
-	2,  // 98: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
-	9,  // 99: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
-	13, // 100: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
-	18, // 101: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
-	21, // 102: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
-	24, // 103: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
-	26, // 104: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
-	28, // 105: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
-	30, // 106: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
-	32, // 107: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
-	36, // 108: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
-	38, // 109: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
-	40, // 110: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
-	42, // 111: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
-	46, // 112: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
-	48, // 113: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
-	51, // 114: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
-	53, // 115: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
-	98, // [98:116] is the sub-list for method output_type
-	80, // [80:98] is the sub-list for method input_type
-	80, // [80:80] is the sub-list for extension type_name
-	80, // [80:80] is the sub-list for extension extendee
-	0,  // [0:80] is the sub-list for field type_name
+	55,  // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
+	55,  // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
+	55,  // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
+	55,  // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
+	0,   // 4: muster.v1.ListAssetsResponse.assets:type_name -> muster.v1.Asset
+	55,  // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
+	55,  // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
+	55,  // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
+	55,  // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
+	5,   // 9: muster.v1.Record.sections:type_name -> muster.v1.SectionState
+	56,  // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
+	55,  // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
+	55,  // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
+	6,   // 13: muster.v1.Attribute.losers:type_name -> muster.v1.Attribute
+	0,   // 14: muster.v1.GetAssetResponse.asset:type_name -> muster.v1.Asset
+	6,   // 15: muster.v1.GetAssetResponse.attributes:type_name -> muster.v1.Attribute
+	4,   // 16: muster.v1.GetAssetResponse.records:type_name -> muster.v1.Record
+	57,  // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
+	58,  // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
+	59,  // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
+	60,  // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
+	61,  // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
+	62,  // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
+	63,  // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
+	8,   // 24: muster.v1.GetAssetResponse.software:type_name -> muster.v1.InstalledSoftware
+	64,  // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
+	65,  // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
+	66,  // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
+	7,   // 28: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
+	54,  // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
+	67,  // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
+	68,  // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
+	69,  // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
+	70,  // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
+	71,  // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
+	72,  // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
+	73,  // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
+	74,  // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
+	75,  // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
+	76,  // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
+	77,  // 40: muster.v1.GetAssetResponse.vlans:type_name -> muster.v1.VLAN
+	78,  // 41: muster.v1.GetAssetResponse.redundancy:type_name -> muster.v1.Redundancy
+	79,  // 42: muster.v1.GetAssetResponse.wireless:type_name -> muster.v1.WirelessNetwork
+	80,  // 43: muster.v1.GetAssetResponse.supplies:type_name -> muster.v1.Supply
+	81,  // 44: muster.v1.GetAssetResponse.meters:type_name -> muster.v1.Meter
+	55,  // 45: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
+	0,   // 46: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
+	4,   // 47: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
+	11,  // 48: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
+	12,  // 49: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
+	0,   // 50: muster.v1.WhyResponse.other:type_name -> muster.v1.Asset
+	14,  // 51: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
+	15,  // 52: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
+	33,  // 53: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
+	55,  // 54: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
+	55,  // 55: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
+	17,  // 56: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
+	55,  // 57: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
+	55,  // 58: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
+	55,  // 59: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
+	55,  // 60: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
+	20,  // 61: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
+	55,  // 62: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
+	55,  // 63: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
+	55,  // 64: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
+	82,  // 65: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
+	23,  // 66: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
+	83,  // 67: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
+	83,  // 68: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
+	55,  // 69: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
+	55,  // 70: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
+	55,  // 71: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
+	33,  // 72: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
+	34,  // 73: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
+	34,  // 74: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
+	33,  // 75: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
+	33,  // 76: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
+	34,  // 77: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
+	44,  // 78: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
+	44,  // 79: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
+	45,  // 80: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
+	55,  // 81: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
+	55,  // 82: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
+	55,  // 83: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
+	50,  // 84: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
+	1,   // 85: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
+	3,   // 86: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
+	10,  // 87: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
+	16,  // 88: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
+	19,  // 89: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
+	22,  // 90: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
+	25,  // 91: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
+	27,  // 92: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
+	29,  // 93: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
+	31,  // 94: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
+	35,  // 95: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
+	37,  // 96: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
+	39,  // 97: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
+	41,  // 98: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
+	43,  // 99: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
+	47,  // 100: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
+	49,  // 101: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
+	52,  // 102: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
+	2,   // 103: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
+	9,   // 104: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
+	13,  // 105: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
+	18,  // 106: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
+	21,  // 107: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
+	24,  // 108: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
+	26,  // 109: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
+	28,  // 110: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
+	30,  // 111: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
+	32,  // 112: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
+	36,  // 113: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
+	38,  // 114: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
+	40,  // 115: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
+	42,  // 116: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
+	46,  // 117: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
+	48,  // 118: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
+	51,  // 119: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
+	53,  // 120: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
+	103, // [103:121] is the sub-list for method output_type
+	85,  // [85:103] is the sub-list for method input_type
+	85,  // [85:85] is the sub-list for extension type_name
+	85,  // [85:85] is the sub-list for extension extendee
+	0,   // [0:85] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_inventory_proto_init() }

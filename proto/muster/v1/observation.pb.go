@@ -219,6 +219,11 @@ type Section struct {
 	//	*Section_Containers
 	//	*Section_Usage
 	//	*Section_Readings
+	//	*Section_Vlans
+	//	*Section_Redundancy
+	//	*Section_Wireless
+	//	*Section_Supplies
+	//	*Section_Meters
 	Body          isSection_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -503,6 +508,51 @@ func (x *Section) GetReadings() *Readings {
 	return nil
 }
 
+func (x *Section) GetVlans() *VLANs {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Vlans); ok {
+			return x.Vlans
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetRedundancy() *Redundancies {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Redundancy); ok {
+			return x.Redundancy
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetWireless() *WirelessNetworks {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Wireless); ok {
+			return x.Wireless
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetSupplies() *Supplies {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Supplies); ok {
+			return x.Supplies
+		}
+	}
+	return nil
+}
+
+func (x *Section) GetMeters() *Meters {
+	if x != nil {
+		if x, ok := x.Body.(*Section_Meters); ok {
+			return x.Meters
+		}
+	}
+	return nil
+}
+
 type isSection_Body interface {
 	isSection_Body()
 }
@@ -599,6 +649,26 @@ type Section_Readings struct {
 	Readings *Readings `protobuf:"bytes,32,opt,name=readings,proto3,oneof"`
 }
 
+type Section_Vlans struct {
+	Vlans *VLANs `protobuf:"bytes,33,opt,name=vlans,proto3,oneof"`
+}
+
+type Section_Redundancy struct {
+	Redundancy *Redundancies `protobuf:"bytes,34,opt,name=redundancy,proto3,oneof"`
+}
+
+type Section_Wireless struct {
+	Wireless *WirelessNetworks `protobuf:"bytes,35,opt,name=wireless,proto3,oneof"`
+}
+
+type Section_Supplies struct {
+	Supplies *Supplies `protobuf:"bytes,36,opt,name=supplies,proto3,oneof"`
+}
+
+type Section_Meters struct {
+	Meters *Meters `protobuf:"bytes,37,opt,name=meters,proto3,oneof"`
+}
+
 func (*Section_Device) isSection_Body() {}
 
 func (*Section_Os) isSection_Body() {}
@@ -644,6 +714,16 @@ func (*Section_Containers) isSection_Body() {}
 func (*Section_Usage) isSection_Body() {}
 
 func (*Section_Readings) isSection_Body() {}
+
+func (*Section_Vlans) isSection_Body() {}
+
+func (*Section_Redundancy) isSection_Body() {}
+
+func (*Section_Wireless) isSection_Body() {}
+
+func (*Section_Supplies) isSection_Body() {}
+
+func (*Section_Meters) isSection_Body() {}
 
 // Identifier is one identifier as read, not normalised.
 type Identifier struct {
@@ -1391,10 +1471,24 @@ type Interface struct {
 	Driver      string `protobuf:"bytes,9,opt,name=driver,proto3" json:"driver,omitempty"`
 	Description string `protobuf:"bytes,10,opt,name=description,proto3" json:"description,omitempty"`
 	// Addresses with prefix length: 192.0.2.7/24; a bare address has /32 or /128.
-	Addresses     []string `protobuf:"bytes,11,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	Gateways      []string `protobuf:"bytes,12,rep,name=gateways,proto3" json:"gateways,omitempty"`
-	Dns           []string `protobuf:"bytes,13,rep,name=dns,proto3" json:"dns,omitempty"`
-	Ssid          string   `protobuf:"bytes,14,opt,name=ssid,proto3" json:"ssid,omitempty"`
+	Addresses []string `protobuf:"bytes,11,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Gateways  []string `protobuf:"bytes,12,rep,name=gateways,proto3" json:"gateways,omitempty"`
+	Dns       []string `protobuf:"bytes,13,rep,name=dns,proto3" json:"dns,omitempty"`
+	Ssid      string   `protobuf:"bytes,14,opt,name=ssid,proto3" json:"ssid,omitempty"`
+	// Switched off by the administrator.
+	Disabled bool `protobuf:"varint,15,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	// Of untagged frames.
+	Vlan int32 `protobuf:"varint,16,opt,name=vlan,proto3" json:"vlan,omitempty"`
+	// Of tagged frames: 10,20-29
+	Tagged string `protobuf:"bytes,17,opt,name=tagged,proto3" json:"tagged,omitempty"`
+	// Name of the bundle that it is a member of.
+	Aggregate string `protobuf:"bytes,18,opt,name=aggregate,proto3" json:"aggregate,omitempty"`
+	// full, half
+	Duplex string `protobuf:"bytes,19,opt,name=duplex,proto3" json:"duplex,omitempty"`
+	// Power over Ethernet: delivering, searching, disabled, fault
+	Poe string `protobuf:"bytes,20,opt,name=poe,proto3" json:"poe,omitempty"`
+	// Of the powered device, 0 to 8; meaningful only with poe delivering.
+	PoeClass      int32 `protobuf:"varint,21,opt,name=poe_class,json=poeClass,proto3" json:"poe_class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1525,6 +1619,55 @@ func (x *Interface) GetSsid() string {
 		return x.Ssid
 	}
 	return ""
+}
+
+func (x *Interface) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *Interface) GetVlan() int32 {
+	if x != nil {
+		return x.Vlan
+	}
+	return 0
+}
+
+func (x *Interface) GetTagged() string {
+	if x != nil {
+		return x.Tagged
+	}
+	return ""
+}
+
+func (x *Interface) GetAggregate() string {
+	if x != nil {
+		return x.Aggregate
+	}
+	return ""
+}
+
+func (x *Interface) GetDuplex() string {
+	if x != nil {
+		return x.Duplex
+	}
+	return ""
+}
+
+func (x *Interface) GetPoe() string {
+	if x != nil {
+		return x.Poe
+	}
+	return ""
+}
+
+func (x *Interface) GetPoeClass() int32 {
+	if x != nil {
+		return x.PoeClass
+	}
+	return 0
 }
 
 type Interfaces struct {
@@ -2365,15 +2508,23 @@ func (x *Users) GetItems() []*User {
 }
 
 type Port struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Protocol      string                 `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	Number        int32                  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
-	Address       string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
-	Service       string                 `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
-	Process       string                 `protobuf:"bytes,5,opt,name=process,proto3" json:"process,omitempty"`
-	Banner        string                 `protobuf:"bytes,6,opt,name=banner,proto3" json:"banner,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Protocol string                 `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Number   int32                  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Address  string                 `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	Service  string                 `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
+	Process  string                 `protobuf:"bytes,5,opt,name=process,proto3" json:"process,omitempty"`
+	Banner   string                 `protobuf:"bytes,6,opt,name=banner,proto3" json:"banner,omitempty"`
+	// What answers, and its version.
+	Product string `protobuf:"bytes,7,opt,name=product,proto3" json:"product,omitempty"`
+	Version string `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`
+	// SHA-256 of the certificate that it shows, hexadecimal, with its names, issuer and last day (YYYY-MM-DD).
+	Certificate       string   `protobuf:"bytes,9,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	CertificateNames  []string `protobuf:"bytes,10,rep,name=certificate_names,json=certificateNames,proto3" json:"certificate_names,omitempty"`
+	CertificateIssuer string   `protobuf:"bytes,11,opt,name=certificate_issuer,json=certificateIssuer,proto3" json:"certificate_issuer,omitempty"`
+	CertificateUntil  string   `protobuf:"bytes,12,opt,name=certificate_until,json=certificateUntil,proto3" json:"certificate_until,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Port) Reset() {
@@ -2444,6 +2595,48 @@ func (x *Port) GetProcess() string {
 func (x *Port) GetBanner() string {
 	if x != nil {
 		return x.Banner
+	}
+	return ""
+}
+
+func (x *Port) GetProduct() string {
+	if x != nil {
+		return x.Product
+	}
+	return ""
+}
+
+func (x *Port) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Port) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+func (x *Port) GetCertificateNames() []string {
+	if x != nil {
+		return x.CertificateNames
+	}
+	return nil
+}
+
+func (x *Port) GetCertificateIssuer() string {
+	if x != nil {
+		return x.CertificateIssuer
+	}
+	return ""
+}
+
+func (x *Port) GetCertificateUntil() string {
+	if x != nil {
+		return x.CertificateUntil
 	}
 	return ""
 }
@@ -2654,14 +2847,20 @@ func (x *Components) GetItems() []*Component {
 
 type Neighbour struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// lldp, cdp, bridge, arp
-	Protocol      string `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	LocalPort     string `protobuf:"bytes,2,opt,name=local_port,json=localPort,proto3" json:"local_port,omitempty"`
-	ChassisId     string `protobuf:"bytes,3,opt,name=chassis_id,json=chassisId,proto3" json:"chassis_id,omitempty"`
-	RemotePort    string `protobuf:"bytes,4,opt,name=remote_port,json=remotePort,proto3" json:"remote_port,omitempty"`
-	RemoteName    string `protobuf:"bytes,5,opt,name=remote_name,json=remoteName,proto3" json:"remote_name,omitempty"`
-	Address       string `protobuf:"bytes,6,opt,name=address,proto3" json:"address,omitempty"`
-	Mac           string `protobuf:"bytes,7,opt,name=mac,proto3" json:"mac,omitempty"`
+	// lldp, cdp, bridge, arp, wireless
+	Protocol   string `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	LocalPort  string `protobuf:"bytes,2,opt,name=local_port,json=localPort,proto3" json:"local_port,omitempty"`
+	ChassisId  string `protobuf:"bytes,3,opt,name=chassis_id,json=chassisId,proto3" json:"chassis_id,omitempty"`
+	RemotePort string `protobuf:"bytes,4,opt,name=remote_port,json=remotePort,proto3" json:"remote_port,omitempty"`
+	RemoteName string `protobuf:"bytes,5,opt,name=remote_name,json=remoteName,proto3" json:"remote_name,omitempty"`
+	Address    string `protobuf:"bytes,6,opt,name=address,proto3" json:"address,omitempty"`
+	Mac        string `protobuf:"bytes,7,opt,name=mac,proto3" json:"mac,omitempty"`
+	// In which a forwarding table has it.
+	Vlan int32 `protobuf:"varint,8,opt,name=vlan,proto3" json:"vlan,omitempty"`
+	// What it is, in its own words.
+	Platform string `protobuf:"bytes,9,opt,name=platform,proto3" json:"platform,omitempty"`
+	// bridge, router, access_point, phone, station ...
+	Capabilities  []string `protobuf:"bytes,10,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2743,6 +2942,27 @@ func (x *Neighbour) GetMac() string {
 		return x.Mac
 	}
 	return ""
+}
+
+func (x *Neighbour) GetVlan() int32 {
+	if x != nil {
+		return x.Vlan
+	}
+	return 0
+}
+
+func (x *Neighbour) GetPlatform() string {
+	if x != nil {
+		return x.Platform
+	}
+	return ""
+}
+
+func (x *Neighbour) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
 }
 
 type Neighbours struct {
@@ -4217,6 +4437,592 @@ func (x *Readings) GetItems() []*Reading {
 	return nil
 }
 
+type VLAN struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int32                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VLAN) Reset() {
+	*x = VLAN{}
+	mi := &file_muster_v1_observation_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VLAN) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VLAN) ProtoMessage() {}
+
+func (x *VLAN) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VLAN.ProtoReflect.Descriptor instead.
+func (*VLAN) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *VLAN) GetId() int32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *VLAN) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type VLANs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*VLAN                `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VLANs) Reset() {
+	*x = VLANs{}
+	mi := &file_muster_v1_observation_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VLANs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VLANs) ProtoMessage() {}
+
+func (x *VLANs) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VLANs.ProtoReflect.Descriptor instead.
+func (*VLANs) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *VLANs) GetItems() []*VLAN {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Redundancy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// vrrp, hsrp, glbp, carp
+	Protocol string `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Group    int32  `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"`
+	// The interface's name.
+	Interface string `protobuf:"bytes,3,opt,name=interface,proto3" json:"interface,omitempty"`
+	// Shared addresses.
+	Addresses []string `protobuf:"bytes,4,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Mac       string   `protobuf:"bytes,5,opt,name=mac,proto3" json:"mac,omitempty"`
+	// master, backup, initialize; for HSRP active, standby, listen ...
+	State         string `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	Priority      int32  `protobuf:"varint,7,opt,name=priority,proto3" json:"priority,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Redundancy) Reset() {
+	*x = Redundancy{}
+	mi := &file_muster_v1_observation_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Redundancy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Redundancy) ProtoMessage() {}
+
+func (x *Redundancy) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Redundancy.ProtoReflect.Descriptor instead.
+func (*Redundancy) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Redundancy) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *Redundancy) GetGroup() int32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *Redundancy) GetInterface() string {
+	if x != nil {
+		return x.Interface
+	}
+	return ""
+}
+
+func (x *Redundancy) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *Redundancy) GetMac() string {
+	if x != nil {
+		return x.Mac
+	}
+	return ""
+}
+
+func (x *Redundancy) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Redundancy) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+type Redundancies struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Redundancy          `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Redundancies) Reset() {
+	*x = Redundancies{}
+	mi := &file_muster_v1_observation_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Redundancies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Redundancies) ProtoMessage() {}
+
+func (x *Redundancies) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Redundancies.ProtoReflect.Descriptor instead.
+func (*Redundancies) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *Redundancies) GetItems() []*Redundancy {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type WirelessNetwork struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Ssid  string                 `protobuf:"bytes,1,opt,name=ssid,proto3" json:"ssid,omitempty"`
+	Vlan  int32                  `protobuf:"varint,2,opt,name=vlan,proto3" json:"vlan,omitempty"`
+	// open, wpa2, wpa3 ...
+	Security      string `protobuf:"bytes,3,opt,name=security,proto3" json:"security,omitempty"`
+	Disabled      bool   `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WirelessNetwork) Reset() {
+	*x = WirelessNetwork{}
+	mi := &file_muster_v1_observation_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WirelessNetwork) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WirelessNetwork) ProtoMessage() {}
+
+func (x *WirelessNetwork) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WirelessNetwork.ProtoReflect.Descriptor instead.
+func (*WirelessNetwork) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *WirelessNetwork) GetSsid() string {
+	if x != nil {
+		return x.Ssid
+	}
+	return ""
+}
+
+func (x *WirelessNetwork) GetVlan() int32 {
+	if x != nil {
+		return x.Vlan
+	}
+	return 0
+}
+
+func (x *WirelessNetwork) GetSecurity() string {
+	if x != nil {
+		return x.Security
+	}
+	return ""
+}
+
+func (x *WirelessNetwork) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+type WirelessNetworks struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*WirelessNetwork     `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WirelessNetworks) Reset() {
+	*x = WirelessNetworks{}
+	mi := &file_muster_v1_observation_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WirelessNetworks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WirelessNetworks) ProtoMessage() {}
+
+func (x *WirelessNetworks) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WirelessNetworks.ProtoReflect.Descriptor instead.
+func (*WirelessNetworks) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *WirelessNetworks) GetItems() []*WirelessNetwork {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Supply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// toner, ink, drum, fuser, waste, paper ...
+	Kind   string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Colour string `protobuf:"bytes,3,opt,name=colour,proto3" json:"colour,omitempty"`
+	// Rounded; -1 when the device does not know.
+	LevelPercent  int32  `protobuf:"varint,4,opt,name=level_percent,json=levelPercent,proto3" json:"level_percent,omitempty"`
+	Serial        string `protobuf:"bytes,5,opt,name=serial,proto3" json:"serial,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Supply) Reset() {
+	*x = Supply{}
+	mi := &file_muster_v1_observation_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Supply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Supply) ProtoMessage() {}
+
+func (x *Supply) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Supply.ProtoReflect.Descriptor instead.
+func (*Supply) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *Supply) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Supply) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Supply) GetColour() string {
+	if x != nil {
+		return x.Colour
+	}
+	return ""
+}
+
+func (x *Supply) GetLevelPercent() int32 {
+	if x != nil {
+		return x.LevelPercent
+	}
+	return 0
+}
+
+func (x *Supply) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+type Supplies struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Supply              `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Supplies) Reset() {
+	*x = Supplies{}
+	mi := &file_muster_v1_observation_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Supplies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Supplies) ProtoMessage() {}
+
+func (x *Supplies) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Supplies.ProtoReflect.Descriptor instead.
+func (*Supplies) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Supplies) GetItems() []*Supply {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type Meter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Part of the device that it belongs to; empty for the device.
+	Of string `protobuf:"bytes,1,opt,name=of,proto3" json:"of,omitempty"`
+	// pages, pages_colour, load, charge, voltage, power ...
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// pages, %, mV, W, min ...; empty for a plain count
+	Unit          string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
+	Value         int64  `protobuf:"varint,4,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Meter) Reset() {
+	*x = Meter{}
+	mi := &file_muster_v1_observation_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Meter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Meter) ProtoMessage() {}
+
+func (x *Meter) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Meter.ProtoReflect.Descriptor instead.
+func (*Meter) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *Meter) GetOf() string {
+	if x != nil {
+		return x.Of
+	}
+	return ""
+}
+
+func (x *Meter) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Meter) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Meter) GetValue() int64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+type Meters struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Meter               `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Meters) Reset() {
+	*x = Meters{}
+	mi := &file_muster_v1_observation_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Meters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Meters) ProtoMessage() {}
+
+func (x *Meters) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_observation_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Meters.ProtoReflect.Descriptor instead.
+func (*Meters) Descriptor() ([]byte, []int) {
+	return file_muster_v1_observation_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *Meters) GetItems() []*Meter {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
 var File_muster_v1_observation_proto protoreflect.FileDescriptor
 
 const file_muster_v1_observation_proto_rawDesc = "" +
@@ -4230,8 +5036,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\aseen_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06seenAt\x12\x1a\n" +
 	"\bcomplete\x18\x05 \x01(\bR\bcomplete\x12.\n" +
 	"\bsections\x18\x06 \x03(\v2\x12.muster.v1.SectionR\bsections\x12\x16\n" +
-	"\x06digest\x18\a \x01(\fR\x06digest\"\xa0\n" +
-	"\n" +
+	"\x06digest\x18\a \x01(\fR\x06digest\"\xa0\f\n" +
 	"\aSection\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x11.muster.v1.StatusR\x06status\x12\x16\n" +
@@ -4269,7 +5074,14 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"containers\x18\x1e \x01(\v2\x15.muster.v1.ContainersH\x00R\n" +
 	"containers\x12)\n" +
 	"\x05usage\x18\x1f \x01(\v2\x11.muster.v1.UsagesH\x00R\x05usage\x121\n" +
-	"\breadings\x18  \x01(\v2\x13.muster.v1.ReadingsH\x00R\breadingsB\x06\n" +
+	"\breadings\x18  \x01(\v2\x13.muster.v1.ReadingsH\x00R\breadings\x12(\n" +
+	"\x05vlans\x18! \x01(\v2\x10.muster.v1.VLANsH\x00R\x05vlans\x129\n" +
+	"\n" +
+	"redundancy\x18\" \x01(\v2\x17.muster.v1.RedundanciesH\x00R\n" +
+	"redundancy\x129\n" +
+	"\bwireless\x18# \x01(\v2\x1b.muster.v1.WirelessNetworksH\x00R\bwireless\x121\n" +
+	"\bsupplies\x18$ \x01(\v2\x13.muster.v1.SuppliesH\x00R\bsupplies\x12+\n" +
+	"\x06meters\x18% \x01(\v2\x11.muster.v1.MetersH\x00R\x06metersB\x06\n" +
 	"\x04body\"z\n" +
 	"\n" +
 	"Identifier\x12\x12\n" +
@@ -4351,7 +5163,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\vpart_number\x18\a \x01(\tR\n" +
 	"partNumber\">\n" +
 	"\rMemoryModules\x12-\n" +
-	"\x05items\x18\x01 \x03(\v2\x17.muster.v1.MemoryModuleR\x05items\"\xdb\x02\n" +
+	"\x05items\x18\x01 \x03(\v2\x17.muster.v1.MemoryModuleR\x05items\"\x88\x04\n" +
 	"\tInterface\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03mac\x18\x02 \x01(\tR\x03mac\x12#\n" +
@@ -4368,7 +5180,14 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\taddresses\x18\v \x03(\tR\taddresses\x12\x1a\n" +
 	"\bgateways\x18\f \x03(\tR\bgateways\x12\x10\n" +
 	"\x03dns\x18\r \x03(\tR\x03dns\x12\x12\n" +
-	"\x04ssid\x18\x0e \x01(\tR\x04ssid\"8\n" +
+	"\x04ssid\x18\x0e \x01(\tR\x04ssid\x12\x1a\n" +
+	"\bdisabled\x18\x0f \x01(\bR\bdisabled\x12\x12\n" +
+	"\x04vlan\x18\x10 \x01(\x05R\x04vlan\x12\x16\n" +
+	"\x06tagged\x18\x11 \x01(\tR\x06tagged\x12\x1c\n" +
+	"\taggregate\x18\x12 \x01(\tR\taggregate\x12\x16\n" +
+	"\x06duplex\x18\x13 \x01(\tR\x06duplex\x12\x10\n" +
+	"\x03poe\x18\x14 \x01(\tR\x03poe\x12\x1b\n" +
+	"\tpoe_class\x18\x15 \x01(\x05R\bpoeClass\"8\n" +
 	"\n" +
 	"Interfaces\x12*\n" +
 	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.InterfaceR\x05items\"\xaf\x02\n" +
@@ -4448,14 +5267,21 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\n" +
 	"last_login\x18\b \x01(\tR\tlastLogin\".\n" +
 	"\x05Users\x12%\n" +
-	"\x05items\x18\x01 \x03(\v2\x0f.muster.v1.UserR\x05items\"\xa0\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x0f.muster.v1.UserR\x05items\"\xff\x02\n" +
 	"\x04Port\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\tR\bprotocol\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x05R\x06number\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x18\n" +
 	"\aservice\x18\x04 \x01(\tR\aservice\x12\x18\n" +
 	"\aprocess\x18\x05 \x01(\tR\aprocess\x12\x16\n" +
-	"\x06banner\x18\x06 \x01(\tR\x06banner\".\n" +
+	"\x06banner\x18\x06 \x01(\tR\x06banner\x12\x18\n" +
+	"\aproduct\x18\a \x01(\tR\aproduct\x12\x18\n" +
+	"\aversion\x18\b \x01(\tR\aversion\x12 \n" +
+	"\vcertificate\x18\t \x01(\tR\vcertificate\x12+\n" +
+	"\x11certificate_names\x18\n" +
+	" \x03(\tR\x10certificateNames\x12-\n" +
+	"\x12certificate_issuer\x18\v \x01(\tR\x11certificateIssuer\x12+\n" +
+	"\x11certificate_until\x18\f \x01(\tR\x10certificateUntil\".\n" +
 	"\x05Ports\x12%\n" +
 	"\x05items\x18\x01 \x03(\v2\x0f.muster.v1.PortR\x05items\"\xfd\x01\n" +
 	"\tComponent\x12\x14\n" +
@@ -4472,7 +5298,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	" \x01(\x05R\x06parent\"8\n" +
 	"\n" +
 	"Components\x12*\n" +
-	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.ComponentR\x05items\"\xd3\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.ComponentR\x05items\"\xa7\x02\n" +
 	"\tNeighbour\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\tR\bprotocol\x12\x1d\n" +
 	"\n" +
@@ -4484,7 +5310,11 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\vremote_name\x18\x05 \x01(\tR\n" +
 	"remoteName\x12\x18\n" +
 	"\aaddress\x18\x06 \x01(\tR\aaddress\x12\x10\n" +
-	"\x03mac\x18\a \x01(\tR\x03mac\"8\n" +
+	"\x03mac\x18\a \x01(\tR\x03mac\x12\x12\n" +
+	"\x04vlan\x18\b \x01(\x05R\x04vlan\x12\x1a\n" +
+	"\bplatform\x18\t \x01(\tR\bplatform\x12\"\n" +
+	"\fcapabilities\x18\n" +
+	" \x03(\tR\fcapabilities\"8\n" +
 	"\n" +
 	"Neighbours\x12*\n" +
 	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.NeighbourR\x05items\"\xa3\x02\n" +
@@ -4607,7 +5437,45 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x06cpu_ms\x18\a \x01(\x03R\x05cpuMs\x12\x14\n" +
 	"\x05bytes\x18\b \x01(\x03R\x05bytes\"4\n" +
 	"\bReadings\x12(\n" +
-	"\x05items\x18\x01 \x03(\v2\x12.muster.v1.ReadingR\x05items*n\n" +
+	"\x05items\x18\x01 \x03(\v2\x12.muster.v1.ReadingR\x05items\"*\n" +
+	"\x04VLAN\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x05R\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\".\n" +
+	"\x05VLANs\x12%\n" +
+	"\x05items\x18\x01 \x03(\v2\x0f.muster.v1.VLANR\x05items\"\xbe\x01\n" +
+	"\n" +
+	"Redundancy\x12\x1a\n" +
+	"\bprotocol\x18\x01 \x01(\tR\bprotocol\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\x05R\x05group\x12\x1c\n" +
+	"\tinterface\x18\x03 \x01(\tR\tinterface\x12\x1c\n" +
+	"\taddresses\x18\x04 \x03(\tR\taddresses\x12\x10\n" +
+	"\x03mac\x18\x05 \x01(\tR\x03mac\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12\x1a\n" +
+	"\bpriority\x18\a \x01(\x05R\bpriority\";\n" +
+	"\fRedundancies\x12+\n" +
+	"\x05items\x18\x01 \x03(\v2\x15.muster.v1.RedundancyR\x05items\"q\n" +
+	"\x0fWirelessNetwork\x12\x12\n" +
+	"\x04ssid\x18\x01 \x01(\tR\x04ssid\x12\x12\n" +
+	"\x04vlan\x18\x02 \x01(\x05R\x04vlan\x12\x1a\n" +
+	"\bsecurity\x18\x03 \x01(\tR\bsecurity\x12\x1a\n" +
+	"\bdisabled\x18\x04 \x01(\bR\bdisabled\"D\n" +
+	"\x10WirelessNetworks\x120\n" +
+	"\x05items\x18\x01 \x03(\v2\x1a.muster.v1.WirelessNetworkR\x05items\"\x85\x01\n" +
+	"\x06Supply\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06colour\x18\x03 \x01(\tR\x06colour\x12#\n" +
+	"\rlevel_percent\x18\x04 \x01(\x05R\flevelPercent\x12\x16\n" +
+	"\x06serial\x18\x05 \x01(\tR\x06serial\"3\n" +
+	"\bSupplies\x12'\n" +
+	"\x05items\x18\x01 \x03(\v2\x11.muster.v1.SupplyR\x05items\"U\n" +
+	"\x05Meter\x12\x0e\n" +
+	"\x02of\x18\x01 \x01(\tR\x02of\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04unit\x18\x03 \x01(\tR\x04unit\x12\x14\n" +
+	"\x05value\x18\x04 \x01(\x03R\x05value\"0\n" +
+	"\x06Meters\x12&\n" +
+	"\x05items\x18\x01 \x03(\v2\x10.muster.v1.MeterR\x05items*n\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTATUS_OK\x10\x01\x12\x12\n" +
@@ -4628,7 +5496,7 @@ func file_muster_v1_observation_proto_rawDescGZIP() []byte {
 }
 
 var file_muster_v1_observation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_muster_v1_observation_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_muster_v1_observation_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_muster_v1_observation_proto_goTypes = []any{
 	(Status)(0),                   // 0: muster.v1.Status
 	(*Observation)(nil),           // 1: muster.v1.Observation
@@ -4676,14 +5544,24 @@ var file_muster_v1_observation_proto_goTypes = []any{
 	(*Usages)(nil),                // 43: muster.v1.Usages
 	(*Reading)(nil),               // 44: muster.v1.Reading
 	(*Readings)(nil),              // 45: muster.v1.Readings
-	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
+	(*VLAN)(nil),                  // 46: muster.v1.VLAN
+	(*VLANs)(nil),                 // 47: muster.v1.VLANs
+	(*Redundancy)(nil),            // 48: muster.v1.Redundancy
+	(*Redundancies)(nil),          // 49: muster.v1.Redundancies
+	(*WirelessNetwork)(nil),       // 50: muster.v1.WirelessNetwork
+	(*WirelessNetworks)(nil),      // 51: muster.v1.WirelessNetworks
+	(*Supply)(nil),                // 52: muster.v1.Supply
+	(*Supplies)(nil),              // 53: muster.v1.Supplies
+	(*Meter)(nil),                 // 54: muster.v1.Meter
+	(*Meters)(nil),                // 55: muster.v1.Meters
+	(*timestamppb.Timestamp)(nil), // 56: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 57: google.protobuf.Duration
 }
 var file_muster_v1_observation_proto_depIdxs = []int32{
-	46, // 0: muster.v1.Observation.seen_at:type_name -> google.protobuf.Timestamp
+	56, // 0: muster.v1.Observation.seen_at:type_name -> google.protobuf.Timestamp
 	2,  // 1: muster.v1.Observation.sections:type_name -> muster.v1.Section
 	0,  // 2: muster.v1.Section.status:type_name -> muster.v1.Status
-	47, // 3: muster.v1.Section.took:type_name -> google.protobuf.Duration
+	57, // 3: muster.v1.Section.took:type_name -> google.protobuf.Duration
 	4,  // 4: muster.v1.Section.device:type_name -> muster.v1.Device
 	5,  // 5: muster.v1.Section.os:type_name -> muster.v1.OS
 	6,  // 6: muster.v1.Section.hardware:type_name -> muster.v1.Hardware
@@ -4707,32 +5585,42 @@ var file_muster_v1_observation_proto_depIdxs = []int32{
 	41, // 24: muster.v1.Section.containers:type_name -> muster.v1.Containers
 	43, // 25: muster.v1.Section.usage:type_name -> muster.v1.Usages
 	45, // 26: muster.v1.Section.readings:type_name -> muster.v1.Readings
-	3,  // 27: muster.v1.Device.identifiers:type_name -> muster.v1.Identifier
-	46, // 28: muster.v1.OS.boot_time:type_name -> google.protobuf.Timestamp
-	7,  // 29: muster.v1.MemoryModules.items:type_name -> muster.v1.MemoryModule
-	9,  // 30: muster.v1.Interfaces.items:type_name -> muster.v1.Interface
-	11, // 31: muster.v1.Disks.items:type_name -> muster.v1.Disk
-	13, // 32: muster.v1.Filesystems.items:type_name -> muster.v1.Filesystem
-	15, // 33: muster.v1.PCIDevices.items:type_name -> muster.v1.PCIDevice
-	17, // 34: muster.v1.SoftwareList.items:type_name -> muster.v1.Software
-	19, // 35: muster.v1.Users.items:type_name -> muster.v1.User
-	21, // 36: muster.v1.Ports.items:type_name -> muster.v1.Port
-	23, // 37: muster.v1.Components.items:type_name -> muster.v1.Component
-	25, // 38: muster.v1.Neighbours.items:type_name -> muster.v1.Neighbour
-	28, // 39: muster.v1.Volumes.items:type_name -> muster.v1.Volume
-	30, // 40: muster.v1.GPUs.items:type_name -> muster.v1.GPU
-	32, // 41: muster.v1.Monitors.items:type_name -> muster.v1.Monitor
-	34, // 42: muster.v1.Batteries.items:type_name -> muster.v1.Battery
-	36, // 43: muster.v1.Printers.items:type_name -> muster.v1.Printer
-	38, // 44: muster.v1.Peripherals.items:type_name -> muster.v1.Peripheral
-	40, // 45: muster.v1.Containers.items:type_name -> muster.v1.Container
-	42, // 46: muster.v1.Usages.items:type_name -> muster.v1.Usage
-	44, // 47: muster.v1.Readings.items:type_name -> muster.v1.Reading
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	47, // 27: muster.v1.Section.vlans:type_name -> muster.v1.VLANs
+	49, // 28: muster.v1.Section.redundancy:type_name -> muster.v1.Redundancies
+	51, // 29: muster.v1.Section.wireless:type_name -> muster.v1.WirelessNetworks
+	53, // 30: muster.v1.Section.supplies:type_name -> muster.v1.Supplies
+	55, // 31: muster.v1.Section.meters:type_name -> muster.v1.Meters
+	3,  // 32: muster.v1.Device.identifiers:type_name -> muster.v1.Identifier
+	56, // 33: muster.v1.OS.boot_time:type_name -> google.protobuf.Timestamp
+	7,  // 34: muster.v1.MemoryModules.items:type_name -> muster.v1.MemoryModule
+	9,  // 35: muster.v1.Interfaces.items:type_name -> muster.v1.Interface
+	11, // 36: muster.v1.Disks.items:type_name -> muster.v1.Disk
+	13, // 37: muster.v1.Filesystems.items:type_name -> muster.v1.Filesystem
+	15, // 38: muster.v1.PCIDevices.items:type_name -> muster.v1.PCIDevice
+	17, // 39: muster.v1.SoftwareList.items:type_name -> muster.v1.Software
+	19, // 40: muster.v1.Users.items:type_name -> muster.v1.User
+	21, // 41: muster.v1.Ports.items:type_name -> muster.v1.Port
+	23, // 42: muster.v1.Components.items:type_name -> muster.v1.Component
+	25, // 43: muster.v1.Neighbours.items:type_name -> muster.v1.Neighbour
+	28, // 44: muster.v1.Volumes.items:type_name -> muster.v1.Volume
+	30, // 45: muster.v1.GPUs.items:type_name -> muster.v1.GPU
+	32, // 46: muster.v1.Monitors.items:type_name -> muster.v1.Monitor
+	34, // 47: muster.v1.Batteries.items:type_name -> muster.v1.Battery
+	36, // 48: muster.v1.Printers.items:type_name -> muster.v1.Printer
+	38, // 49: muster.v1.Peripherals.items:type_name -> muster.v1.Peripheral
+	40, // 50: muster.v1.Containers.items:type_name -> muster.v1.Container
+	42, // 51: muster.v1.Usages.items:type_name -> muster.v1.Usage
+	44, // 52: muster.v1.Readings.items:type_name -> muster.v1.Reading
+	46, // 53: muster.v1.VLANs.items:type_name -> muster.v1.VLAN
+	48, // 54: muster.v1.Redundancies.items:type_name -> muster.v1.Redundancy
+	50, // 55: muster.v1.WirelessNetworks.items:type_name -> muster.v1.WirelessNetwork
+	52, // 56: muster.v1.Supplies.items:type_name -> muster.v1.Supply
+	54, // 57: muster.v1.Meters.items:type_name -> muster.v1.Meter
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_observation_proto_init() }
@@ -4764,6 +5652,11 @@ func file_muster_v1_observation_proto_init() {
 		(*Section_Containers)(nil),
 		(*Section_Usage)(nil),
 		(*Section_Readings)(nil),
+		(*Section_Vlans)(nil),
+		(*Section_Redundancy)(nil),
+		(*Section_Wireless)(nil),
+		(*Section_Supplies)(nil),
+		(*Section_Meters)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4771,7 +5664,7 @@ func file_muster_v1_observation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_muster_v1_observation_proto_rawDesc), len(file_muster_v1_observation_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   45,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
