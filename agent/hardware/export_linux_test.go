@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -81,4 +82,27 @@ func AskCloud(ctx context.Context, transport http.RoundTripper, provider string)
 func Listening(protocol, text, chosen string) inventory.Ports {
 	list, _, _ := parseSockets(protocol, strings.NewReader(text), parsePortRange(chosen)) // what came before an error
 	return uniquePorts(list, func(inode string) string { return inode })
+}
+
+// ParseSockDiag are the ports in an answer of sock_diag.
+func ParseSockDiag(protocol string, answer []byte) inventory.Ports {
+	list, _, _ := parseSockDiag(protocol, answer, portRange{1, 0}) // none before an error
+	return uniquePorts(list, func(inode string) string { return inode })
+}
+
+// Sockets are those of tcp, tcp6, udp or udp6 as the kernel tells them by netlink and by /proc/net, each with its inode.
+func Sockets(name string) (asked, read inventory.Ports, err error) {
+	tree, err := source.OpenTree("/")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = tree.Close() }()
+	byInode := func(inode string) string { return inode }
+	list, _, err := askSockets(name, portRange{1, 0})
+	if err != nil {
+		return nil, nil, err
+	}
+	asked = uniquePorts(list, byInode)
+	list, _, err = readSockets(tree, name, portRange{1, 0})
+	return asked, uniquePorts(list, byInode), err
 }

@@ -23,6 +23,10 @@ type socket struct {
 	inode string // by which the process that holds it is found
 }
 
+func newSocket(protocol string, a netip.AddrPort, inode string) socket {
+	return socket{inventory.Port{Protocol: protocol, Number: int(a.Port()), Address: a.Addr().String()}, inode}
+}
+
 // portRange are the ports that the kernel gives to who names none (ip_local_port_range,
 // Documentation/networking/ip-sysctl.rst).
 type portRange struct{ low, high int }
@@ -39,12 +43,15 @@ func parsePortRange(text string) portRange {
 	return r
 }
 
-func (r portRange) has(port int) bool { return r.low <= port && port <= r.high }
+// passing says that a socket's port is one that the kernel chose, which come and go: of UDP,
+// where clients look like servers, any of the range, of TCP those that only this machine can reach.
+func (r portRange) passing(protocol string, a netip.AddrPort) bool {
+	port := int(a.Port())
+	return r.low <= port && port <= r.high && (protocol == "udp" || a.Addr().IsLoopback())
+}
 
 // parseSockets reads /proc/net/{tcp,tcp6,udp,udp6} (proc_net_tcp(5)) and keeps the sockets
-// that wait for others. Ports that the kernel chose come and go: of UDP, where clients look
-// like servers, none of the range is kept, of TCP none that only this machine can reach.
-// more says that there were too many.
+// that wait for others. more says that there were too many.
 func parseSockets(protocol string, r io.Reader, chosen portRange) (list []socket, more bool, err error) {
 	const listening, connected = "0A", "01"
 	scan := bufio.NewScanner(r)
@@ -60,18 +67,13 @@ func parseSockets(protocol string, r io.Reader, chosen portRange) (list []socket
 			continue
 		}
 		address, ok := socketAddress(string(f[1]))
-		if !ok {
-			continue
-		}
-		if chosen.has(int(address.Port())) && (protocol == "udp" || address.Addr().IsLoopback()) {
+		if !ok || chosen.passing(protocol, address) {
 			continue
 		}
 		if len(list) == maxListeners {
 			return list, true, nil
 		}
-		list = append(list, socket{
-			inventory.Port{Protocol: protocol, Number: int(address.Port()), Address: address.Addr().String()}, string(f[9]),
-		})
+		list = append(list, newSocket(protocol, address, string(f[9])))
 	}
 	return list, false, scan.Err()
 }

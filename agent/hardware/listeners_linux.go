@@ -21,13 +21,17 @@ const (
 	maxHandles   = 100_000 // of all processes together
 )
 
-// readListeners lists the ports on which something waits.
-func readListeners(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
+// listenerReader lists the ports on which something waits. Live it asks the kernel by
+// netlink and reads /proc/net where that does not answer: seccomp(2) may not let it, or it
+// was built without.
+type listenerReader struct{ live bool }
+
+func (r listenerReader) read(ctx context.Context, tree *source.Tree) (inventory.Body, error) {
 	chosen := parsePortRange(tree.Text("proc/sys/net/ipv4/ip_local_port_range"))
 	var list []socket
 	var problems []string
 	for _, name := range []string{"tcp", "tcp6", "udp", "udp6"} {
-		sockets, more, err := readSockets(tree, name, chosen)
+		sockets, more, err := r.sockets(tree, name, chosen)
 		if errors.Is(err, fs.ErrNotExist) && name != "tcp" { // a kernel without IPv6
 			continue
 		}
@@ -35,7 +39,7 @@ func readListeners(ctx context.Context, tree *source.Tree) (inventory.Body, erro
 			return nil, err
 		}
 		if list = append(list, sockets...); more {
-			problems = append(problems, "more than "+strconv.Itoa(maxListeners)+" sockets in /proc/net/"+name)
+			problems = append(problems, "more than "+strconv.Itoa(maxListeners)+" sockets of "+name)
 		}
 	}
 	owners := newOwners(list)
@@ -47,6 +51,15 @@ func readListeners(ctx context.Context, tree *source.Tree) (inventory.Body, erro
 		return ports, source.Partial("%s", strings.Join(problems, "; "))
 	}
 	return ports, nil
+}
+
+func (r listenerReader) sockets(tree *source.Tree, name string, chosen portRange) (list []socket, more bool, err error) {
+	if r.live {
+		if list, more, err = askSockets(name, chosen); err == nil {
+			return list, more, nil
+		}
+	}
+	return readSockets(tree, name, chosen)
 }
 
 func readSockets(tree *source.Tree, name string, chosen portRange) (list []socket, more bool, err error) {

@@ -1,14 +1,18 @@
 package hardware_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/muster-itam/muster/agent/hardware"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -117,6 +121,82 @@ func TestListenersLive(t *testing.T) {
 		}
 	}
 	t.Errorf("port %d is not listed", port)
+}
+
+// Netlink and /proc/net tell the same of the sockets that this process has opened.
+func TestSocketsBothWays(t *testing.T) {
+	mine := map[int]bool{}
+	shown := map[string]int{} // how many of them wait for others
+	note := func(name string, a net.Addr, waits bool) {
+		switch a := a.(type) {
+		case *net.TCPAddr:
+			mine[a.Port] = true
+		case *net.UDPAddr:
+			mine[a.Port] = true
+		}
+		if waits {
+			shown[name]++
+		}
+	}
+	for _, tt := range []struct{ name, network, address string }{
+		{"tcp", "tcp4", "127.0.0.1:0"}, {"tcp", "tcp4", "0.0.0.0:0"}, {"tcp6", "tcp6", "[::1]:0"}, {"tcp6", "tcp", ":0"},
+	} {
+		l, err := net.Listen(tt.network, tt.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		note(tt.name, l.Addr(), true)
+		c, err := net.Dial(tt.network, l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		note(tt.name, c.LocalAddr(), false)
+	}
+	for _, tt := range []struct{ name, network, address string }{
+		{"udp", "udp4", "127.0.0.1:0"}, {"udp", "udp4", "0.0.0.0:0"}, {"udp6", "udp6", "[::1]:0"}, {"udp6", "udp", ":0"},
+	} {
+		l, err := net.ListenPacket(tt.network, tt.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		note(tt.name, l.LocalAddr(), true)
+		c, err := net.Dial(tt.network, l.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		note(tt.name, c.LocalAddr(), false)
+	}
+	for _, name := range []string{"tcp", "tcp6", "udp", "udp6"} {
+		asked, read, err := hardware.Sockets(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		others := func(p inventory.Port) bool { return !mine[p.Number] }
+		asked, read = slices.DeleteFunc(asked, others), slices.DeleteFunc(read, others)
+		if diff := cmp.Diff(read, asked); diff != "" || len(asked) != shown[name] {
+			t.Errorf("%s: %d sockets, want %d; -/proc/net +netlink:\n%s", name, len(asked), shown[name], diff)
+		}
+	}
+}
+
+func FuzzSockDiag(f *testing.F) {
+	message := make([]byte, unix.NLMSG_HDRLEN+72)
+	binary.NativeEndian.PutUint32(message, uint32(len(message)))
+	binary.NativeEndian.PutUint16(message[4:], unix.SOCK_DIAG_BY_FAMILY)
+	copy(message[unix.NLMSG_HDRLEN:], []byte{unix.AF_INET, 10, 0, 0, 0, 22, 0, 0, 10, 0, 0, 5})
+	f.Add("tcp", message)
+	message = bytes.Clone(message)
+	copy(message[unix.NLMSG_HDRLEN:], []byte{unix.AF_INET6, 7, 0, 0, 2, 119, 0, 0, 0x20, 1, 0x0d, 0xb8})
+	f.Add("udp", message)
+	f.Fuzz(func(t *testing.T, protocol string, answer []byte) {
+		if protocol == "tcp" || protocol == "udp" {
+			valid(t, hardware.ParseSockDiag(protocol, answer))
+		}
+	})
 }
 
 func FuzzListeners(f *testing.F) {

@@ -2,6 +2,7 @@ package hardware
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"syscall"
@@ -10,6 +11,47 @@ import (
 
 	"github.com/muster-itam/muster/agent/source"
 )
+
+// askNetlink sends one request and collects what comes back, of at most a mebibyte.
+func askNetlink(protocol int, kind, flags uint16, payload []byte) ([]byte, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
+	defer func() { _ = unix.Close(fd) }() // only asked
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1}); err != nil {
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
+	request := make([]byte, unix.NLMSG_HDRLEN, unix.NLMSG_HDRLEN+len(payload))
+	binary.NativeEndian.PutUint32(request, uint32(cap(request)))
+	binary.NativeEndian.PutUint16(request[4:], kind)
+	binary.NativeEndian.PutUint16(request[6:], unix.NLM_F_REQUEST|flags)
+	if err := unix.Sendto(fd, append(request, payload...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
+	var out []byte
+	buffer := make([]byte, 64<<10)
+	for len(out) < 1<<20 {
+		n, _, err := unix.Recvfrom(fd, buffer, 0)
+		if err != nil {
+			return nil, fmt.Errorf("netlink: %w", err)
+		}
+		messages, err := syscall.ParseNetlinkMessage(buffer[:n])
+		if err != nil {
+			return nil, fmt.Errorf("netlink: %w", err)
+		}
+		out = append(out, buffer[:n]...)
+		for _, m := range messages {
+			if m.Header.Type == unix.NLMSG_ERROR && len(m.Data) >= 4 {
+				return nil, fmt.Errorf("netlink: %w", syscall.Errno(-int32(binary.NativeEndian.Uint32(m.Data))))
+			}
+			if m.Header.Type == unix.NLMSG_DONE || m.Header.Flags&unix.NLM_F_MULTI == 0 {
+				return out, nil
+			}
+		}
+	}
+	return nil, errors.New("netlink: the answer does not end")
+}
 
 // parseLinks reads the answer to RTM_GETLINK (rtnetlink(7)).
 func parseLinks(b []byte) ([]nic, error) {

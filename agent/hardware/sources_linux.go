@@ -32,7 +32,7 @@ func Sources(root string) []source.Source {
 		{Section: inventory.SectionBatteries, Name: "power", Read: in(root, ofHost("batteries", readBatteries))},
 		{Section: inventory.SectionPrinters, Name: "cups", Read: in(root, readPrinters)},
 		{Section: inventory.SectionUsers, Name: "passwd", Read: in(root, readUsers)},
-		{Section: inventory.SectionPorts, Name: "listeners", Read: in(root, readListeners)},
+		{Section: inventory.SectionPorts, Name: "listeners", Read: in(root, listenerReader{live}.read)},
 	}
 	if live {
 		// Before identity, because the cloud's name for the model says more than the firmware's.

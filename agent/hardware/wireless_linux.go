@@ -2,7 +2,6 @@ package hardware
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"syscall"
 
@@ -61,46 +60,9 @@ func netlinkFamily(name string) (uint16, error) {
 	return family, nil
 }
 
-// askGeneric sends one request and collects what comes back, of at most a mebibyte.
+// askGeneric sends one request of a family of generic netlink.
 func askGeneric(family, flags uint16, command byte, payload []byte) ([]byte, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_GENERIC)
-	if err != nil {
-		return nil, fmt.Errorf("netlink: %w", err)
-	}
-	defer func() { _ = unix.Close(fd) }() // only asked
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1}); err != nil {
-		return nil, fmt.Errorf("netlink: %w", err)
-	}
-	request := make([]byte, unix.NLMSG_HDRLEN+unix.GENL_HDRLEN, unix.NLMSG_HDRLEN+unix.GENL_HDRLEN+len(payload))
-	binary.NativeEndian.PutUint32(request, uint32(cap(request)))
-	binary.NativeEndian.PutUint16(request[4:], family)
-	binary.NativeEndian.PutUint16(request[6:], unix.NLM_F_REQUEST|flags)
-	request[unix.NLMSG_HDRLEN], request[unix.NLMSG_HDRLEN+1] = command, 1
-	if err := unix.Sendto(fd, append(request, payload...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, fmt.Errorf("netlink: %w", err)
-	}
-	var out []byte
-	buffer := make([]byte, 64<<10)
-	for len(out) < 1<<20 {
-		n, _, err := unix.Recvfrom(fd, buffer, 0)
-		if err != nil {
-			return nil, fmt.Errorf("netlink: %w", err)
-		}
-		messages, err := syscall.ParseNetlinkMessage(buffer[:n])
-		if err != nil {
-			return nil, fmt.Errorf("netlink: %w", err)
-		}
-		out = append(out, buffer[:n]...)
-		for _, m := range messages {
-			if m.Header.Type == unix.NLMSG_ERROR && len(m.Data) >= 4 {
-				return nil, fmt.Errorf("netlink: %w", syscall.Errno(-int32(binary.NativeEndian.Uint32(m.Data))))
-			}
-			if m.Header.Type == unix.NLMSG_DONE || m.Header.Flags&unix.NLM_F_MULTI == 0 {
-				return out, nil
-			}
-		}
-	}
-	return nil, errors.New("netlink: the answer does not end")
+	return askNetlink(unix.NETLINK_GENERIC, family, flags, append([]byte{command, 1, 0, 0}, payload...)) // struct genlmsghdr
 }
 
 func parseNetworkNames(answer []byte) (map[int]string, error) {
