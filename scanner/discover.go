@@ -107,7 +107,7 @@ func (r *run) sweepARP(ctx context.Context, l *LinkPlan, sent func()) error {
 	}
 	err = arp.Run(ctx, sock, arp.Sweep{
 		MAC: l.Link.MAC, Source: l.Source, Targets: l.V4.All, Passes: passes,
-		Wait: r.pace.global.Wait, Sent: sent,
+		Batch: r.pace.global.Batch(), Wait: r.pace.global.WaitN, Sent: sent,
 		Seen: func(s arp.Sighting) {
 			if l.V4.Contains(s.Addr) {
 				r.book.see(sighting{addr: s.Addr, mac: s.MAC, link: l.Link.Interface.Name, source: viaARP})

@@ -56,13 +56,23 @@ func NewLimiter(rate int, clock Clock) *Limiter {
 }
 
 // Wait blocks until the next packet may be sent.
-func (l *Limiter) Wait(ctx context.Context) error {
+func (l *Limiter) Wait(ctx context.Context) error { return l.WaitN(ctx, 1) }
+
+// batchTime is what a batch of packets may be ahead of its time: one timer a packet would cost
+// more than the packet at high rates.
+const batchTime = time.Millisecond
+
+// Batch is how many packets WaitN may let through at a time.
+func (l *Limiter) Batch() int { return int(max(1, batchTime/l.every)) }
+
+// WaitN blocks until the next n packets may be sent at a time.
+func (l *Limiter) WaitN(ctx context.Context, n int) error {
 	l.mu.Lock()
 	now := l.clock.Now()
 	if earliest := now.Add(-l.burst); l.next.Before(earliest) {
 		l.next = earliest
 	}
-	l.next = l.next.Add(l.every)
+	l.next = l.next.Add(time.Duration(n) * l.every)
 	wait := l.next.Sub(now)
 	l.mu.Unlock()
 	if wait <= 0 {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ type Sighting struct {
 
 // Link is the Ethernet that a sweep goes to.
 type Link interface {
-	Send(ctx context.Context, frame []byte) error
+	Send(ctx context.Context, frames ...[]byte) error
 	Receive(handle func(frame []byte)) error
 	Close() error
 }
@@ -37,8 +38,10 @@ type Sweep struct {
 	MAC     ether.MAC  // ours
 	Source  netip.Addr // our address on the link
 	Targets func() iter.Seq[netip.Addr]
-	// Wait blocks until the next frame may be sent.
-	Wait func(context.Context) error
+	// Batch is how many frames are sent at a time; 0 means 1.
+	Batch int
+	// Wait blocks until the next n frames, at most Batch, may be sent.
+	Wait func(ctx context.Context, n int) error
 	// Sent is called after each frame.
 	Sent func()
 	// Seen is called with each sighting, also of addresses that were not asked for, and
@@ -46,7 +49,7 @@ type Sweep struct {
 	Seen func(Sighting)
 	// Passes is how often an address that does not answer is asked; 0 means 2.
 	Passes int
-	// Settle is how long answers are waited for after each pass; 0 means 500 ms.
+	// Settle is how long each answer is waited for; 0 means 500 ms.
 	Settle time.Duration
 }
 
@@ -80,6 +83,8 @@ func Run(ctx context.Context, link Link, s Sweep) error {
 	return err
 }
 
+// send makes the passes. No address is asked again before its answer had time to come, and
+// beyond that no pass waits for the one before.
 func (s Sweep) send(ctx context.Context, link Link, template []byte, answered *addrSet) error {
 	passes, settle := s.Passes, s.Settle
 	if passes == 0 {
@@ -88,30 +93,89 @@ func (s Sweep) send(ctx context.Context, link Link, template []byte, answered *a
 	if settle == 0 {
 		settle = 500 * time.Millisecond
 	}
-	for range passes {
+	out := newBatch(template, max(1, s.Batch))
+	var asked []time.Time // when a batch of the first pass went out, one after the other
+	for pass := range passes {
+		n := 0
 		for a := range s.Targets() {
-			if a == s.Source || answered.has(a) {
-				continue
+			if pass > 0 && n%len(out.frames) == 0 {
+				if err := pause(ctx, time.Until(asked[n/len(out.frames)].Add(settle*time.Duration(pass)))); err != nil {
+					return err
+				}
 			}
-			if err := s.Wait(ctx); err != nil {
-				return err
+			n++
+			if a != s.Source && !answered.has(a) {
+				out.add(a)
 			}
-			ip := a.As4()
-			copy(template[targetOffset:], ip[:])
-			if err := link.Send(ctx, template); err != nil {
-				return err
+			if n%len(out.frames) == 0 {
+				if err := s.flush(ctx, link, out); err != nil {
+					return err
+				}
+				if pass == 0 {
+					asked = append(asked, time.Now())
+				}
 			}
-			s.Sent()
 		}
-		t := time.NewTimer(settle)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
-		case <-t.C:
+		if err := s.flush(ctx, link, out); err != nil {
+			return err
+		}
+		if pass == 0 {
+			asked = append(asked, time.Now())
 		}
 	}
+	return pause(ctx, settle)
+}
+
+// flush sends what is in out.
+func (s Sweep) flush(ctx context.Context, link Link, out *batch) error {
+	if out.n == 0 {
+		return nil
+	}
+	if err := s.Wait(ctx, out.n); err != nil {
+		return err
+	}
+	if err := link.Send(ctx, out.frames[:out.n]...); err != nil {
+		return err
+	}
+	for range out.n {
+		s.Sent()
+	}
+	out.n = 0
 	return nil
+}
+
+// batch is frames that are used again and again.
+type batch struct {
+	frames [][]byte
+	n      int // of them that are to be sent
+}
+
+func newBatch(template []byte, size int) *batch {
+	b := &batch{frames: make([][]byte, size)}
+	for i := range b.frames {
+		b.frames[i] = slices.Clone(template)
+	}
+	return b
+}
+
+func (b *batch) add(target netip.Addr) {
+	ip := target.As4()
+	copy(b.frames[b.n][targetOffset:], ip[:])
+	b.n++
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }
 
 // targetOffset is where the target protocol address stands in a frame: 14 bytes of

@@ -118,7 +118,14 @@ type network struct {
 	replies chan []byte
 }
 
-func (n *network) Send(_ context.Context, frame []byte) error {
+func (n *network) Send(_ context.Context, frames ...[]byte) error {
+	for _, f := range frames {
+		n.send(f)
+	}
+	return nil
+}
+
+func (n *network) send(frame []byte) {
 	if len(frame) < ether.MinFrame {
 		panic("frame too short")
 	}
@@ -129,7 +136,7 @@ func (n *network) Send(_ context.Context, frame []byte) error {
 	mac, ok := n.hosts[target]
 	if !ok || n.deaf[target] {
 		delete(n.deaf, target)
-		return nil
+		return
 	}
 	out := slices.Clone(frame)
 	binary.BigEndian.PutUint16(out[20:], 2)
@@ -140,7 +147,6 @@ func (n *network) Send(_ context.Context, frame []byte) error {
 	ip := target.As4()
 	copy(out[28:], ip[:])
 	n.replies <- out
-	return nil
 }
 
 func (n *network) Receive(handle func([]byte)) error {
@@ -161,7 +167,7 @@ func TestRun(t *testing.T) {
 	}
 	own := addr("10.0.0.1")
 	seen := map[netip.Addr]ether.MAC{}
-	sent := 0
+	sent, waited := 0, 0
 	err := arp.Run(t.Context(), n, arp.Sweep{
 		MAC: ether.MAC{2, 0, 0, 0, 0, 1}, Source: own, Settle: 50 * time.Millisecond,
 		Targets: func() iter.Seq[netip.Addr] {
@@ -173,7 +179,8 @@ func TestRun(t *testing.T) {
 				}
 			}
 		},
-		Wait: func(context.Context) error { return nil }, Sent: func() { sent++ },
+		Batch: 3,
+		Wait: func(_ context.Context, n int) error { waited += n; return nil }, Sent: func() { sent++ },
 		Seen: func(s arp.Sighting) { seen[s.Addr] = s.MAC },
 	})
 	if err != nil {
@@ -190,7 +197,7 @@ func TestRun(t *testing.T) {
 	if d := cmp.Diff(want, count, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
 		t.Errorf("questions: %s", d)
 	}
-	if sent != len(n.asked) {
-		t.Errorf("%d counted as sent, %d were", sent, len(n.asked))
+	if sent != len(n.asked) || waited != sent {
+		t.Errorf("%d counted as sent and %d waited for, %d were", sent, waited, len(n.asked))
 	}
 }

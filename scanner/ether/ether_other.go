@@ -21,7 +21,7 @@ func Open(*net.Interface, EtherType, []bpf.Instruction) (*Socket, error) {
 func (*Socket) Hear(*net.Interface, []MAC) error { return ErrUnsupported }
 
 // Send answers ErrUnsupported.
-func (*Socket) Send(context.Context, []byte) error { return ErrUnsupported }
+func (*Socket) Send(context.Context, ...[]byte) error { return ErrUnsupported }
 
 // Receive answers ErrUnsupported.
 func (*Socket) Receive(func([]byte)) error { return ErrUnsupported }

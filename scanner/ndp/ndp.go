@@ -30,7 +30,7 @@ type Sighting struct {
 
 // Link is the Ethernet that a sweep goes to.
 type Link interface {
-	Send(ctx context.Context, frame []byte) error
+	Send(ctx context.Context, frames ...[]byte) error
 	Receive(handle func(frame []byte)) error
 	Close() error
 }
@@ -50,8 +50,8 @@ type Sweep struct {
 	Seen func(Sighting)
 	// Passes is how often everything is asked; 0 means 2.
 	Passes int
-	// Settle is how long answers are waited for after each pass; 0 means 1 s, as hosts may
-	// delay answers to multicast.
+	// Settle is how long answers are waited for in the end; 0 means 1 s, as hosts may delay
+	// answers to multicast. Between passes half of that has to do.
 	Settle time.Duration
 }
 
@@ -100,7 +100,7 @@ func (s Sweep) send(ctx context.Context, link Link, frames [][]byte) error {
 	if settle == 0 {
 		settle = time.Second
 	}
-	for range passes {
+	for pass := range passes {
 		for _, f := range frames {
 			if err := s.Wait(ctx); err != nil {
 				return err
@@ -110,7 +110,11 @@ func (s Sweep) send(ctx context.Context, link Link, frames [][]byte) error {
 			}
 			s.Sent()
 		}
-		t := time.NewTimer(settle)
+		wait := settle / 2
+		if pass == passes-1 {
+			wait = settle
+		}
+		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			t.Stop()

@@ -106,10 +106,12 @@ type recorder struct {
 	closed chan struct{}
 }
 
-func (r *recorder) Send(_ context.Context, frame []byte) error {
+func (r *recorder) Send(_ context.Context, frames ...[]byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.frames = append(r.frames, slices.Clone(frame))
+	for _, f := range frames {
+		r.frames = append(r.frames, slices.Clone(f))
+	}
 	return nil
 }
 func (r *recorder) Receive(func([]byte)) error { <-r.closed; return nil }
