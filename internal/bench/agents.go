@@ -35,7 +35,7 @@ type agent struct {
 
 // enrol enrols agents, shared out among the collectors.
 func enrol(ctx context.Context, o options, list []*collector, token string) ([]*agent, error) {
-	agents := make([]*agent, o.agents)
+	agents, known := make([]*agent, o.agents), &certificates{}
 	err := each(ctx, o.workers, o.agents, func(ctx context.Context, i int) error {
 		state := filepath.Join(o.dir, "agents", fmt.Sprint(i))
 		id, err := wire.Enroll(ctx, wire.EnrollConfig{StateDir: state, Collector: list[i%len(list)].url, Token: inventory.Secret(token),
@@ -43,7 +43,7 @@ func enrol(ctx context.Context, o options, list []*collector, token string) ([]*
 		if err != nil {
 			return err
 		}
-		l, err := newLine(state, id.Collector)
+		l, err := newLine(state, id.Collector, known)
 		if err != nil {
 			return err
 		}
