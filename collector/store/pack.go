@@ -30,11 +30,11 @@ func packInstalls(ctx context.Context, t *Tx) error {
 		if err := scanPast(rows, func(in installed, _ int64) {
 			set := t.installs[in.record]
 			if set == nil {
-				set = &installSet{have: map[int64]install{}, changed: true}
+				set = &installSet{changed: true}
 				t.installs[in.record] = set
 			}
 			in.own = in.bytes != 0 || in.path != "" // the dictionary has neither
-			set.have[in.title] = in.install
+			set.have = append(set.have, in.install)
 		}); err != nil {
 			return err
 		}

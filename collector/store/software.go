@@ -14,7 +14,7 @@ import (
 
 // installSet is a record's software while a transaction changes it.
 type installSet struct {
-	have    map[int64]install
+	have    []install // by title
 	past    []pastInstall
 	changed bool
 }
@@ -23,15 +23,6 @@ type installSet struct {
 type pastInstall struct {
 	install
 	to int64
-}
-
-// end ends a present install. One that began with the same observation was never there.
-func (s *installSet) end(in install, obs int64) {
-	if in.from != obs {
-		s.past = append(s.past, pastInstall{in, obs})
-	}
-	delete(s.have, in.title)
-	s.changed = true
 }
 
 // PutSoftware is PutFacts for the software section.
@@ -44,35 +35,57 @@ func (t *Tx) PutSoftware(ctx context.Context, record, obs int64, list inventory.
 	if err != nil {
 		return false, err
 	}
-	listed := make(map[int64]detail, len(list))
+	listed := make([]install, len(list))
 	for i := range list {
-		d := detailOf(&list[i], titles[i])
-		if other, twice := listed[titles[i].id]; twice && compareDetails(other, d) <= 0 {
-			continue // the same title twice is one install: which one does not depend on their order
-		}
-		listed[titles[i].id] = d
+		listed[i] = install{titles[i].id, obs, detailOf(&list[i], titles[i])}
 	}
-	changed := false
-	for id, d := range listed {
-		was, known := set.have[id]
-		if known && was.detail == d {
-			continue
-		}
-		if known {
-			set.end(was, obs)
-		}
-		set.have[id], set.changed, changed = install{id, obs, d}, true, true
-	}
-	if keep {
-		return changed, nil
-	}
-	for id, in := range set.have {
-		if _, ok := listed[id]; !ok {
-			set.end(in, obs)
-			changed = true
-		}
-	}
+	// The same title twice is one install: which one does not depend on their order.
+	slices.SortFunc(listed, func(a, b install) int {
+		return cmp.Or(cmp.Compare(a.title, b.title), compareDetails(a.detail, b.detail))
+	})
+	listed = slices.CompactFunc(listed, func(a, b install) bool { return a.title == b.title })
+	changed := set.put(obs, listed, keep)
+	set.changed = set.changed || changed
 	return changed, nil
+}
+
+// put brings a list in, by title; what is not in it ends, unless keep says that it stays.
+func (s *installSet) put(obs int64, listed []install, keep bool) (changed bool) {
+	if len(s.have) == 0 {
+		s.have = listed
+		return len(listed) > 0
+	}
+	next := make([]install, 0, max(len(listed), len(s.have)))
+	end := func(was install) {
+		if was.from != obs { // else it was never there
+			s.past = append(s.past, pastInstall{was, obs})
+		}
+		changed = true
+	}
+	for was := s.have; len(was) > 0 || len(listed) > 0; {
+		switch {
+		case len(was) == 0 || len(listed) > 0 && listed[0].title < was[0].title:
+			next, listed, changed = append(next, listed[0]), listed[1:], true
+			continue
+		case len(listed) == 0 || was[0].title < listed[0].title:
+			if keep {
+				next = append(next, was[0])
+			} else {
+				end(was[0])
+			}
+		default:
+			if was[0].detail == listed[0].detail {
+				next = append(next, was[0])
+			} else {
+				end(was[0])
+				next = append(next, listed[0])
+			}
+			listed = listed[1:]
+		}
+		was = was[1:]
+	}
+	s.have = next
+	return changed
 }
 
 func detailOf(s *inventory.Software, t title) detail {
@@ -95,12 +108,12 @@ func (t *Tx) installsOf(ctx context.Context, record int64) (*installSet, error) 
 	if t.installs == nil {
 		t.installs = map[int64]*installSet{}
 	}
-	set := &installSet{have: map[int64]install{}}
+	set := &installSet{}
 	if r, ok := t.known.records.get(record); !ok || !r.created { // else nothing is written yet
 		var p packed
 		err := t.row(ctx, `select list, obs from software where record_id = $1`, record).Scan(&p.list, &p.obs)
 		if err == nil {
-			err = p.unpack(func(in install) { set.have[in.title] = in })
+			err = p.unpack(func(in install) { set.have = append(set.have, in) })
 		} else if errors.Is(err, sql.ErrNoRows) {
 			err = nil
 		}
@@ -119,11 +132,7 @@ func (t *Tx) flushInstalls(ctx context.Context) error {
 		if !set.changed {
 			continue
 		}
-		all := make([]install, 0, len(set.have))
-		for _, in := range set.have {
-			all = append(all, in)
-		}
-		p := pack(all)
+		p := pack(set.have)
 		lists.row(id, p.list, p.obs)
 		slices.SortFunc(set.past, func(a, b pastInstall) int { return cmp.Or(cmp.Compare(a.title, b.title), cmp.Compare(a.from, b.from)) })
 		for _, in := range set.past {

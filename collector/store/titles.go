@@ -140,6 +140,35 @@ func (t *Tx) addTitles(ctx context.Context, want map[titleKey]*inventory.Softwar
 	if t.s.side != nil {
 		s.tx = t.s.side
 	}
+	made := make(map[titleKey]title, len(want))
+	// Most often all that are not remembered are new.
+	const columns = `value->>'n', value->>'v', value->>'s', value->>'a', value->>'p', value->>'u', value->>'k', value->>'e',
+		cast(value->>'b' as bigint), value->>'d'`
+	text, err := titleRowsText(want)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.scanTitles(ctx, made, `insert into title (name, version, source, arch, publisher, purl, kind, edition, bytes, path)
+		select `+columns+` from json_each($1) where true on conflict do nothing
+		returning id, name, version, source, arch, publisher, purl, kind, edition, bytes, path`, text); err != nil {
+		return nil, err
+	}
+	for k := range made {
+		delete(want, k)
+	}
+	if len(want) == 0 {
+		return made, nil
+	}
+	if text, err = titleRowsText(want); err != nil {
+		return nil, err
+	}
+	return made, s.scanTitles(ctx, made, `select distinct t.id, t.name, t.version, t.source, t.arch, t.publisher, t.purl, t.kind, t.edition, t.bytes, t.path
+		from json_each($1) j join title t on t.name = j.value->>'n' and t.version = j.value->>'v' and t.source = j.value->>'s'
+		and t.arch = j.value->>'a' and t.publisher = j.value->>'p' and t.purl = j.value->>'u' and t.kind = j.value->>'k' and t.edition = j.value->>'e'`, text)
+}
+
+// titleRowsText are titles as one JSON parameter.
+func titleRowsText(want map[titleKey]*inventory.Software) (string, error) {
 	type row struct {
 		titleKey
 		Bytes int64  `json:"b"`
@@ -150,32 +179,25 @@ func (t *Tx) addTitles(ctx context.Context, want map[titleKey]*inventory.Softwar
 		rows = append(rows, row{k, want[k].Bytes, want[k].Path})
 	}
 	text, err := json.Marshal(rows)
+	return string(text), err
+}
+
+// scanTitles adds the rows that a statement gives.
+func (s session) scanTitles(ctx context.Context, to map[titleKey]title, statement, text string) error {
+	rows, err := s.query(ctx, statement, text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	const columns = `value->>'n', value->>'v', value->>'s', value->>'a', value->>'p', value->>'u', value->>'k', value->>'e',
-		cast(value->>'b' as bigint), value->>'d'`
-	if err := s.exec(ctx, `insert into title (name, version, source, arch, publisher, purl, kind, edition, bytes, path)
-		select `+columns+` from json_each($1) where true on conflict do nothing`, string(text)); err != nil {
-		return nil, err
-	}
-	found, err := s.query(ctx, `select distinct t.id, t.name, t.version, t.source, t.arch, t.publisher, t.purl, t.kind, t.edition, t.bytes, t.path
-		from json_each($1) j join title t on t.name = j.value->>'n' and t.version = j.value->>'v' and t.source = j.value->>'s'
-		and t.arch = j.value->>'a' and t.publisher = j.value->>'p' and t.purl = j.value->>'u' and t.kind = j.value->>'k' and t.edition = j.value->>'e'`, string(text))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = found.Close() }()
-	made := make(map[titleKey]title, len(want))
-	for found.Next() {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
 		var k titleKey
 		var v title
-		if err := found.Scan(&v.id, &k.Name, &k.Version, &k.Source, &k.Arch, &k.Publisher, &k.PURL, &k.Kind, &k.Edition, &v.bytes, &v.path); err != nil {
-			return nil, err
+		if err := rows.Scan(&v.id, &k.Name, &k.Version, &k.Source, &k.Arch, &k.Publisher, &k.PURL, &k.Kind, &k.Edition, &v.bytes, &v.path); err != nil {
+			return err
 		}
-		made[k] = v
+		to[k] = v
 	}
-	return made, found.Err()
+	return rows.Err()
 }
 
 // titleSet are ids of titles.

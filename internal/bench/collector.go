@@ -103,8 +103,10 @@ type usage struct {
 	peak int64 // bytes resident at most
 }
 
-func (c *collector) usage() (usage, error) {
-	pid := strconv.Itoa(c.cmd.Process.Pid)
+func (c *collector) usage() (usage, error) { return usageOfProcess(c.cmd.Process.Pid) }
+
+func usageOfProcess(id int) (usage, error) {
+	pid := strconv.Itoa(id)
 	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
 	if err != nil {
 		return usage{}, err
@@ -135,4 +137,41 @@ func usageOf(list []*collector) (sum usage, err error) {
 		sum.peak += u.peak
 	}
 	return sum, nil
+}
+
+// measurement is of a stretch of time.
+type measurement struct {
+	list         []*collector
+	theirs, ours usage
+	begun        time.Time
+}
+
+func measure(list []*collector) (m measurement, err error) {
+	m.list = list
+	if m.theirs, err = usageOf(list); err != nil {
+		return m, err
+	}
+	m.ours, err = usageOfProcess(os.Getpid())
+	m.begun = time.Now()
+	return m, err
+}
+
+// stop adds what it took and what was used meanwhile, by the collectors and by this program.
+func (m measurement) stop(took *time.Duration, theirs, ours *usage) error {
+	*took += time.Since(m.begun)
+	after, err := measure(m.list)
+	theirs.cpu += after.theirs.cpu - m.theirs.cpu
+	ours.cpu += after.ours.cpu - m.ours.cpu
+	theirs.peak, ours.peak = after.theirs.peak, after.ours.peak
+	return err
+}
+
+// load is how many programs want to run, in the last minute.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	one, _, _ := strings.Cut(string(text), " ")
+	return one
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/muster-itam/muster/internal/inventory"
 )
 
 // part is how finely arrivals are counted.
@@ -36,6 +38,10 @@ func herd(ctx context.Context, o options) (err error) {
 	for _, a := range agents {
 		a.line.close() // they come anew, handshake and all
 	}
+	reports, err := prepareAll(ctx, agents, func(a *agent) inventory.Observation { return a.observation(everything) })
+	if err != nil {
+		return err
+	}
 	fmt.Printf("%d agents come back at once\n", len(agents))
 	before, err := usageOf(list)
 	if err != nil {
@@ -46,7 +52,7 @@ func herd(ctx context.Context, o options) (err error) {
 	var served, next []time.Duration // since begun
 	busy := 0
 	err = each(ctx, len(agents), len(agents), func(ctx context.Context, i int) error {
-		receipt, again, err := agents[i].deliver(ctx, agents[i].observation(everything))
+		receipt, again, err := agents[i].deliver(ctx, reports[i])
 		if err != nil {
 			return err
 		}

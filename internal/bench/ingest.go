@@ -81,19 +81,23 @@ func engine(store string) string {
 // phase lets every agent report some times and prints what that came to. It returns the
 // reports a second.
 func phase(ctx context.Context, name string, o options, list []*collector, agents []*agent, rounds int, next func(*agent) inventory.Observation) (float64, error) {
-	before, err := usageOf(list)
-	if err != nil {
-		return 0, err
-	}
 	var mu sync.Mutex
 	var took []time.Duration
+	var all time.Duration
+	var theirs, ours usage // of collectors and of this program
 	retries := 0
-	begun := time.Now()
 	for range rounds {
+		reports, err := prepareAll(ctx, agents, next)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		m, err := measure(list)
+		if err != nil {
+			return 0, err
+		}
 		if err := each(ctx, o.workers, len(agents), func(ctx context.Context, i int) error {
-			obs := next(agents[i])
 			sent := time.Now()
-			_, busy, err := agents[i].deliver(ctx, obs)
+			_, busy, err := agents[i].deliver(ctx, reports[i])
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, time.Since(sent))
@@ -102,17 +106,15 @@ func phase(ctx context.Context, name string, o options, list []*collector, agent
 		}); err != nil {
 			return 0, fmt.Errorf("%s: %w", name, err)
 		}
-	}
-	all := time.Since(begun)
-	after, err := usageOf(list)
-	if err != nil {
-		return 0, err
+		if err := m.stop(&all, &theirs, &ours); err != nil {
+			return 0, err
+		}
 	}
 	slices.Sort(took)
 	rate := float64(len(took)) / all.Seconds()
-	fmt.Printf("%-12s %6.0f /s   p50 %s  p99 %s   %d µs of the collector's CPU each, %d sent again\n", name, rate,
+	fmt.Printf("%-12s %6.0f /s   p50 %s  p99 %s   CPU each: %d µs the collector, %d µs the agents; %d sent again; load %s\n", name, rate,
 		took[len(took)/2].Round(100*time.Microsecond), took[len(took)*99/100].Round(100*time.Microsecond),
-		(after.cpu-before.cpu).Microseconds()/int64(len(took)), retries)
+		theirs.cpu.Microseconds()/int64(len(took)), ours.cpu.Microseconds()/int64(len(took)), retries, load())
 	return rate, nil
 }
 
