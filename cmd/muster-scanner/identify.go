@@ -23,7 +23,14 @@ import (
 // Limits of a file of targets and of reading at once.
 const (
 	maxTargets     = 65_536
-	maxConcurrency = 256
+	maxConcurrency = 1024
+)
+
+// How fast devices are read when nobody says otherwise. Each is asked one question at a time,
+// so this bounds what this host and its links carry: 5,000 questions are half a MiB.
+const (
+	identifyRate        = 5000
+	identifyConcurrency = 256
 )
 
 // named is what a device is, as identify prints it.
@@ -37,6 +44,8 @@ type named struct {
 	OS        string `json:"os"`
 	OSVersion string `json:"os_version"`
 	Error     string `json:"error,omitempty"`
+	// SNMP is what was read in all, where all was asked for.
+	SNMP *snmpLine `json:"snmp,omitempty"`
 }
 
 func newNamed(name string, id *identify.Identity) named {
@@ -54,6 +63,8 @@ type identifyFlags struct {
 	targets, output string
 	port            uint16
 	concurrency     int
+	rate            int
+	full            bool
 }
 
 func (p *program) identify() *cobra.Command {
@@ -65,6 +76,9 @@ func (p *program) identify() *cobra.Command {
 model, serial, os, os_version; empty where it is not known. A line of the file is an address
 and, if wanted, a name after it; - stands for standard input.
 
+Reads no more than it takes to say what a device is; with --full all that a scan reads, and adds
+what it was.
+
 Exit status: 0 every device answered, 1 failed, 2 mistake in the call, 3 some did not answer.`,
 		Example: `  muster-scanner identify --targets devices.txt --snmp-config snmp.yml -o jsonl`,
 		Args:    cobra.NoArgs,
@@ -75,7 +89,9 @@ Exit status: 0 every device answered, 1 failed, 2 mistake in the call, 3 some di
 	f.StringVar(&o.targets, "targets", "", "file of addresses, one a line")
 	f.StringVarP(&o.output, "output", "o", "jsonl", "jsonl")
 	f.Uint16Var(&o.port, "port", snmp.DefaultPort, "port of the agents")
-	f.IntVar(&o.concurrency, "concurrency", 32, "devices read at once, at most 256")
+	f.IntVar(&o.concurrency, "concurrency", identifyConcurrency, fmt.Sprintf("devices read at once, at most %d", maxConcurrency))
+	f.IntVar(&o.rate, "rate", identifyRate, "packets a second, to all devices together")
+	f.BoolVar(&o.full, "full", false, "read all tables of each device, as a scan does")
 	return c
 }
 
@@ -87,6 +103,8 @@ func (p *program) runIdentify(ctx context.Context, o *identifyFlags) error {
 		return &usageError{errors.New("identify: --targets names no file")}
 	case o.concurrency < 1 || o.concurrency > maxConcurrency:
 		return &usageError{fmt.Errorf("--concurrency %d: must be from 1 to %d", o.concurrency, maxConcurrency)}
+	case o.rate < 1:
+		return &usageError{fmt.Errorf("--rate %d: must be at least 1", o.rate)}
 	}
 	cfg, err := p.config(&o.local)
 	if err != nil {
@@ -103,7 +121,14 @@ func (p *program) runIdentify(ctx context.Context, o *identifyFlags) error {
 	if err != nil {
 		return err
 	}
-	prober := &snmp.Prober{Credentials: cfg.Credentials, Port: o.port, Extra: rules.Wanted, Now: p.now}
+	limit := scanner.NewLimiter(o.rate, scanner.SystemClock())
+	prober := &snmp.Prober{
+		Credentials: cfg.Credentials, Port: o.port, Extra: rules.Wanted, Now: p.now,
+		Wait: func(ctx context.Context, _ netip.Addr) error { return limit.Wait(ctx) },
+	}
+	if !o.full {
+		prober.Needs = rules.Needs
+	}
 	return p.identifyAll(ctx, targets, o.concurrency, func(ctx context.Context, t target) named {
 		facts, err := prober.Read(ctx, t.addr)
 		if err != nil {
@@ -112,6 +137,9 @@ func (p *program) runIdentify(ctx context.Context, o *identifyFlags) error {
 		id := rules.Device(facts)
 		n := newNamed(t.name, &id)
 		n.Address = t.addr.String()
+		if o.full {
+			n.SNMP = newSNMPLine(facts)
+		}
 		return n
 	})
 }

@@ -30,9 +30,30 @@ func (s *FakeSession) get(_ context.Context, names []oid) ([]variable, error) {
 	return convert(s.Get(text)), nil
 }
 
-func (s *FakeSession) next(_ context.Context, name oid, n int) ([]variable, error) {
-	vars, err := s.Next(name.String(), n)
-	return convert(vars), err
+// next asks Next for each column by itself and puts the answers side by side.
+func (s *FakeSession) next(_ context.Context, names []oid, rows int) ([]variable, error) {
+	columns := make([][]variable, len(names))
+	for i, name := range names {
+		vars, err := s.Next(name.String(), rows)
+		if err != nil {
+			return nil, err
+		}
+		columns[i] = convert(vars)
+	}
+	if len(names) == 1 {
+		return columns[0], nil
+	}
+	var out []variable
+	for row := range rows {
+		for i, c := range columns {
+			if row < len(c) {
+				out = append(out, c[row])
+			} else {
+				out = append(out, variable{name: names[i]})
+			}
+		}
+	}
+	return out, nil
 }
 
 func convert(vars []Variable) []variable {
@@ -46,14 +67,14 @@ func convert(vars []Variable) []variable {
 
 // WalkFake walks root and answers with the names and texts or numbers of the rows.
 func WalkFake(ctx context.Context, s *FakeSession, root string, limits Limits) (rows []string, variables int, err error) {
-	r := &reader{session: s, limits: limits.orDefault(), batch: normalBatch}
+	r := newReader(s, limits.orDefault())
 	err = r.walk(ctx, mustOID(root), func(index oid, _ value) { rows = append(rows, index.String()) })
 	return rows, r.variables, err
 }
 
 // ReadFake reads a whole device.
 func ReadFake(ctx context.Context, s *FakeSession, limits Limits) (*Facts, error) {
-	return read(ctx, s, limits.orDefault(), nil, time.Now)
+	return read(ctx, newReader(s, limits.orDefault()), wishes{now: time.Now})
 }
 
 // DecodeText runs bytes of a device through every accessor of a value.

@@ -26,37 +26,6 @@ var (
 	ipAddressPrefix  = mustOID("1.3.6.1.2.1.4.34.1.5")
 )
 
-// column is one column of a table and what to do with its values.
-type column struct {
-	root oid
-	row  func(index oid, v value)
-}
-
-// columns walks one column after the other. A table whose first column has no rows is
-// taken to be absent and its other columns are not asked for.
-func (r *reader) columns(ctx context.Context, cols ...column) error {
-	for i, c := range cols {
-		before := r.variables
-		if err := r.walk(ctx, c.root, c.row); err != nil {
-			return err
-		}
-		if i == 0 && r.variables == before {
-			return nil
-		}
-	}
-	return nil
-}
-
-// all walks columns of which any may be missing.
-func (r *reader) all(ctx context.Context, cols ...column) error {
-	for _, c := range cols {
-		if err := r.walk(ctx, c.root, c.row); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (f *Facts) readInterfaces(ctx context.Context, r *reader) error {
 	rows := map[int]*Interface{}
 	at := func(index oid) *Interface {
@@ -100,22 +69,18 @@ func (f *Facts) readInterfaces(ctx context.Context, r *reader) error {
 		column{ifOperStatus, number(func(i *Interface, n int64) { i.Up = n == 1 })},
 		column{ifMtu, number(func(i *Interface, n int64) { i.MTU = int(min(n, 1<<31-1)) })},
 		column{ifSpeed, number(func(i *Interface, n int64) { i.Mbps = n / 1_000_000 })},
+		column{ifName, text(func(i *Interface, s string) {
+			if s != "" {
+				i.Name = s
+			}
+		})},
+		column{ifHighSpeed, number(func(i *Interface, n int64) {
+			if n > 0 {
+				i.Mbps = n
+			}
+		})},
+		column{ifAlias, text(func(i *Interface, s string) { i.Alias = s })},
 	)
-	if err == nil && len(rows) > 0 {
-		err = r.columns(ctx,
-			column{ifName, text(func(i *Interface, s string) {
-				if s != "" {
-					i.Name = s
-				}
-			})},
-			column{ifHighSpeed, number(func(i *Interface, n int64) {
-				if n > 0 {
-					i.Mbps = n
-				}
-			})},
-			column{ifAlias, text(func(i *Interface, s string) { i.Alias = s })},
-		)
-	}
 	if err == nil {
 		err = readAddresses(ctx, r, rows)
 	}

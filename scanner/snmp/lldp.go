@@ -93,15 +93,6 @@ type lldpRemote struct {
 type lldpKey struct{ local, row uint32 }
 
 func (f *Facts) readLLDP(ctx context.Context, r *reader) error {
-	v, err := r.get(ctx, lldpLocChassisIDSubtype, lldpLocChassisID, lldpLocSysDesc)
-	if err != nil {
-		return err
-	}
-	if id := v[lldpLocChassisID.String()]; id.kind == kindBytes && len(id.bytes) > 0 {
-		subtype, _ := v[lldpLocChassisIDSubtype.String()].small()
-		f.LLDP.ChassisID = lldpID{subtype, id.bytes}.text(chassisMAC, chassisAddress)
-	}
-	f.LLDP.Description, _ = v[lldpLocSysDesc.String()].text()
 	remotes, err := readRemotes(ctx, r)
 	if len(remotes) == 0 {
 		return err

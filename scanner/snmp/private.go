@@ -40,7 +40,7 @@ var agents = []uint32{
 func (f *Facts) readEnterprises(ctx context.Context, r *reader) {
 	name := enterprises
 	for len(f.System.Enterprises) < maxEnterprises {
-		vars, err := r.session.next(ctx, name, 1)
+		vars, err := r.session.next(ctx, []oid{name}, 1)
 		if err != nil || len(vars) == 0 || vars[0].value.kind == kindNone || r.count(vars[0]) != nil {
 			return
 		}
@@ -69,36 +69,69 @@ func (f *Facts) readPrivate(ctx context.Context, r *reader) error {
 	return nil
 }
 
+// privateAhead is how many further columns are asked for together: the first rows of each.
+const privateAhead = 7
+
 // readEnterprise reads some of one maker's objects, of table columns the first rows.
 func (f *Facts) readEnterprise(ctx context.Context, r *reader, number uint32) (n int, err error) {
 	root := append(slices.Clone(enterprises), number)
 	last, rows := root, 0
+	starts := []oid{root}
 	for n < maxPrivate {
-		vars, err := r.ask(ctx, last)
-		if err != nil || len(vars) == 0 {
+		vars, asked, err := r.ask(ctx, starts...)
+		if err != nil {
 			return n, err
 		}
-		for _, v := range vars {
-			if _, inside := v.name.under(root); !inside || v.value.kind == kindNone || v.name.compare(last) <= 0 {
-				return n, nil
-			}
-			if err := r.count(v); err != nil {
-				return n, err
-			}
-			n++
-			parent := v.name[:len(v.name)-1]
-			if rows++; !slices.Equal(parent, last[:len(last)-1]) {
-				rows = 1
-			}
-			last = v.name
-			if rows > maxPrivateColumn {
-				last, rows = append(slices.Clone(parent), math.MaxInt32), 0
-				break // over the rest of the column
-			}
-			if s, ok := v.value.text(); ok && len(s) > 1 && len(s) <= maxPrivateText {
-				f.Private = append(f.Private, Private{Name: v.name.String(), Enterprise: int(number), Text: s})
+		before := last
+		for k := 0; k < asked && starts[k].compare(last) <= 0; k++ { // else there may be something between them
+			for i := k; i < len(vars); i += asked {
+				v := vars[i]
+				if _, inside := v.name.under(root); !inside || v.value.kind == kindNone {
+					return n, nil
+				}
+				if v.name.compare(last) <= 0 {
+					continue
+				}
+				if err := r.count(v); err != nil {
+					return n, err
+				}
+				n++
+				parent := v.name[:len(v.name)-1]
+				if rows++; !slices.Equal(parent, last[:len(last)-1]) {
+					rows = 1
+				}
+				last = v.name
+				if rows > maxPrivateColumn {
+					last, rows = append(slices.Clone(parent), math.MaxInt32), 0
+					break // over the rest of the column
+				}
+				if s, ok := v.value.text(); ok && len(s) > 1 && len(s) <= maxPrivateText {
+					f.Private = append(f.Private, Private{Name: v.name.String(), Enterprise: int(number), Text: s})
+				}
 			}
 		}
+		if last.compare(before) == 0 {
+			return n, nil
+		}
+		starts = ahead(last)
 	}
 	return n, nil
+}
+
+// ahead is last, and where it is the end of a table's column, the ends of those after it.
+func ahead(last oid) []oid {
+	out := []oid{last}
+	end := len(last) - 1
+	if last[end] != math.MaxInt32 {
+		return out
+	}
+	for i := range uint32(privateAhead) {
+		next := slices.Clone(last)
+		if next[end-1] > math.MaxInt32-privateAhead {
+			break
+		}
+		next[end-1] += i + 1
+		out = append(out, next)
+	}
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,19 +31,40 @@ var (
 	upsIdentVersion        = mustOID("1.3.6.1.2.1.33.1.1.3.0")
 )
 
+// wishes are what the caller wants to know of a device.
+type wishes struct {
+	extra    func(System) []string
+	needs    func(*Facts, Section) bool
+	cautious bool // ask for little at once: a larger question got no answer
+	now      func() time.Time
+}
+
+// tables are the first columns of tables that few devices have all of: one question tells
+// which. A table that is not among them is found out about when it is read.
+var tables = []oid{
+	ifType, ipAdEntIfIndex, ipAddressIfIndex, entPhysicalClass, entPhysicalSerialNum, enterprises,
+	lldpRemChassisIDSubtype, ipNetToMediaPhysAddress, ipNetToPhysicalPhysAddress, dot1dBasePortIfIndex,
+}
+
 // read takes everything. An error means that the device did not let itself be read at
 // all; later trouble is in the sections' states.
-func read(ctx context.Context, s session, limits Limits, extra func(System) []string, now func() time.Time) (*Facts, error) {
-	r := &reader{session: s, limits: limits, batch: normalBatch}
+func read(ctx context.Context, r *reader, w wishes) (*Facts, error) {
 	f := &Facts{Sections: map[Section]State{}}
-	begin := now()
-	if err := f.readSystem(ctx, r); err != nil {
+	begin := w.now()
+	if err := f.readSystem(ctx, r, w.cautious); err != nil {
 		return nil, err
 	}
-	if extra != nil {
-		f.readExtra(ctx, r, extra(f.System))
+	if !w.cautious {
+		r.look(ctx, tables...)
 	}
-	f.Sections[SectionSystem] = State{Complete: true, Took: now().Sub(begin)}
+	f.readEnterprises(ctx, r)
+	if w.extra != nil {
+		f.readExtra(ctx, r, w.extra(f.System))
+	}
+	if err := stopped(ctx); err != nil {
+		return nil, err
+	}
+	f.Sections[SectionSystem] = State{Complete: true, Took: w.now().Sub(begin)}
 	for _, s := range []struct {
 		name Section
 		read func(context.Context, *reader) error
@@ -54,69 +76,93 @@ func read(ctx context.Context, s session, limits Limits, extra func(System) []st
 		{SectionARP, f.readARP},
 		{SectionBridge, f.readBridge},
 	} {
-		start := now()
+		if w.needs != nil && !w.needs(f, s.name) {
+			continue
+		}
+		start := w.now()
 		err := s.read(ctx, r)
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, ctx.Err() // the scan was stopped, not the device's fault
 		}
-		st := State{Complete: err == nil, Took: now().Sub(start)}
+		st := State{Complete: err == nil, Took: w.now().Sub(start)}
 		if err != nil {
 			st.Reason = err.Error()
 		}
 		f.Sections[s.name] = st
 	}
-	f.checkRestart(ctx, r)
-	f.Variables, f.Dropped, f.Took = r.variables, r.dropped, now().Sub(begin)
+	if w.needs == nil {
+		f.checkRestart(ctx, r)
+	}
+	f.Variables, f.Dropped, f.Took = r.variables, r.dropped, w.now().Sub(begin)
 	return f, nil
 }
 
-func (f *Facts) readSystem(ctx context.Context, r *reader) error {
-	v, err := r.get(ctx, sysDescr, sysObjectID, sysUpTime, sysContact, sysName, sysLocation, sysServices)
+// The single values in groups, as they are asked for when an agent does not answer for all
+// of them at once: some fail a whole request for one name that they do not know.
+var (
+	systemGroup = []oid{sysDescr, sysObjectID, sysUpTime, sysContact, sysName, sysLocation, sysServices}
+	otherGroups = [][]oid{
+		{ipForwarding, snmpEngineID, dot1dBaseBridgeAddress},
+		{prtGeneralPrinterName, prtGeneralSerialNumber, hrDeviceDescr, upsIdentManufacturer, upsIdentModel, upsIdentVersion},
+		{lldpLocChassisIDSubtype, lldpLocChassisID, lldpLocSysDesc},
+	}
+)
+
+// singles reads all single values, at once where the agent can. Silence about all but the
+// system group is no failure.
+func (r *reader) singles(ctx context.Context, cautious bool) (map[string]value, error) {
+	all := slices.Concat(append([][]oid{systemGroup}, otherGroups...)...)
+	if !cautious {
+		v, err := r.get(ctx, all...)
+		if err == nil || !errors.Is(err, errAnswer) {
+			return v, err
+		}
+	}
+	out, err := r.get(ctx, systemGroup...)
+	if err != nil {
+		return nil, err
+	}
+	for _, names := range otherGroups {
+		v, err := r.get(ctx, names...)
+		if err == nil {
+			maps.Copy(out, v)
+		}
+	}
+	return out, stopped(ctx)
+}
+
+func (f *Facts) readSystem(ctx context.Context, r *reader, cautious bool) error {
+	v, err := r.singles(ctx, cautious)
 	if err != nil {
 		return err
 	}
-	s := &f.System
-	s.Description, _ = v[sysDescr.String()].text()
-	s.Contact, _ = v[sysContact.String()].text()
-	s.Name, _ = v[sysName.String()].text()
-	s.Location, _ = v[sysLocation.String()].text()
-	s.Services, _ = v[sysServices.String()].small()
-	s.UpTime = upTime(v)
+	text := func(name oid) string {
+		s, _ := v[name.String()].text()
+		return s
+	}
+	forwarding, _ := v[ipForwarding.String()].small()
+	services, _ := v[sysServices.String()].small()
+	f.System = System{
+		Description: text(sysDescr), Contact: text(sysContact), Name: text(sysName), Location: text(sysLocation),
+		Services: services, UpTime: upTime(v), Forwarding: forwarding == 1,
+	}
 	if o := v[sysObjectID.String()]; o.kind == kindOID {
-		s.ObjectID = o.oid.String()
+		f.System.ObjectID = o.oid.String()
 	}
-	// Some agents fail a whole request for one name they do not know, so the rest is asked
-	// for apart, and silence about it is no failure.
-	v, err = r.get(ctx, ipForwarding, snmpEngineID, dot1dBaseBridgeAddress)
-	if serr := stopped(ctx); serr != nil {
-		return serr
+	if e := v[snmpEngineID.String()]; e.kind == kindBytes && len(e.bytes) >= 5 && len(e.bytes) <= 32 {
+		f.EngineID = hex.EncodeToString(e.bytes)
 	}
-	if err == nil {
-		forwarding, _ := v[ipForwarding.String()].small()
-		s.Forwarding = forwarding == 1
-		if e := v[snmpEngineID.String()]; e.kind == kindBytes && len(e.bytes) >= 5 && len(e.bytes) <= 32 {
-			f.EngineID = hex.EncodeToString(e.bytes)
-		}
-		f.Hints.BridgeAddress, _ = v[dot1dBaseBridgeAddress.String()].mac()
+	f.Hints = Hints{
+		PrinterName: text(prtGeneralPrinterName), PrinterSerial: text(prtGeneralSerialNumber), DeviceDescr: text(hrDeviceDescr),
+		UPSMaker: text(upsIdentManufacturer), UPSModel: text(upsIdentModel), UPSVersion: text(upsIdentVersion),
 	}
-	f.readHints(ctx, r)
-	f.readEnterprises(ctx, r)
-	return stopped(ctx)
-}
-
-func (f *Facts) readHints(ctx context.Context, r *reader) {
-	v, err := r.get(ctx, prtGeneralPrinterName, prtGeneralSerialNumber, hrDeviceDescr,
-		upsIdentManufacturer, upsIdentModel, upsIdentVersion)
-	if err != nil {
-		return
+	f.Hints.BridgeAddress, _ = v[dot1dBaseBridgeAddress.String()].mac()
+	f.LLDP.Description = text(lldpLocSysDesc)
+	if id := v[lldpLocChassisID.String()]; id.kind == kindBytes && len(id.bytes) > 0 {
+		subtype, _ := v[lldpLocChassisIDSubtype.String()].small()
+		f.LLDP.ChassisID = lldpID{subtype, id.bytes}.text(chassisMAC, chassisAddress)
 	}
-	h := &f.Hints
-	h.PrinterName, _ = v[prtGeneralPrinterName.String()].text()
-	h.PrinterSerial, _ = v[prtGeneralSerialNumber.String()].text()
-	h.DeviceDescr, _ = v[hrDeviceDescr.String()].text()
-	h.UPSMaker, _ = v[upsIdentManufacturer.String()].text()
-	h.UPSModel, _ = v[upsIdentModel.String()].text()
-	h.UPSVersion, _ = v[upsIdentVersion.String()].text()
+	return nil
 }
 
 // maxExtra bounds what rules can ask one device for.
@@ -152,7 +198,7 @@ func (f *Facts) readExtra(ctx context.Context, r *reader, names []string) {
 
 // first is the first text in a table's column that says anything.
 func (r *reader) first(ctx context.Context, column oid) string {
-	vars, err := r.session.next(ctx, column, smallBatch)
+	vars, err := r.session.next(ctx, []oid{column}, smallBatch)
 	if err != nil {
 		return ""
 	}

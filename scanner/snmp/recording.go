@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -192,7 +191,7 @@ func record(ctx context.Context, r *reader) (*Recording, error) {
 	}
 	rec, last := &Recording{}, mustOID("1.3")
 	for {
-		vars, err := r.ask(ctx, last)
+		vars, _, err := r.ask(ctx, last)
 		if err != nil {
 			return rec, err
 		}
@@ -217,7 +216,12 @@ func record(ctx context.Context, r *reader) (*Recording, error) {
 
 // Facts reads the recording as a device would be read. extra is what Prober.Extra is.
 func (rec *Recording) Facts(ctx context.Context, extra func(System) []string) (*Facts, error) {
-	return read(ctx, rec, Limits{}.orDefault(), extra, time.Now)
+	return (&Prober{Extra: extra}).Replay(ctx, rec)
+}
+
+// Replay reads a recording as p reads devices.
+func (p *Prober) Replay(ctx context.Context, rec *Recording) (*Facts, error) {
+	return read(ctx, newReader(rec, p.Limits.orDefault()), p.wishes())
 }
 
 func (rec *Recording) find(name oid) (int, bool) {
@@ -236,12 +240,25 @@ func (rec *Recording) get(_ context.Context, names []oid) ([]variable, error) {
 	return out, nil
 }
 
-func (rec *Recording) next(_ context.Context, name oid, n int) ([]variable, error) {
-	at, ok := rec.find(name)
-	if ok {
-		at++
+func (rec *Recording) next(_ context.Context, names []oid, rows int) ([]variable, error) {
+	at := make([]int, len(names))
+	for i, name := range names {
+		var ok bool
+		if at[i], ok = rec.find(name); ok {
+			at[i]++
+		}
 	}
-	return rec.vars[at:min(at+n, len(rec.vars))], nil
+	var out []variable
+	for row := range rows {
+		for i := range names {
+			if k := at[i] + row; k < len(rec.vars) {
+				out = append(out, rec.vars[k])
+			} else {
+				out = append(out, variable{name: names[i]}) // the end
+			}
+		}
+	}
+	return out, nil
 }
 
 // Write writes the recording in the form that ReadRecording reads.

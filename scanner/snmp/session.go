@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
+	"slices"
 	"syscall"
-	"time"
 
 	"github.com/gosnmp/gosnmp"
 )
@@ -22,18 +21,28 @@ var (
 	// errAnswer is any answer that cannot be used. gosnmp's own words stay out of it: they
 	// may contain the community.
 	errAnswer = errors.New("unusable SNMP answer")
+	// errStatus is an answer that says that the agent cannot: tooBig, genErr and others.
+	errStatus = fmt.Errorf("%w: error status", errAnswer)
+	// errNoSuchName is a version 1 agent's way to say that it does not have something.
+	errNoSuchName = fmt.Errorf("%w: no such name", errAnswer)
 )
 
 // gosnmpSession asks one device through gosnmp. One request is under way at a time.
 type gosnmpSession struct {
 	client *gosnmp.GoSNMP
+	conn   *conn
+	stop   func() bool
 }
 
-// dial prepares a session; nothing is sent yet.
-func dial(ctx context.Context, addr netip.Addr, port uint16, c *Credential, timeout time.Duration, retries int) (*gosnmpSession, error) {
+// damaged is how often a question is put anew when its answer cannot be decoded; conn
+// repeats those that get none.
+const damaged = 3
+
+// dial prepares a session; nothing is sent yet. Its socket is cut off when ctx ends.
+func dial(ctx context.Context, p *peer, c *Credential) (*gosnmpSession, error) {
 	g := &gosnmp.GoSNMP{
-		Target: addr.String(), Port: port, Transport: "udp", Version: c.Version, Context: ctx,
-		Timeout: timeout, Retries: retries, MaxOids: gosnmp.MaxOids,
+		Target: p.addr.Addr().String(), Port: p.addr.Port(), Transport: "udp", Version: c.Version, Context: ctx,
+		Timeout: p.timeout, Retries: damaged, MaxOids: gosnmp.MaxOids,
 		Logger: gosnmp.Logger{}, // none: it would write communities
 	}
 	if c.Version == gosnmp.Version3 {
@@ -47,6 +56,10 @@ func dial(ctx context.Context, addr netip.Addr, port uint16, c *Credential, time
 			g.MsgFlags = gosnmp.AuthPriv
 			usm.PrivacyProtocol, usm.PrivacyPassphrase = c.Priv, c.PrivPassword.Reveal()
 		}
+		if p.engine != "" { // found for another user: not asked for again
+			g.ContextEngineID, usm.AuthoritativeEngineID = p.engine, p.engine
+			usm.AuthoritativeEngineBoots, usm.AuthoritativeEngineTime = p.boots, p.time
+		}
 		g.SecurityParameters = usm
 	} else {
 		g.Community = c.Community.Reveal()
@@ -54,10 +67,19 @@ func dial(ctx context.Context, addr netip.Addr, port uint16, c *Credential, time
 	if err := g.Connect(); err != nil {
 		return nil, reason(ctx, err)
 	}
-	return &gosnmpSession{client: g}, nil
+	socket := &conn{Conn: g.Conn, ctx: ctx, peer: p}
+	g.Conn = socket
+	return &gosnmpSession{client: g, conn: socket, stop: context.AfterFunc(ctx, func() { _ = socket.Close() })}, nil
 }
 
-func (s *gosnmpSession) close() { _ = s.client.Close() }
+func (s *gosnmpSession) close() {
+	s.stop()
+	if usm, ok := s.client.SecurityParameters.(*gosnmp.UsmSecurityParameters); ok && usm != nil {
+		p := s.conn.peer
+		p.engine, p.boots, p.time = usm.AuthoritativeEngineID, usm.AuthoritativeEngineBoots, usm.AuthoritativeEngineTime
+	}
+	_ = s.client.Close()
+}
 
 // engineID is the authoritative engine's id as version 3 discovery told it, in hex.
 func (s *gosnmpSession) engineID() string {
@@ -68,27 +90,77 @@ func (s *gosnmpSession) engineID() string {
 }
 
 func (s *gosnmpSession) get(ctx context.Context, names []oid) ([]variable, error) {
-	vars, err := s.run(ctx, func() (*gosnmp.SnmpPacket, error) { return s.client.Get(dotted(names)) })
-	if err != nil || len(vars) > 0 || len(names) < 2 || s.client.Version != gosnmp.Version1 {
-		return vars, err
+	if s.client.Version != gosnmp.Version1 {
+		vars, _, err := s.run(ctx, func() (*gosnmp.SnmpPacket, error) { return s.client.Get(dotted(names)) })
+		if !errors.Is(err, errNoSuchName) { // which version 1 agents behind proxies answer
+			return vars, err
+		}
 	}
-	// One name that a version 1 agent does not have fails all (RFC 1157 §4.1.2).
-	half := len(names) / 2
-	first, err := s.get(ctx, names[:half])
-	if err != nil {
-		return nil, err
-	}
-	second, err := s.get(ctx, names[half:])
-	return append(first, second...), err
+	return s.getByNext(ctx, names)
 }
 
-func (s *gosnmpSession) next(ctx context.Context, name oid, n int) ([]variable, error) {
-	return s.run(ctx, func() (*gosnmp.SnmpPacket, error) {
-		if s.client.Version == gosnmp.Version1 { // has no bulk request
-			return s.client.GetNext(dotted([]oid{name}))
+// getByNext asks for what comes after the names' predecessors: one name that a version 1
+// agent does not have fails all of a GET (RFC 1157 §4.1.2), but not of a GETNEXT.
+func (s *gosnmpSession) getByNext(ctx context.Context, names []oid) ([]variable, error) {
+	before := make([]oid, len(names))
+	for i, n := range names {
+		end := len(n) - 1
+		if before[i] = n[:end]; n[end] > 0 {
+			before[i] = append(slices.Clone(n[:end]), n[end]-1)
 		}
-		return s.client.GetBulk(dotted([]oid{name}), 0, uint32(max(1, n)))
-	})
+	}
+	vars, err := s.getNext(ctx, before)
+	if errors.Is(err, errStatus) && len(names) > 1 { // too much at once, or one that hurts
+		half := len(names) / 2
+		if vars, err = s.getByNext(ctx, names[:half]); err != nil {
+			return nil, err
+		}
+		second, err := s.getByNext(ctx, names[half:])
+		return append(vars, second...), err
+	}
+	for i := range vars {
+		if vars[i].name.compare(names[i]) != 0 {
+			vars[i] = variable{name: names[i]}
+		}
+	}
+	return vars, err
+}
+
+// getNext asks for the one variable after each name. The answer has one for each: without a
+// value where there is none.
+func (s *gosnmpSession) getNext(ctx context.Context, names []oid) ([]variable, error) {
+	out := make([]variable, len(names))
+	left := make([]int, len(names))
+	for i := range names {
+		out[i].name, left[i] = names[i], i
+	}
+	for len(left) > 0 {
+		ask := make([]oid, len(left))
+		for i, at := range left {
+			ask[i] = names[at]
+		}
+		vars, index, err := s.run(ctx, func() (*gosnmp.SnmpPacket, error) { return s.client.GetNext(dotted(ask)) })
+		if errors.Is(err, errNoSuchName) { // of version 1: nothing comes after that name
+			if index < 1 || index > len(left) {
+				index = len(left) // some do not say which
+			}
+			left = slices.Delete(left, index-1, index)
+			continue
+		}
+		for i := range vars[:min(len(vars), len(left))] {
+			out[left[i]] = vars[i]
+		}
+		return out, err
+	}
+	return out, nil
+}
+
+func (s *gosnmpSession) next(ctx context.Context, names []oid, rows int) ([]variable, error) {
+	if rows == 1 || s.client.Version == gosnmp.Version1 { // which has no bulk request
+		return s.getNext(ctx, names)
+	}
+	vars, _, err := s.run(ctx, func() (*gosnmp.SnmpPacket, error) { return s.client.GetBulk(dotted(names), 0, uint32(rows)) })
+	return vars, err
 }
 
 func dotted(names []oid) []string {
@@ -99,48 +171,45 @@ func dotted(names []oid) []string {
 	return out
 }
 
-// run makes one exchange. Its socket is cut off when ctx ends, as gosnmp looks at ctx only
-// between packets.
-func (s *gosnmpSession) run(ctx context.Context, ask func() (*gosnmp.SnmpPacket, error)) ([]variable, error) {
+// run makes one exchange. The index is of the name that an error status is about, from 1 on.
+func (s *gosnmpSession) run(ctx context.Context, ask func() (*gosnmp.SnmpPacket, error)) (vars []variable, index int, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	conn := s.client.Conn
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
+	s.conn.silent = false
 	p, err := ask()
 	if err != nil {
-		return nil, reason(ctx, err)
+		return nil, 0, reason(ctx, err)
 	}
 	if p == nil {
-		return nil, errAnswer
+		return nil, 0, errAnswer
 	}
 	switch p.PDUType {
 	case gosnmp.GetResponse:
 	case gosnmp.Report:
-		return nil, ErrRefused
+		return nil, 0, ErrRefused
 	default:
-		return nil, errAnswer
+		return nil, 0, errAnswer
 	}
 	switch p.Error {
 	case gosnmp.NoError:
-	case gosnmp.NoSuchName: // what version 1 agents behind proxies answer
-		return nil, nil
+	case gosnmp.NoSuchName:
+		return nil, int(p.ErrorIndex), errNoSuchName
 	case gosnmp.AuthorizationError, gosnmp.NoAccess:
-		return nil, ErrRefused
+		return nil, 0, ErrRefused
 	default:
-		return nil, fmt.Errorf("%w: error status %d", errAnswer, p.Error)
+		return nil, int(p.ErrorIndex), fmt.Errorf("%w %d", errStatus, p.Error)
 	}
-	out := make([]variable, 0, len(p.Variables))
+	vars = make([]variable, 0, len(p.Variables))
 	for _, pdu := range p.Variables {
 		name, ok := parseOID(pdu.Name)
 		if !ok {
-			return nil, fmt.Errorf("%w: malformed object identifier", errAnswer)
+			return nil, 0, fmt.Errorf("%w: malformed object identifier", errAnswer)
 		}
 		v := decodeValue(pdu)
-		out = append(out, variable{name: name, value: v, size: 4*len(name) + len(v.bytes) + 4*len(v.oid) + 8})
+		vars = append(vars, variable{name: name, value: v, size: 4*len(name) + len(v.bytes) + 4*len(v.oid) + 8})
 	}
-	return out, nil
+	return vars, 0, nil
 }
 
 // reason classes an error of gosnmp without its text.

@@ -8,6 +8,7 @@
 package snmp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,15 +23,23 @@ const DefaultPort = 161
 type Prober struct {
 	// Credentials in the order in which they are tried.
 	Credentials []Credential
-	Port        uint16        // 0 means DefaultPort
-	Timeout     time.Duration // for one request; 0 means 1 s
-	Retries     int           // of a request; 0 means 1, negative none
-	Limits      Limits
-	// Wait blocks until the next request may go to the address; nil means no limit.
+	Port        uint16 // 0 means DefaultPort
+	// Timeout is the longest wait for an answer before the question is repeated, and the first
+	// one until some device has answered; 0 means 1 s. Waits are shorter where answers are quick.
+	Timeout time.Duration
+	// Retries is how often a question is repeated in each of two rounds to a device that has not
+	// answered yet; 0 means once, negative never and in one round.
+	Retries int
+	Limits  Limits
+	// Wait blocks until the next packet may go to the address; nil means no limit.
 	Wait func(context.Context, netip.Addr) error
 	// Extra names more single values to read, by what the system group said; nil for none.
 	Extra func(System) []string
+	// Needs tells whether a section, from what was read before it, is wanted; nil for all.
+	Needs func(*Facts, Section) bool
 	Now   func() time.Time // nil means time.Now
+
+	network network
 }
 
 // Read tries the credentials whose scope includes addr, and reads the device with the
@@ -38,9 +47,15 @@ type Prober struct {
 // when an agent is there but none fits.
 func (p *Prober) Read(ctx context.Context, addr netip.Addr) (*Facts, error) {
 	var f *Facts
-	err := p.try(ctx, addr, func(ctx context.Context, c *Credential, limits Limits) (err error) {
-		f, err = p.readWith(ctx, addr, c, limits)
-		return err
+	err := p.try(ctx, addr, func(ctx context.Context, c *Credential, s *gosnmpSession) (err error) {
+		w := p.wishes()
+		w.cautious = s.conn.peer.last
+		if f, err = read(ctx, newReader(s, p.Limits.orDefault()), w); err != nil {
+			return err
+		}
+		f.Address, f.Credential = addr, c.String()
+		f.EngineID = cmp.Or(f.EngineID, s.engineID())
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -52,13 +67,8 @@ func (p *Prober) Read(ctx context.Context, addr netip.Addr) (*Facts, error) {
 // With an error there may be a recording: what there was before a limit.
 func (p *Prober) Record(ctx context.Context, addr netip.Addr) (*Recording, error) {
 	var rec *Recording
-	err := p.try(ctx, addr, func(ctx context.Context, c *Credential, limits Limits) (err error) {
-		s, err := p.open(ctx, addr, c)
-		if err != nil {
-			return err
-		}
-		defer s.close()
-		if rec, err = record(ctx, &reader{session: s, limits: limits, batch: normalBatch}); rec != nil && err != nil {
+	err := p.try(ctx, addr, func(ctx context.Context, _ *Credential, s *gosnmpSession) (err error) {
+		if rec, err = record(ctx, newReader(s, p.Limits.orDefault())); rec != nil && err != nil {
 			rec.Problem, err = err.Error(), nil
 		}
 		return err
@@ -69,36 +79,77 @@ func (p *Prober) Record(ctx context.Context, addr netip.Addr) (*Recording, error
 	return rec, err
 }
 
-// try runs read with the credentials whose scope includes addr until one is accepted.
-func (p *Prober) try(ctx context.Context, addr netip.Addr, read func(context.Context, *Credential, Limits) error) (err error) {
+// try runs read with the credentials whose scope includes addr until one is accepted. What
+// gets no answer is tried once more after all others, with more patience: a credential that
+// does not fit is met with silence by most agents, and must not cost much.
+func (p *Prober) try(ctx context.Context, addr netip.Addr, read func(context.Context, *Credential, *gosnmpSession) error) (err error) {
 	defer func() { // a decoder's mistake costs this device, not the scan
 		if e := recover(); e != nil {
 			err = fmt.Errorf("read %s by SNMP: %w", addr, errPanic)
 		}
 	}()
-	limits := p.Limits.orDefault()
-	ctx, cancel := context.WithTimeoutCause(ctx, limits.Time, errTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.Limits.orDefault().Time, errTime)
 	defer cancel()
-	outcome, v3Silent := ErrNoAnswer, false
+	to, outcome := p.peer(addr), ErrNoAnswer
+	left := make([]*Credential, 0, len(p.Credentials))
 	for i := range p.Credentials {
-		c := &p.Credentials[i]
-		if !c.Allows(addr) || c.level() > 0 && v3Silent {
-			continue
-		}
-		err := read(ctx, c, limits)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return fmt.Errorf("read %s by SNMP: %w", addr, stopped(ctx))
-		case errors.Is(err, ErrNoAnswer):
-			// Discovery of version 3 needs no credential: silence holds for every user.
-			v3Silent = v3Silent || c.level() > 0
-		default:
-			outcome = ErrRefused
+		if c := &p.Credentials[i]; c.Allows(addr) {
+			left = append(left, c)
 		}
 	}
-	return fmt.Errorf("read %s by SNMP: %w", addr, outcome)
+	for to.last = p.Retries < 0; ; to.last = true {
+		var silent []*Credential
+		v3Silent := false
+		for _, c := range left {
+			if c.level() > 0 && v3Silent {
+				continue // discovery needs no credential: silence holds for every user
+			}
+			err := p.with(ctx, to, c, read)
+			switch {
+			case err == nil:
+				return nil
+			case ctx.Err() != nil:
+				return fmt.Errorf("read %s by SNMP: %w", addr, stopped(ctx))
+			case errors.Is(err, ErrNoAnswer):
+				silent = append(silent, c)
+				v3Silent = v3Silent || c.level() > 0
+			default:
+				outcome = ErrRefused
+			}
+		}
+		if left = silent; len(left) == 0 || to.last {
+			return fmt.Errorf("read %s by SNMP: %w", addr, outcome)
+		}
+	}
+}
+
+func (p *Prober) with(ctx context.Context, to *peer, c *Credential, read func(context.Context, *Credential, *gosnmpSession) error) error {
+	s, err := dial(ctx, to, c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return read(ctx, c, s)
+}
+
+func (p *Prober) wishes() wishes {
+	w := wishes{extra: p.Extra, needs: p.Needs, now: p.Now}
+	if w.now == nil {
+		w.now = time.Now
+	}
+	return w
+}
+
+// peer is how addr is asked, by the prober's settings.
+func (p *Prober) peer(addr netip.Addr) *peer {
+	to := &peer{
+		addr: netip.AddrPortFrom(addr, cmp.Or(p.Port, DefaultPort)), network: &p.network,
+		timeout: cmp.Or(p.Timeout, time.Second), retries: max(0, cmp.Or(p.Retries, 1)),
+	}
+	if p.Wait != nil {
+		to.pace = func(ctx context.Context) error { return p.Wait(ctx, addr) }
+	}
+	return to
 }
 
 // Applies tells whether any credential may be sent to addr.
@@ -109,75 +160,4 @@ func (p *Prober) Applies(addr netip.Addr) bool {
 		}
 	}
 	return false
-}
-
-// open starts a session with the prober's settings, paced where they say so.
-func (p *Prober) open(ctx context.Context, addr netip.Addr, c *Credential) (closer, error) {
-	port, timeout, retries := p.Port, p.Timeout, max(0, p.Retries)
-	if port == 0 {
-		port = DefaultPort
-	}
-	if timeout == 0 {
-		timeout = time.Second
-	}
-	if p.Retries == 0 {
-		retries = 1
-	}
-	s, err := dial(ctx, addr, port, c, timeout, retries)
-	if err != nil {
-		return closer{}, err
-	}
-	if p.Wait == nil {
-		return closer{s, s}, nil
-	}
-	return closer{&pacedSession{session: s, wait: func(ctx context.Context) error { return p.Wait(ctx, addr) }}, s}, nil
-}
-
-// closer is a session and what to close after it.
-type closer struct {
-	session
-	raw *gosnmpSession
-}
-
-func (c closer) close() { c.raw.close() }
-
-func (p *Prober) readWith(ctx context.Context, addr netip.Addr, c *Credential, limits Limits) (*Facts, error) {
-	s, err := p.open(ctx, addr, c)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	now := p.Now
-	if now == nil {
-		now = time.Now
-	}
-	f, err := read(ctx, s, limits, p.Extra, now)
-	if err != nil {
-		return nil, err
-	}
-	f.Address, f.Credential = addr, c.String()
-	if f.EngineID == "" {
-		f.EngineID = s.raw.engineID()
-	}
-	return f, nil
-}
-
-// pacedSession waits before each request.
-type pacedSession struct {
-	session
-	wait func(context.Context) error
-}
-
-func (s *pacedSession) get(ctx context.Context, names []oid) ([]variable, error) {
-	if err := s.wait(ctx); err != nil {
-		return nil, err
-	}
-	return s.session.get(ctx, names)
-}
-
-func (s *pacedSession) next(ctx context.Context, name oid, n int) ([]variable, error) {
-	if err := s.wait(ctx); err != nil {
-		return nil, err
-	}
-	return s.session.next(ctx, name, n)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,8 +42,9 @@ type variable struct {
 // session is a way to ask one device; gosnmp is the real one.
 type session interface {
 	get(ctx context.Context, names []oid) ([]variable, error)
-	// next asks for up to n variables after name.
-	next(ctx context.Context, name oid, n int) ([]variable, error)
+	// next asks for up to so many variables after each name: a row with one for each name,
+	// then the next row. The last row may be cut short.
+	next(ctx context.Context, names []oid, rows int) ([]variable, error)
 }
 
 // Why a walk ended before its end.
@@ -60,15 +62,25 @@ type reader struct {
 	limits  Limits
 	batch   int // variables asked for at once
 
+	oneByOne bool            // columns side by side confuse this agent
+	absent   map[string]bool // roots below which there is nothing
+	lost     int             // walks in a row that got no answer
+
 	variables, bytes int
 	dropped          int // values of a wrong type or outside what was asked for
 }
 
-// Sizes of one request: 25 rows of a table with short values fit a packet everywhere;
-// devices that choke get a small one.
+// Sizes of one request, in variables: of a table with short values normalBatch fits a packet
+// everywhere. Devices that choke get less, those that do not get what fits a packet.
 const (
 	normalBatch = 40
 	smallBatch  = 10
+	largeBatch  = 80
+	// maxAnswer is what an answer may take on the wire to travel in one piece.
+	maxAnswer = 1300
+	// maxLost is after how many tables in a row without an answer the device is taken to be
+	// gone: one alone may be what its agent hangs at.
+	maxLost = 2
 )
 
 func (r *reader) count(v variable) error {
@@ -83,59 +95,189 @@ func (r *reader) count(v variable) error {
 	return nil
 }
 
+// column is one column of a table and what to do with its values.
+type column struct {
+	root oid
+	row  func(index oid, v value)
+}
+
 // walk calls row with the index and value of each variable below root. An error means
 // that the walk is not complete; rows before it were delivered.
 func (r *reader) walk(ctx context.Context, root oid, row func(index oid, v value)) error {
-	last := root
-	for n := 0; ; {
-		vars, err := r.ask(ctx, last)
-		if err != nil {
-			return fmt.Errorf("walk %s: %w", root, err)
+	return r.all(ctx, column{root, row})
+}
+
+// columns walks the columns of a table. One whose first column has no rows is taken to be
+// absent.
+func (r *reader) columns(ctx context.Context, cols ...column) error {
+	if r.absent[cols[0].root.String()] {
+		return nil
+	}
+	return r.sideBySide(ctx, cols, true)
+}
+
+// all walks columns of which any may be missing.
+func (r *reader) all(ctx context.Context, cols ...column) error {
+	return r.sideBySide(ctx, cols, false)
+}
+
+// cursor is how far the walk of a column is.
+type cursor struct {
+	column
+	last oid // the name after which to ask
+	done bool
+	rows []cell // not delivered yet
+	n    int
+}
+
+type cell struct {
+	index oid
+	value value
+}
+
+// sideBySide walks columns at the same time, so that a small table takes one request. They
+// are delivered one after the other, as if they had been walked so.
+func (r *reader) sideBySide(ctx context.Context, cols []column, table bool) error {
+	cursors := make([]*cursor, len(cols))
+	for i, c := range cols {
+		cursors[i] = &cursor{column: c, last: c.root, done: r.absent[c.root.String()]}
+	}
+	defer func() {
+		for _, c := range cursors {
+			for _, cell := range c.rows {
+				c.row(cell.index, cell.value)
+			}
 		}
-		if len(vars) == 0 {
+	}()
+	for {
+		open := slices.DeleteFunc(slices.Clone(cursors), func(c *cursor) bool { return c.done })
+		if table && cursors[0].done && cursors[0].n == 0 {
+			cursors = nil // and what others had is of no table
 			return nil
 		}
-		for _, v := range vars {
-			if v.value.kind == kindNone {
-				return nil // the end of what this agent has
-			}
-			index, inside := v.name.under(root)
-			if !inside && v.name.compare(root) > 0 {
-				return nil // the next table has begun
-			}
-			if !inside || v.name.compare(last) <= 0 {
-				r.dropped++
-				return fmt.Errorf("walk %s: %w", root, errOrder)
-			}
-			last = v.name
-			if err := r.count(v); err != nil {
-				return fmt.Errorf("walk %s: %w", root, err)
-			}
-			if n++; n > r.limits.Column {
-				return fmt.Errorf("walk %s: %w", root, errVariables)
-			}
-			row(index, v.value)
+		if len(open) == 0 {
+			return nil
+		}
+		if err := r.step(ctx, open); err != nil {
+			return err
 		}
 	}
 }
 
-// ask gets the variables after name, in smaller portions when the device does not manage.
-func (r *reader) ask(ctx context.Context, name oid) ([]variable, error) {
-	if err := stopped(ctx); err != nil {
-		return nil, err
+// step makes one request for the columns that are not at their end.
+func (r *reader) step(ctx context.Context, open []*cursor) error {
+	names := make([]oid, len(open))
+	for i, c := range open {
+		names[i] = c.last
 	}
-	vars, err := r.session.next(ctx, name, r.batch)
-	if err != nil && ctx.Err() == nil && r.batch > smallBatch {
-		r.batch = smallBatch // fragmented or oversized answers get lost on the way
-		vars, err = r.session.next(ctx, name, r.batch)
-	}
+	vars, asked, err := r.ask(ctx, names...)
 	if err != nil {
-		if serr := stopped(ctx); serr != nil {
-			return nil, serr
-		}
-		return nil, err
+		return fmt.Errorf("walk %s: %w", open[0].root, err)
 	}
-	return vars, nil
+	if len(vars) == 0 {
+		for _, c := range open[:asked] {
+			c.done = true
+		}
+	}
+	for i, v := range vars {
+		c := open[i%asked]
+		if c.done {
+			continue
+		}
+		index, inside := v.name.under(c.root)
+		switch {
+		case v.value.kind == kindNone, !inside && v.name.compare(c.root) > 0: // the end of all, or the next table
+			c.done = true
+			continue
+		case (!inside || v.name.compare(c.last) <= 0) && asked > 1:
+			r.oneByOne = true // it may only mix up what is asked for together
+			return nil
+		case !inside || v.name.compare(c.last) <= 0:
+			r.dropped++
+			return fmt.Errorf("walk %s: %w", c.root, errOrder)
+		}
+		c.last = v.name
+		if err := r.count(v); err != nil {
+			return fmt.Errorf("walk %s: %w", c.root, err)
+		}
+		if c.n++; c.n > r.limits.Column {
+			return fmt.Errorf("walk %s: %w", c.root, errVariables)
+		}
+		c.rows = append(c.rows, cell{index, v.value})
+	}
+	return nil
+}
+
+// ask gets variables after each of the first names, in smaller portions when the device does
+// not manage. It answers how many of the names it asked about: as many as a portion has.
+func (r *reader) ask(ctx context.Context, names ...oid) (vars []variable, asked int, err error) {
+	for batch := r.batch; ; {
+		if err := stopped(ctx); err != nil {
+			return nil, 0, err
+		}
+		if r.lost == maxLost {
+			return nil, 0, ErrNoAnswer
+		}
+		if asked = min(len(names), batch); r.oneByOne {
+			asked = 1
+		}
+		rows := max(1, batch/asked)
+		vars, err = r.session.next(ctx, names[:asked], rows)
+		if err == nil {
+			r.lost = 0
+			r.adapt(batch, asked*rows, vars)
+			return vars, asked, nil
+		}
+		switch {
+		case stopped(ctx) != nil:
+			return nil, 0, stopped(ctx)
+		case batch > smallBatch:
+			batch = smallBatch // fragmented or oversized answers get lost on the way
+		case batch > 1 && !errors.Is(err, ErrNoAnswer):
+			batch = 1
+		default: // not the size: what is there hurts the agent
+			if r.lost++; !errors.Is(err, ErrNoAnswer) {
+				r.lost = 0
+			}
+			return nil, 0, err
+		}
+	}
+}
+
+// adapt takes from an answer how much to ask for next: no more than an agent that cut the
+// answer short had room for, and else what fits a packet.
+func (r *reader) adapt(batch, wanted int, vars []variable) {
+	size := 0
+	for _, v := range vars {
+		if v.value.kind == kindNone {
+			r.batch = batch
+			return // the end, not the room, may have cut it short
+		}
+		size += 12 + len(v.name) + len(v.value.bytes) + len(v.value.oid)
+	}
+	switch {
+	case batch < r.batch:
+		r.batch = batch
+	case len(vars) > 0 && len(vars) < wanted:
+		r.batch = max(smallBatch, min(batch, len(vars)))
+	case len(vars) > 0 && batch >= normalBatch:
+		r.batch = min(max(normalBatch, maxAnswer*len(vars)/size), largeBatch)
+	}
+}
+
+// look finds out, with one request, below which of the roots there is anything. What the
+// agent does not say stays open.
+func (r *reader) look(ctx context.Context, roots ...oid) {
+	vars, err := r.session.next(ctx, roots, 1)
+	if err != nil {
+		return
+	}
+	for i, v := range vars[:min(len(vars), len(roots))] {
+		_, inside := v.name.under(roots[i])
+		if v.value.kind == kindNone || !inside && v.name.compare(roots[i]) > 0 {
+			r.absent[roots[i].String()] = true
+		}
+	}
 }
 
 // stopped tells the device's own time limit from the end of the scan.
@@ -175,4 +317,8 @@ func (r *reader) get(ctx context.Context, names ...oid) (map[string]value, error
 		}
 	}
 	return out, nil
+}
+
+func newReader(s session, limits Limits) *reader {
+	return &reader{session: s, limits: limits, batch: normalBatch, absent: map[string]bool{}}
 }
