@@ -54,7 +54,7 @@ type Map struct {
 }
 
 // Node is an asset that the answer speaks of; its id and nothing else when it is not known.
-func (m *Map) Node(id inventory.AssetID) topology.Node {
+func (m Map) Node(id inventory.AssetID) topology.Node {
 	if m.net != nil {
 		if n := m.net.Node(id); n != nil {
 			return *n
@@ -64,7 +64,7 @@ func (m *Map) Node(id inventory.AssetID) topology.Node {
 }
 
 // Interface is what a bridge says of a port.
-func (m *Map) Interface(p topology.Port) inventory.Interface { return m.ports[p] }
+func (m Map) Interface(p topology.Port) inventory.Interface { return m.ports[p] }
 
 // maxWhat bounds a question's text.
 const maxWhat = 512
