@@ -20,9 +20,10 @@ func Observations(res *Result) []inventory.Observation {
 	for _, d := range res.Devices {
 		keys[nativeKey(d)]++
 	}
+	relays := relaysIn(res.Devices)
 	out := make([]inventory.Observation, 0, len(res.Devices))
 	for _, d := range res.Devices {
-		o := observation(d, res.Finished)
+		o := observation(d, res.Finished, relays)
 		if keys[o.NativeKey] > 1 { // one hardware address on several links: each is a record of its own
 			o.NativeKey += "@" + d.Address().String()
 		}
@@ -36,7 +37,7 @@ func Observations(res *Result) []inventory.Observation {
 // byAddress begins the key of a device that has nothing better.
 const byAddress = "address:"
 
-func observation(d *Device, finished time.Time) inventory.Observation {
+func observation(d *Device, finished time.Time, relays map[ether.MAC]relay) inventory.Observation {
 	o := inventory.Observation{NativeKey: nativeKey(d), SeenAt: d.SeenAt.UTC(), Complete: d.Facts != nil}
 	if o.SeenAt.IsZero() {
 		o.SeenAt = finished
@@ -83,7 +84,7 @@ func observation(d *Device, finished time.Time) inventory.Observation {
 		add(componentBodies(f), f.Sections[snmp.SectionComponents])
 	}
 	if f.LLDP.ChassisID != "" || len(f.LLDP.Neighbours) > 0 || f.Bridge.Ports > 0 {
-		add(neighbourBodies(f), both(f.Sections[snmp.SectionLLDP], f.Sections[snmp.SectionBridge]))
+		add(neighbourBodies(f, relays), both(f.Sections[snmp.SectionLLDP], f.Sections[snmp.SectionBridge]))
 	}
 	addHeard(d, add)
 	return o
@@ -132,6 +133,7 @@ func deviceBody(d *Device) *inventory.Device {
 		})
 	}
 	if f := d.Facts; f != nil {
+		out.Identifiers = append(out.Identifiers, bridgeIdentifiers(d)...)
 		out.Name, out.Domain = splitName(f.System.Name)
 		out.Description, out.Location, out.Contact = f.System.Description, f.System.Location, f.System.Contact
 		if f.EngineID != "" {
@@ -249,15 +251,9 @@ func componentBodies(f *snmp.Facts) inventory.Components {
 	return out
 }
 
-// maxBehindPort is how many stations a port may lead to before it is taken for an uplink,
-// which says nothing about who is connected.
-const maxBehindPort = 8
-
-func neighbourBodies(f *snmp.Facts) inventory.Neighbours {
+func neighbourBodies(f *snmp.Facts, relays map[ether.MAC]relay) inventory.Neighbours {
 	out := inventory.Neighbours{}
-	heard := map[string]bool{}
 	for _, n := range f.LLDP.Neighbours {
-		heard[n.LocalPort] = true
 		body := inventory.Neighbour{
 			Protocol: "lldp", LocalPort: n.LocalPort, ChassisID: n.ChassisID, RemotePort: n.RemotePort, RemoteName: n.RemoteName,
 		}
@@ -266,22 +262,7 @@ func neighbourBodies(f *snmp.Facts) inventory.Neighbours {
 		}
 		out = append(out, body)
 	}
-	behind := map[int][]ether.MAC{}
-	own := macSet(f)
-	for _, e := range f.Bridge.Table {
-		if !own[e.MAC] && virtualMAC(e.MAC) == "" {
-			behind[e.Interface] = append(behind[e.Interface], e.MAC)
-		}
-	}
-	for _, i := range f.Interfaces {
-		macs := behind[i.Index]
-		if len(macs) > maxBehindPort || heard[i.Name] && len(macs) > 1 {
-			continue // LLDP names the neighbour itself; the others are behind it
-		}
-		for _, m := range macs {
-			out = append(out, inventory.Neighbour{Protocol: "bridge", LocalPort: i.Name, MAC: m.String()})
-		}
-	}
+	out = append(out, stations(f, out, relays)...)
 	slices.SortFunc(out, func(a, b inventory.Neighbour) int {
 		return strings.Compare(a.Protocol+a.LocalPort+a.ChassisID+a.MAC, b.Protocol+b.LocalPort+b.ChassisID+b.MAC)
 	})

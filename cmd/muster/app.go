@@ -98,7 +98,7 @@ func (a *app) commands() *cobra.Command {
 	root := &cobra.Command{
 		Use: "muster", Short: "Ask a collector about the inventory", Long: about, Version: version,
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.checkFormat() },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.checkFormat(c) },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -111,7 +111,8 @@ func (a *app) commands() *cobra.Command {
 	f.StringVarP(&a.format, "output", "o", "table", "table, json or csv")
 	f.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for each answer")
 	return group(root, a.assets(), a.asset(), a.why(), a.software(), a.changes(), a.sources(), a.source(), a.scan(),
-		a.pin(), a.unpin(), a.pins(), a.undo(), a.review(), a.rehearse(), a.rules())
+		a.pin(), a.unpin(), a.pins(), a.undo(), a.review(), a.rehearse(), a.rules(),
+		a.where(), a.path(), a.topology())
 }
 
 // group is a command that only has others below it.
@@ -137,9 +138,12 @@ func args(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-func (a *app) checkFormat() error {
+func (a *app) checkFormat(c *cobra.Command) error {
 	switch output.Format(a.format) {
 	case output.FormatTable, output.FormatJSON, output.FormatCSV:
+		return nil
+	}
+	if c.Annotations[a.format] != "" { // a format of that command alone
 		return nil
 	}
 	return inventory.Errorf(inventory.CodeInvalid, "output %.40q: table, json and csv are the formats", a.format)

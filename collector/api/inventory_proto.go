@@ -36,13 +36,7 @@ func detailToProto(d *query.Detail) *musterv1.GetAssetResponse {
 		res.From[string(name)] = query.RecordID(r.ID)
 	}
 	for _, l := range d.Links {
-		p := &musterv1.Link{Type: l.Type, LocalPort: l.LocalPort, Name: l.AssetName, RemotePort: l.RemotePort, Via: l.Via}
-		if l.Asset != 0 {
-			p.Asset = l.Asset.String()
-		}
-		if p.Name == "" {
-			p.Name = l.RemoteName
-		}
+		p := &musterv1.Link{Type: "connected_to", LocalPort: l.LocalPort, Name: l.Name, RemotePort: l.RemotePort, Via: l.Via, Asset: assetRef(l.Asset)}
 		res.Links = append(res.Links, p)
 	}
 	return res

@@ -43,7 +43,10 @@ func (a *applier) take(ctx context.Context, list []*item) error {
 	if err := a.tx.Flush(ctx); err != nil {
 		return err
 	}
-	return a.decide(ctx)
+	if err := a.decide(ctx); err != nil {
+		return err
+	}
+	return a.tx.Moves(ctx, a.received)
 }
 
 // finish assembles what was changed.
@@ -190,6 +193,8 @@ func (a *applier) apply(ctx context.Context, it *item) (Ack, error) {
 		rec.Digest = nil // what was asked for may come as something else
 	case len(o.Sections) > 0:
 		rec.Digest = o.Digest
+	case len(o.Digest) > 0: // all is as it was
+		a.looked(rec.ID, obs, inventory.SectionNeighbours)
 	}
 	moved := rec.Site != o.Source.Site // private addresses mean something else there
 	rec.Source, rec.Site = src.ID, o.Source.Site
@@ -314,7 +319,7 @@ func (a *applier) sections(ctx context.Context, record, obs int64, it *item) (ch
 		if !known {
 			was = &store.Section{}
 		}
-		next := store.Section{Status: s.Status, Reason: s.Reason, Hash: was.Hash, BodyObs: was.BodyObs, Obs: obs, Took: s.Took}
+		next := store.Section{Status: s.Status, Reason: s.Reason, Hash: was.Hash, BodyObs: was.BodyObs, Obs: obs, Look: was.Look, Took: s.Took}
 		looked := s.Status == inventory.StatusOK || s.Status == inventory.StatusPartial
 		switch {
 		case !looked: // could not look: what was known stands
@@ -322,12 +327,13 @@ func (a *applier) sections(ctx context.Context, record, obs int64, it *item) (ch
 				continue
 			}
 		case known && same(was, s, it.hashes[i]):
+			a.looked(record, obs, s.Name)
 			continue
 		case s.Body == nil:
 			needed = append(needed, s.Name)
 			continue
 		default:
-			differs, err := a.put(ctx, record, obs, s)
+			differs, err := a.put(ctx, record, obs, was.Look, s)
 			if err != nil {
 				return nil, nil, nil, err
 			}
@@ -343,8 +349,20 @@ func (a *applier) sections(ctx context.Context, record, obs int64, it *item) (ch
 			}
 		}
 		a.tx.PutSection(record, s.Name, next)
+		a.looked(record, obs, s.Name)
 	}
 	return changed, news, needed, nil
+}
+
+// looked notes when all neighbours were last looked at: what is in a table was there then.
+func (a *applier) looked(record, obs int64, name inventory.SectionName) {
+	s := a.tx.Sections(record)[name]
+	if name != inventory.SectionNeighbours || s == nil || s.Status != inventory.StatusOK || s.BodyObs == 0 {
+		return
+	}
+	next := *s
+	next.Look = obs
+	a.tx.PutSection(record, name, next)
 }
 
 // same says that a section is as it was when it was last taken in.
@@ -362,14 +380,19 @@ func (it *item) same(have map[inventory.SectionName]*store.Section, name invento
 	return false
 }
 
-// put writes a section's body and says whether it differs from what was there.
-func (a *applier) put(ctx context.Context, record, obs int64, s *inventory.Section) (bool, error) {
+// put writes a section's body and says whether it differs from what was there. last is the
+// last look at all of it.
+func (a *applier) put(ctx context.Context, record, obs, last int64, s *inventory.Section) (bool, error) {
 	keep := s.Status == inventory.StatusPartial
 	switch body := s.Body.(type) {
 	case inventory.SoftwareList:
 		return a.tx.PutSoftware(ctx, record, obs, body, keep)
 	case inventory.Neighbours:
-		a.tx.PutLinks(record, linksOf(body))
+		if err := a.tx.PutLinks(ctx, record, obs, body, last, keep); err != nil {
+			return false, err
+		}
+		spoken := slices.DeleteFunc(slices.Clone(body), func(n inventory.Neighbour) bool { return store.Sighted(&n) })
+		return a.tx.PutFacts(ctx, record, obs, s.Name, spoken.Facts(), keep)
 	}
 	return a.tx.PutFacts(ctx, record, obs, s.Name, s.Body.Facts(), keep)
 }
@@ -408,27 +431,6 @@ func (a *applier) stored(it *item, record int64) []inventory.SectionName {
 	for name, s := range a.tx.Sections(record) {
 		if s.BodyObs != 0 && slices.Contains(identifying, name) && !it.whole(name) {
 			out = append(out, name)
-		}
-	}
-	return out
-}
-
-// linksOf are the links that a neighbour list tells of.
-func linksOf(list inventory.Neighbours) []store.Link {
-	var out []store.Link
-	for _, n := range list {
-		l := store.Link{Type: "connected_to", LocalPort: n.LocalPort, Via: n.Protocol, RemotePort: n.RemotePort, RemoteName: n.RemoteName}
-		for _, text := range []string{n.MAC, n.ChassisID} {
-			if mac := inventory.CanonicalMAC(text); mac != "" {
-				l.TargetType, l.Target = "mac", mac
-				break
-			}
-		}
-		if l.Target == "" && n.RemoteName != "" {
-			l.TargetType, l.Target = "name", strings.ToLower(n.RemoteName)
-		}
-		if l.Target != "" && n.Protocol != "arp" {
-			out = append(out, l)
 		}
 	}
 	return out

@@ -20,6 +20,9 @@ func Describe(c store.Change) string {
 	if c.Section == store.SectionIdentity {
 		return moved(c)
 	}
+	if c.Section == store.SectionPlace {
+		return "from " + c.Before + " to " + c.After
+	}
 	before, after := values(c.Before), values(c.After)
 	if len(before) == 0 || len(after) == 0 { // added or removed: what there is of it
 		return strings.Join(list(before, after), ", ")

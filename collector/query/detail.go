@@ -43,6 +43,11 @@ type Detail struct {
 	Wireless    inventory.WirelessNetworks
 	Supplies    inventory.Supplies
 	Meters      inventory.Meters
+	// Links are where it is plugged in, and who is plugged into it.
+	Links []Connection
+	// Places are where it is plugged in with the evidence, Switch its ports when it is a bridge.
+	Places Whereabouts
+	Switch Switch
 	// From has for each section that is known the record it is from.
 	From map[inventory.SectionName]*store.RecordDetail
 }
@@ -60,7 +65,8 @@ func (q *Inventory) Asset(ctx context.Context, id string, at When) (Detail, erro
 	if err != nil {
 		return Detail{}, err
 	}
-	return choose(found, at), nil
+	d := choose(found, at)
+	return d, q.connect(ctx, &d, at)
 }
 
 // choose takes each section from the best record that has it.

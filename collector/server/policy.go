@@ -95,6 +95,10 @@ func Policies() map[string]Policy {
 		musterv1connect.InventoryServiceGetRulesProcedure:     people(reader),
 		musterv1connect.InventoryServiceListReviewsProcedure:  people(reader),
 		musterv1connect.InventoryServiceFinishReviewProcedure: people(admin),
+		musterv1connect.InventoryServiceWhereProcedure:        people(reader),
+		musterv1connect.InventoryServiceListPortsProcedure:    people(reader),
+		musterv1connect.InventoryServicePathProcedure:         people(reader),
+		musterv1connect.InventoryServiceTopologyProcedure:     people(reader),
 	}
 }
 

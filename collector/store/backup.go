@@ -93,7 +93,7 @@ var references = []struct{ table, column, target string }{
 	{"observation", "record_id", "record"}, {"record", "asset_id", "record"}, {"member", "record_id", "record"},
 	{"member", "asset_id", "record"}, {"section", "record_id", "record"}, {"fact", "record_id", "record"},
 	{"install", "record_id", "record"}, {"install", "title_id", "title"}, {"software", "record_id", "record"}, {"claim", "record_id", "record"},
-	{"asset", "id", "record"}, {"link", "record_id", "record"},
+	{"asset", "id", "record"}, {"link", "record_id", "record"}, {"move", "to_record", "record"},
 	{"pin_pair", "record_id", "record"}, {"pin_pair", "other_id", "record"}, {"event", "obs_id", "observation"},
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -62,6 +63,7 @@ type changedObs struct {
 	kind                string
 	sections            string
 	event               *Event
+	move                *Move
 }
 
 // changed lists observations that changed something and merges and splits, newest first,
@@ -85,21 +87,26 @@ func (v view) changed(ctx context.Context, ask ChangeAsk) (out []changedObs, mor
 	if before := offset(ask.After); before > 0 {
 		add(` and o.id < `, before)
 	}
-	reports, events := ``, ``
+	reports, events, moves := ``, ``, ``
 	if ask.Asset != 0 {
 		args = append(args, int64(ask.Asset))
 		n := "$" + strconv.Itoa(len(args))
 		reports = ` and r.asset_id = ` + n
 		events = ` and (v.to_asset in (select id from record where asset_id = ` + n + `) or v.from_asset in (select id from record where asset_id = ` + n + `))`
+		moves = ` and m.mac in (select c.value from claim c join record x on x.id = c.record_id where c.type = 'mac' and x.asset_id = ` + n + `)`
 	}
 	args = append(args, ask.Limit+1)
-	rows, err := v.query(ctx, `select o.id, o.record_id, o.source_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), r.kind, o.changes, 0
+	rows, err := v.query(ctx, `select o.id, o.record_id, o.source_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), r.kind, o.changes, 0, ''
 			from observation o join record r on r.id = o.record_id left join asset a on a.id = r.asset_id
 			where o.changes <> '' and o.seen_at >= $1`+both+reports+`
-		union all select o.id, 0, o.source_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), s.kind, '', v.id
+		union all select o.id, 0, o.source_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), s.kind, '', v.id, ''
 			from event v join observation o on o.id = v.obs_id join record r on r.id = v.to_asset left join asset a on a.id = r.asset_id
 			join source s on s.id = o.source_id where o.seen_at >= $1`+both+events+`
-		order by 1 desc, 9 limit $`+strconv.Itoa(len(args)), args...)
+		union all select o.id, 0, o.source_id, o.seen_at, a.id, coalesce(a.doc->>'name', ''), s.kind, '', 0, m.mac
+			from move m join observation o on o.id = m.obs_id join source s on s.id = o.source_id join record t on t.id = m.to_record
+			join asset a on a.id = (select min(r.asset_id) from claim c join record r on r.id = c.record_id
+				where c.type = 'mac' and c.value = m.mac and c.scope in ('', 'site:' || t.site)) where o.seen_at >= $1`+both+moves+`
+		order by 1 desc, 9, 10 limit $`+strconv.Itoa(len(args)), args...)
 	if err != nil {
 		return nil, false, err
 	}
@@ -116,7 +123,10 @@ func (v view) changed(ctx context.Context, ask ChangeAsk) (out []changedObs, mor
 			out = keep
 		}
 	}
-	return out, more, v.eventsIn(ctx, out)
+	if err := v.eventsIn(ctx, out); err != nil {
+		return nil, false, err
+	}
+	return out, more, v.movesIn(ctx, out)
 }
 
 func scanChanged(rows rowScanner) (out []changedObs, err error) {
@@ -124,12 +134,16 @@ func scanChanged(rows rowScanner) (out []changedObs, err error) {
 	for rows.Next() {
 		var o changedObs
 		var at, event int64
-		if err := rows.Scan(&o.obs, &o.record, &o.source, &at, &o.asset, &o.name, &o.kind, &o.sections, &event); err != nil {
+		var mac string
+		if err := rows.Scan(&o.obs, &o.record, &o.source, &at, &o.asset, &o.name, &o.kind, &o.sections, &event, &mac); err != nil {
 			return nil, err
 		}
 		o.at = fromMillis(at)
 		if event != 0 {
 			o.event = &Event{ID: event}
+		}
+		if mac != "" {
+			o.move = &Move{MAC: mac}
 		}
 		out = append(out, o)
 	}
@@ -170,6 +184,10 @@ func (v view) changesOf(ctx context.Context, o changedObs) ([]Change, error) {
 	base := Change{Obs: o.obs, At: o.at, Asset: o.asset, AssetName: o.name, Source: o.kind}
 	if e := o.event; e != nil {
 		base.Section, base.Kind, base.Item, base.Before, base.After = SectionIdentity, string(e.Kind), eventName(e.ID), e.From.String(), e.To.String()
+		return []Change{base}, nil
+	}
+	if m := o.move; m != nil {
+		base.Section, base.Kind, base.Item, base.Before, base.After = SectionPlace, "moved", m.MAC, m.From, m.To
 		return []Change{base}, nil
 	}
 	if o.sections == "*" {
@@ -260,6 +278,51 @@ func formatOffset(n int64) string { return strconv.FormatInt(n, 10) }
 
 // SectionIdentity is the section of changes that are merges and splits of assets.
 const SectionIdentity = "identity"
+
+// SectionPlace is the section of changes that are moves from port to port.
+const SectionPlace = "place"
+
+// Move is a station that went from port to port; both as a bridge and its port.
+type Move struct{ MAC, From, To string }
+
+// movesIn fills in the moves of a list.
+func (v view) movesIn(ctx context.Context, list []changedObs) error {
+	type key struct {
+		obs int64
+		mac string
+	}
+	at := map[key]*Move{}
+	var ids []int64
+	for i := range list {
+		if m := list[i].move; m != nil {
+			at[key{list[i].obs, m.MAC}] = m
+			ids = append(ids, list[i].obs)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := v.query(ctx, `select m.obs_id, m.mac, coalesce(a.doc->>'name', ''), f.asset_id, m.from_port, coalesce(b.doc->>'name', ''), t.asset_id, m.to_port
+		from move m join record f on f.id = m.from_record join record t on t.id = m.to_record
+		left join asset a on a.id = f.asset_id left join asset b on b.id = t.asset_id
+		where m.obs_id in (select cast(value as bigint) from json_each($1))`, idList(ids))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var k key
+		var from, fromPort, to, toPort string
+		var fromID, toID inventory.AssetID
+		if err := rows.Scan(&k.obs, &k.mac, &from, &fromID, &fromPort, &to, &toID, &toPort); err != nil {
+			return err
+		}
+		if m := at[k]; m != nil {
+			m.From, m.To = cmp.Or(from, fromID.String())+" "+fromPort, cmp.Or(to, toID.String())+" "+toPort
+		}
+	}
+	return rows.Err()
+}
 
 // saidBefore is a value of a fact with who said it and who ended it.
 type saidBefore struct {

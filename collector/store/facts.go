@@ -111,22 +111,3 @@ func orNull(id int64) any {
 	}
 	return id
 }
-
-// Link is the far end of a link as a record tells it.
-type Link struct {
-	Type       string
-	LocalPort  string
-	Via        string
-	TargetType string // "mac" or "name"
-	Target     string
-	RemotePort string
-	RemoteName string
-}
-
-// PutLinks replaces a record's links.
-func (t *Tx) PutLinks(record int64, links []Link) {
-	if t.links == nil {
-		t.links = map[int64][]Link{}
-	}
-	t.links[record] = links
-}

@@ -203,7 +203,7 @@ func (t *Tx) gatherSections(ctx context.Context, ids []int64) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	rows, err := t.query(ctx, `select record_id, name, status, reason, hash, body_obs, obs_id, took_ms from section
+	rows, err := t.query(ctx, `select record_id, name, status, reason, hash, body_obs, obs_id, took_ms, look_obs from section
 		where record_id in (select cast(value as bigint) from json_each($1))`, idList(missing))
 	if err != nil {
 		return err
@@ -213,7 +213,7 @@ func (t *Tx) gatherSections(ctx context.Context, ids []int64) error {
 		var id, took int64
 		var name inventory.SectionName
 		s := &Section{}
-		if err := rows.Scan(&id, &name, &s.Status, &s.Reason, &s.Hash, &s.BodyObs, &s.Obs, &took); err != nil {
+		if err := rows.Scan(&id, &name, &s.Status, &s.Reason, &s.Hash, &s.BodyObs, &s.Obs, &took, &s.Look); err != nil {
 			return err
 		}
 		s.Took = time.Duration(took) * time.Millisecond

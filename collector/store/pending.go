@@ -25,7 +25,7 @@ type pending struct {
 	facts        map[sectionKey]*factSet
 	installs     map[int64]*installSet
 	titles       map[*inventory.Software][]title // of lists, by their first item
-	links        map[int64][]Link
+	links        map[int64]*linkSet
 	before       map[int64][]reconcile.Claim // what the records of PutClaims claimed when the group began
 }
 
@@ -165,35 +165,16 @@ func (t *Tx) flushSections(ctx context.Context) error {
 	for _, k := range sortedKeys(t.sections, compareSections) {
 		r, _ := t.known.records.get(k.record)
 		s := r.sections[k.name]
-		b.row(k.record, string(k.name), string(s.Status), s.Reason, s.Hash, s.BodyObs, s.Obs, s.Took.Milliseconds())
+		b.row(k.record, string(k.name), string(s.Status), s.Reason, s.Hash, s.BodyObs, s.Obs, s.Took.Milliseconds(), s.Look)
 	}
 	if b.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `insert into section (record_id, name, status, reason, hash, body_obs, obs_id, took_ms)
+	return t.exec(ctx, `insert into section (record_id, name, status, reason, hash, body_obs, obs_id, took_ms, look_obs)
 		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, `+t.d.bytes("value->>4")+`,
-		cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint) from json_each($1) where true
+		cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint), cast(value->>8 as bigint) from json_each($1) where true
 		on conflict (record_id, name) do update set status = excluded.status, reason = excluded.reason, hash = excluded.hash,
-		body_obs = excluded.body_obs, obs_id = excluded.obs_id, took_ms = excluded.took_ms`, b.text())
-}
-
-func (t *Tx) flushLinks(ctx context.Context) error {
-	if len(t.links) == 0 {
-		return nil
-	}
-	var b bulk
-	ids := sortedKeys(t.links, cmp.Compare[int64])
-	for _, id := range ids {
-		for _, l := range t.links[id] {
-			b.row(id, l.Type, l.LocalPort, l.Via, l.TargetType, l.Target, l.RemotePort, l.RemoteName)
-		}
-	}
-	if err := t.exec(ctx, `delete from link where record_id in (select cast(value as bigint) from json_each($1))`, idList(ids)); err != nil || b.n == 0 {
-		return err
-	}
-	return t.exec(ctx, `insert into link (record_id, type, local_port, via, target_type, target, remote_port, remote_name)
-		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
-		from json_each($1) where true on conflict do nothing`, b.text())
+		body_obs = excluded.body_obs, obs_id = excluded.obs_id, took_ms = excluded.took_ms, look_obs = excluded.look_obs`, b.text())
 }
 
 func (t *Tx) flushClaims(ctx context.Context) error {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -181,20 +180,12 @@ type RecordDetail struct {
 	Software   inventory.SoftwareList
 }
 
-// AssetDetail is one asset with its records and links.
+// AssetDetail is one asset with its records.
 type AssetDetail struct {
 	inventory.Asset
 	// Former is the id that was asked for when it is not the asset's present one.
 	Former  inventory.AssetID
 	Records []RecordDetail
-	Links   []AssetLink
-}
-
-// AssetLink is a link with the asset at its far end, where one is known.
-type AssetLink struct {
-	Type, LocalPort, Via, RemotePort, RemoteName string
-	Asset                                        inventory.AssetID // 0 when unknown
-	AssetName                                    string
 }
 
 // Resolve is the asset that the record behind an id belongs to now: former ids of
@@ -263,8 +254,7 @@ func (s *Store) Asset(ctx context.Context, id inventory.AssetID, at When) (Asset
 		if inventory.AssetID(now) != id {
 			d.Former = id
 		}
-		d.Links, err = v.links(ctx, d.Records)
-		return err
+		return nil
 	})
 	return d, err
 }
@@ -310,77 +300,6 @@ func (v view) sectionStates(ctx context.Context, d *RecordDetail) error {
 		}
 		s.Took = time.Duration(took) * time.Millisecond
 		d.Sections[name], d.SectionAt[name] = s, fromMillis(at)
-	}
-	return rows.Err()
-}
-
-// links are an asset's own links and, turned round, those that others have to it.
-func (v view) links(ctx context.Context, records []RecordDetail) ([]AssetLink, error) {
-	ids := make([]int64, len(records))
-	for i, r := range records {
-		ids[i] = r.ID
-	}
-	// Far ends are found by the MAC or name that the near end tells: the claims know whose it is.
-	rows, err := v.query(ctx, `
-		select distinct l.type, l.local_port, l.via, l.remote_port, l.remote_name, coalesce(r.asset_id, 0)
-		from link l
-		left join claim c on c.type = case l.target_type when 'mac' then 'mac' else 'name' end and c.value = l.target
-		left join record r on r.id = c.record_id
-		where l.record_id in (select cast(value as bigint) from json_each($1))
-		union
-		select distinct l.type, l.remote_port, l.via, l.local_port, '', r.asset_id
-		from claim c join link l on l.target = c.value and l.target_type = 'mac' join record r on r.id = l.record_id
-		where c.type = 'mac' and c.record_id in (select cast(value as bigint) from json_each($1))
-		order by 2, 3, 4, 6`, idList(ids))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []AssetLink
-	for rows.Next() {
-		var l AssetLink
-		if err := rows.Scan(&l.Type, &l.LocalPort, &l.Via, &l.RemotePort, &l.RemoteName, &l.Asset); err != nil {
-			return nil, err
-		}
-		if n := len(out); n > 0 && sameLink(out[n-1], l) { // both ends tell of it
-			out[n-1].RemoteName = cmp.Or(out[n-1].RemoteName, l.RemoteName)
-			continue
-		}
-		out = append(out, l)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return out, v.nameLinks(ctx, out)
-}
-
-// sameLink reports whether two lines tell of one link, whatever name the far end goes by.
-func sameLink(a, b AssetLink) bool {
-	a.RemoteName, b.RemoteName = "", ""
-	return a == b
-}
-
-func (v view) nameLinks(ctx context.Context, links []AssetLink) error {
-	var ids []int64
-	for _, l := range links {
-		ids = append(ids, int64(l.Asset))
-	}
-	rows, err := v.query(ctx, `select id, coalesce(doc->>'name', '') from asset where id in (select cast(value as bigint) from json_each($1))`, idList(ids))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	names := map[inventory.AssetID]string{}
-	for rows.Next() {
-		var id inventory.AssetID
-		var name string
-		if err := rows.Scan(&id, &name); err != nil {
-			return err
-		}
-		names[id] = name
-	}
-	for i := range links {
-		links[i].AssetName = names[links[i].Asset]
 	}
 	return rows.Err()
 }

@@ -200,6 +200,7 @@ type Section struct {
 	Hash    []byte
 	BodyObs int64 // observation that brought the first body, 0 when none did
 	Obs     int64
+	Look    int64 // last observation that looked at all of it and could; kept for neighbours
 	Took    time.Duration
 }
 

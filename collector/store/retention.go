@@ -42,7 +42,7 @@ const (
 )
 
 var historySweeps = []sweep{
-	{"history", "fact", longEnded}, {"history", "install", longEnded}, {"history", "member", longEnded},
+	{"history", "fact", longEnded}, {"history", "install", longEnded}, {"history", "member", longEnded}, {"history", "link", longEnded},
 }
 
 // Sweeping observations comes after sweeping history, which lets go of some.
@@ -54,6 +54,10 @@ var observationSweeps = []sweep{{"observations", "observation", ofRecords + ` an
 		union select cast(j.value as bigint) from software s cross join json_each(s.obs) j where s.` + ofRecords + `
 		union select from_obs from install where ` + ofRecords + ` union select to_obs from install where ` + ofRecords + ` and to_obs is not null
 		union select from_obs from member where ` + ofRecords + ` union select to_obs from member where ` + ofRecords + ` and to_obs is not null
+		union select from_obs from link where ` + ofRecords + ` union select to_obs from link where ` + ofRecords + ` and to_obs is not null
+		union select last_obs from link where ` + ofRecords + ` and last_obs is not null union select look_obs from section where ` + ofRecords + `
+		union select obs_id from move where to_record in (select cast(value as bigint) from json_each($1))
+		union select obs_id from move where from_record in (select cast(value as bigint) from json_each($1))
 		union select body_obs from section where ` + ofRecords + ` union select obs_id from section where ` + ofRecords + `)`}}
 
 // plain are kinds that stand for themselves. $1 is the time, $2 the most rows at once.
@@ -70,6 +74,7 @@ func (r Retention) plain() []struct {
 		{sweep{"audit", "review", `id in (select id from review where done_at <> 0 and done_at < $1 order by id limit $2)`}, r.Audit},
 		{sweep{"history", "event", `id in (select v.id from event v join observation o on o.id = v.obs_id
 			where o.received_at < $1 and v.pin_id = 0 and v.id <> (select max(id) from event) order by v.id limit $2)`}, r.History},
+		{sweep{"history", "move", `obs_id in (select v.obs_id from move v join observation o on o.id = v.obs_id where o.received_at < $1 order by v.obs_id limit $2)`}, r.History},
 		{sweep{"scans", "scan_job", `id in (select id from scan_job where finished_at <> 0 and finished_at < $1 order by id limit $2)`}, r.Scans},
 	}
 }
@@ -287,6 +292,7 @@ func (t *Tx) purge(ctx context.Context, ids []int64, now time.Time) error {
 		}
 	}
 	for _, q := range []string{
+		`delete from move where to_record in (select cast(value as bigint) from json_each($1)) or from_record in (select cast(value as bigint) from json_each($1))`,
 		`delete from observation where ` + ofRecords + ` and id <> (select max(o.id) from observation o) and not exists (select 1 from event v where v.obs_id = observation.id)`,
 		`update observation set record_id = 0, changes = '' where ` + ofRecords,
 		`delete from record where id in (select cast(value as bigint) from json_each($1))`,

@@ -18,6 +18,7 @@ type Tx struct {
 	known *known
 	pending
 	locks
+	stirred map[string]bool // stations that began or ended somewhere, for Moves
 }
 
 // Update runs fn in one transaction that is durable when Update returns nil. An error

@@ -8,6 +8,7 @@ import (
 
 	"github.com/muster-itam/muster/collector/query"
 	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/topology"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -110,6 +111,7 @@ type assetPage struct {
 	Filter      string // for software
 	Changes     []store.Change
 	MoreChanges string
+	Stays       []topology.Stay // all places
 }
 
 func (s *Site) asset(r *http.Request) (content, error) {
@@ -138,6 +140,13 @@ func (s *Site) asset(r *http.Request) (content, error) {
 	changes, next, err := s.query.Changes(r.Context(), query.ChangeQuery{Asset: id, Until: at, Page: query.Page{Limit: 50}})
 	if err != nil {
 		return nil, err
+	}
+	if len(p.Places.Places) > 0 {
+		w, err := s.query.Where(r.Context(), query.WhereQuery{What: p.ID.String(), When: query.When{AsOf: at}, History: true})
+		if err != nil {
+			return nil, err
+		}
+		p.Stays = w.Stays
 	}
 	if p.Changes = changes; next != "" {
 		p.MoreChanges = "/changes?asset=" + url.QueryEscape(p.ID.String())
@@ -214,6 +223,19 @@ func (s *Site) changes(r *http.Request) (content, error) {
 		p.First = again(r)
 	}
 	return p, nil
+}
+
+type topologyPage struct {
+	frame
+	query.Topology
+	Site string
+}
+
+func (s *Site) topology(r *http.Request) (content, error) {
+	p := &topologyPage{frame: frame{Title: "Topology", Nav: "topology"}, Site: strings.TrimSpace(r.FormValue("site"))}
+	var err error
+	p.Topology, err = s.query.Topology(r.Context(), query.TopologyQuery{Site: p.Site})
+	return p, err
 }
 
 type sourcesPage struct {

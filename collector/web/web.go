@@ -60,7 +60,7 @@ func New(q *query.Inventory, sessions Sessions, log *slog.Logger, now func() tim
 	}
 	sum := sha256.Sum256(css)
 	s.style = "/static/style.css?v=" + hex.EncodeToString(sum[:6])
-	for _, name := range []string{"assets", "asset", "software", "changes", "sources", "signin", "error"} {
+	for _, name := range []string{"assets", "asset", "software", "changes", "sources", "topology", "signin", "error"} {
 		t, err := template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("template %s: %w", name, err)
@@ -89,6 +89,7 @@ func (s *Site) Routes() []Route {
 		{"GET /assets/{id}", false, s.page("asset", s.asset)},
 		{"GET /software", false, s.page("software", s.software)},
 		{"GET /changes", false, s.page("changes", s.changes)},
+		{"GET /topology", false, s.page("topology", s.topology)},
 		{"GET /sources", false, s.page("sources", s.sources)},
 		{"GET " + SignInPage, true, s.page("signin", func(*http.Request) (content, error) { return &signIn{}, nil })},
 		{"POST " + SignInPage, true, http.HandlerFunc(s.signIn)},

@@ -4098,6 +4098,1259 @@ func (*FinishReviewResponse) Descriptor() ([]byte, []int) {
 	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{53}
 }
 
+type WhereRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A host name, an IP or hardware address, or an asset's id.
+	What string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// As in ListAssetsRequest.
+	KnownOn *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=known_on,json=knownOn,proto3" json:"known_on,omitempty"`
+	// Also the places before.
+	History bool `protobuf:"varint,4,opt,name=history,proto3" json:"history,omitempty"`
+	// Only stays that had not ended by then.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhereRequest) Reset() {
+	*x = WhereRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhereRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhereRequest) ProtoMessage() {}
+
+func (x *WhereRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhereRequest.ProtoReflect.Descriptor instead.
+func (*WhereRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *WhereRequest) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *WhereRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *WhereRequest) GetKnownOn() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownOn
+	}
+	return nil
+}
+
+func (x *WhereRequest) GetHistory() bool {
+	if x != nil {
+		return x.History
+	}
+	return false
+}
+
+func (x *WhereRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+type Place struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Mac   string                 `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"`
+	// The switch, access point or controller.
+	Bridge      *AssetRef `protobuf:"bytes,2,opt,name=bridge,proto3" json:"bridge,omitempty"`
+	Port        string    `protobuf:"bytes,3,opt,name=port,proto3" json:"port,omitempty"`
+	Description string    `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	SpeedMbps   int64     `protobuf:"varint,5,opt,name=speed_mbps,json=speedMbps,proto3" json:"speed_mbps,omitempty"`
+	// In which the station was seen; else the port's.
+	Vlan int32 `protobuf:"varint,6,opt,name=vlan,proto3" json:"vlan,omitempty"`
+	// delivering, searching, disabled, fault
+	Poe string `protobuf:"bytes,7,opt,name=poe,proto3" json:"poe,omitempty"`
+	// lldp, cdp, bridge, wireless
+	Via       string                 `protobuf:"bytes,8,opt,name=via,proto3" json:"via,omitempty"`
+	Since     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=since,proto3" json:"since,omitempty"`
+	Confirmed *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	// The last look found it there.
+	Present bool `protobuf:"varint,11,opt,name=present,proto3" json:"present,omitempty"`
+	// Bridges behind the port that it is behind somewhere; none when it is at the port.
+	Beyond []*AssetRef `protobuf:"bytes,12,rep,name=beyond,proto3" json:"beyond,omitempty"`
+	// How many hardware addresses the port has.
+	Stations int32 `protobuf:"varint,13,opt,name=stations,proto3" json:"stations,omitempty"`
+	// Other ports that have it too.
+	Losers        []*Loser `protobuf:"bytes,14,rep,name=losers,proto3" json:"losers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Place) Reset() {
+	*x = Place{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Place) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Place) ProtoMessage() {}
+
+func (x *Place) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Place.ProtoReflect.Descriptor instead.
+func (*Place) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *Place) GetMac() string {
+	if x != nil {
+		return x.Mac
+	}
+	return ""
+}
+
+func (x *Place) GetBridge() *AssetRef {
+	if x != nil {
+		return x.Bridge
+	}
+	return nil
+}
+
+func (x *Place) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *Place) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Place) GetSpeedMbps() int64 {
+	if x != nil {
+		return x.SpeedMbps
+	}
+	return 0
+}
+
+func (x *Place) GetVlan() int32 {
+	if x != nil {
+		return x.Vlan
+	}
+	return 0
+}
+
+func (x *Place) GetPoe() string {
+	if x != nil {
+		return x.Poe
+	}
+	return ""
+}
+
+func (x *Place) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
+}
+
+func (x *Place) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Place) GetConfirmed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Confirmed
+	}
+	return nil
+}
+
+func (x *Place) GetPresent() bool {
+	if x != nil {
+		return x.Present
+	}
+	return false
+}
+
+func (x *Place) GetBeyond() []*AssetRef {
+	if x != nil {
+		return x.Beyond
+	}
+	return nil
+}
+
+func (x *Place) GetStations() int32 {
+	if x != nil {
+		return x.Stations
+	}
+	return 0
+}
+
+func (x *Place) GetLosers() []*Loser {
+	if x != nil {
+		return x.Losers
+	}
+	return nil
+}
+
+type Loser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Bridge        *AssetRef              `protobuf:"bytes,1,opt,name=bridge,proto3" json:"bridge,omitempty"`
+	Port          string                 `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	Via           string                 `protobuf:"bytes,3,opt,name=via,proto3" json:"via,omitempty"`
+	Confirmed     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	Why           string                 `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Loser) Reset() {
+	*x = Loser{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Loser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Loser) ProtoMessage() {}
+
+func (x *Loser) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Loser.ProtoReflect.Descriptor instead.
+func (*Loser) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *Loser) GetBridge() *AssetRef {
+	if x != nil {
+		return x.Bridge
+	}
+	return nil
+}
+
+func (x *Loser) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *Loser) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
+}
+
+func (x *Loser) GetConfirmed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Confirmed
+	}
+	return nil
+}
+
+func (x *Loser) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+type WhereResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty when the address belongs to no known asset.
+	Asset *AssetRef `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	// One for each hardware address that a switch has seen.
+	Places []*Place `protobuf:"bytes,2,rep,name=places,proto3" json:"places,omitempty"`
+	// In order of time; since and confirmed are when the stay began and ended.
+	Stays         []*Place `protobuf:"bytes,3,rep,name=stays,proto3" json:"stays,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhereResponse) Reset() {
+	*x = WhereResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhereResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhereResponse) ProtoMessage() {}
+
+func (x *WhereResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhereResponse.ProtoReflect.Descriptor instead.
+func (*WhereResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *WhereResponse) GetAsset() *AssetRef {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *WhereResponse) GetPlaces() []*Place {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *WhereResponse) GetStays() []*Place {
+	if x != nil {
+		return x.Stays
+	}
+	return nil
+}
+
+type ListPortsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The switch, as in WhereRequest.
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// One port; empty for all.
+	Port          string                 `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	AsOf          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	KnownOn       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=known_on,json=knownOn,proto3" json:"known_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPortsRequest) Reset() {
+	*x = ListPortsRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPortsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPortsRequest) ProtoMessage() {}
+
+func (x *ListPortsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPortsRequest.ProtoReflect.Descriptor instead.
+func (*ListPortsRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *ListPortsRequest) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *ListPortsRequest) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *ListPortsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListPortsRequest) GetKnownOn() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownOn
+	}
+	return nil
+}
+
+type SwitchPort struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Name        string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Description string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Up          bool                   `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
+	Disabled    bool                   `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	SpeedMbps   int64                  `protobuf:"varint,5,opt,name=speed_mbps,json=speedMbps,proto3" json:"speed_mbps,omitempty"`
+	Vlan        int32                  `protobuf:"varint,6,opt,name=vlan,proto3" json:"vlan,omitempty"`
+	Tagged      string                 `protobuf:"bytes,7,opt,name=tagged,proto3" json:"tagged,omitempty"`
+	Poe         string                 `protobuf:"bytes,8,opt,name=poe,proto3" json:"poe,omitempty"`
+	// The ports of a bundle.
+	Members []string `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`
+	// Switches and access points behind it.
+	LeadsTo  []*AssetRef `protobuf:"bytes,10,rep,name=leads_to,json=leadsTo,proto3" json:"leads_to,omitempty"`
+	Stations []*Station  `protobuf:"bytes,11,rep,name=stations,proto3" json:"stations,omitempty"`
+	// Hardware addresses seen here that are somewhere behind it.
+	Passing       int32 `protobuf:"varint,12,opt,name=passing,proto3" json:"passing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchPort) Reset() {
+	*x = SwitchPort{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchPort) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchPort) ProtoMessage() {}
+
+func (x *SwitchPort) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchPort.ProtoReflect.Descriptor instead.
+func (*SwitchPort) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *SwitchPort) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SwitchPort) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SwitchPort) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
+func (x *SwitchPort) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *SwitchPort) GetSpeedMbps() int64 {
+	if x != nil {
+		return x.SpeedMbps
+	}
+	return 0
+}
+
+func (x *SwitchPort) GetVlan() int32 {
+	if x != nil {
+		return x.Vlan
+	}
+	return 0
+}
+
+func (x *SwitchPort) GetTagged() string {
+	if x != nil {
+		return x.Tagged
+	}
+	return ""
+}
+
+func (x *SwitchPort) GetPoe() string {
+	if x != nil {
+		return x.Poe
+	}
+	return ""
+}
+
+func (x *SwitchPort) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *SwitchPort) GetLeadsTo() []*AssetRef {
+	if x != nil {
+		return x.LeadsTo
+	}
+	return nil
+}
+
+func (x *SwitchPort) GetStations() []*Station {
+	if x != nil {
+		return x.Stations
+	}
+	return nil
+}
+
+func (x *SwitchPort) GetPassing() int32 {
+	if x != nil {
+		return x.Passing
+	}
+	return 0
+}
+
+type Station struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Mac   string                 `protobuf:"bytes,1,opt,name=mac,proto3" json:"mac,omitempty"`
+	// Its id is empty for what is no known asset.
+	Asset         *AssetRef              `protobuf:"bytes,2,opt,name=asset,proto3" json:"asset,omitempty"`
+	Vlan          int32                  `protobuf:"varint,3,opt,name=vlan,proto3" json:"vlan,omitempty"`
+	Via           string                 `protobuf:"bytes,4,opt,name=via,proto3" json:"via,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	Confirmed     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Station) Reset() {
+	*x = Station{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Station) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Station) ProtoMessage() {}
+
+func (x *Station) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Station.ProtoReflect.Descriptor instead.
+func (*Station) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *Station) GetMac() string {
+	if x != nil {
+		return x.Mac
+	}
+	return ""
+}
+
+func (x *Station) GetAsset() *AssetRef {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *Station) GetVlan() int32 {
+	if x != nil {
+		return x.Vlan
+	}
+	return 0
+}
+
+func (x *Station) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
+}
+
+func (x *Station) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Station) GetConfirmed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Confirmed
+	}
+	return nil
+}
+
+type ListPortsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Asset         *AssetRef              `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	Ports         []*SwitchPort          `protobuf:"bytes,2,rep,name=ports,proto3" json:"ports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPortsResponse) Reset() {
+	*x = ListPortsResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPortsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPortsResponse) ProtoMessage() {}
+
+func (x *ListPortsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPortsResponse.ProtoReflect.Descriptor instead.
+func (*ListPortsResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *ListPortsResponse) GetAsset() *AssetRef {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *ListPortsResponse) GetPorts() []*SwitchPort {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
+type PathRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As what in WhereRequest.
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	AsOf          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	KnownOn       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=known_on,json=knownOn,proto3" json:"known_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathRequest) Reset() {
+	*x = PathRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathRequest) ProtoMessage() {}
+
+func (x *PathRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathRequest.ProtoReflect.Descriptor instead.
+func (*PathRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *PathRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *PathRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *PathRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *PathRequest) GetKnownOn() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownOn
+	}
+	return nil
+}
+
+type PathStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent where knowledge ends.
+	Asset *AssetRef `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	// 2 for switches, 3 for routers and the ends.
+	Layer   int32  `protobuf:"varint,2,opt,name=layer,proto3" json:"layer,omitempty"`
+	InPort  string `protobuf:"bytes,3,opt,name=in_port,json=inPort,proto3" json:"in_port,omitempty"`
+	OutPort string `protobuf:"bytes,4,opt,name=out_port,json=outPort,proto3" json:"out_port,omitempty"`
+	// How the cable to the next switch is known, or why this router.
+	Via string `protobuf:"bytes,5,opt,name=via,proto3" json:"via,omitempty"`
+	// What is not known here.
+	Gap           string `protobuf:"bytes,6,opt,name=gap,proto3" json:"gap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathStep) Reset() {
+	*x = PathStep{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathStep) ProtoMessage() {}
+
+func (x *PathStep) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathStep.ProtoReflect.Descriptor instead.
+func (*PathStep) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *PathStep) GetAsset() *AssetRef {
+	if x != nil {
+		return x.Asset
+	}
+	return nil
+}
+
+func (x *PathStep) GetLayer() int32 {
+	if x != nil {
+		return x.Layer
+	}
+	return 0
+}
+
+func (x *PathStep) GetInPort() string {
+	if x != nil {
+		return x.InPort
+	}
+	return ""
+}
+
+func (x *PathStep) GetOutPort() string {
+	if x != nil {
+		return x.OutPort
+	}
+	return ""
+}
+
+func (x *PathStep) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
+}
+
+func (x *PathStep) GetGap() string {
+	if x != nil {
+		return x.Gap
+	}
+	return ""
+}
+
+type PathResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Steps         []*PathStep            `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	Whole         bool                   `protobuf:"varint,2,opt,name=whole,proto3" json:"whole,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathResponse) Reset() {
+	*x = PathResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathResponse) ProtoMessage() {}
+
+func (x *PathResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathResponse.ProtoReflect.Descriptor instead.
+func (*PathResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *PathResponse) GetSteps() []*PathStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *PathResponse) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+type TopologyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Site  string                 `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	// As what in WhereRequest: only what is near it, with the stations there.
+	Around string `protobuf:"bytes,2,opt,name=around,proto3" json:"around,omitempty"`
+	// How many switches away, 1 when 0, at most 32.
+	Depth         int32                  `protobuf:"varint,3,opt,name=depth,proto3" json:"depth,omitempty"`
+	AsOf          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	KnownOn       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=known_on,json=knownOn,proto3" json:"known_on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TopologyRequest) Reset() {
+	*x = TopologyRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TopologyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TopologyRequest) ProtoMessage() {}
+
+func (x *TopologyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TopologyRequest.ProtoReflect.Descriptor instead.
+func (*TopologyRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *TopologyRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *TopologyRequest) GetAround() string {
+	if x != nil {
+		return x.Around
+	}
+	return ""
+}
+
+func (x *TopologyRequest) GetDepth() int32 {
+	if x != nil {
+		return x.Depth
+	}
+	return 0
+}
+
+func (x *TopologyRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *TopologyRequest) GetKnownOn() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownOn
+	}
+	return nil
+}
+
+type TopologyNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Class         string                 `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
+	Site          string                 `protobuf:"bytes,4,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TopologyNode) Reset() {
+	*x = TopologyNode{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TopologyNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TopologyNode) ProtoMessage() {}
+
+func (x *TopologyNode) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TopologyNode.ProtoReflect.Descriptor instead.
+func (*TopologyNode) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *TopologyNode) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TopologyNode) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TopologyNode) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *TopologyNode) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+type TopologyLink struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of nodes; b is empty for what is no known asset.
+	A     string `protobuf:"bytes,1,opt,name=a,proto3" json:"a,omitempty"`
+	APort string `protobuf:"bytes,2,opt,name=a_port,json=aPort,proto3" json:"a_port,omitempty"`
+	B     string `protobuf:"bytes,3,opt,name=b,proto3" json:"b,omitempty"`
+	BPort string `protobuf:"bytes,4,opt,name=b_port,json=bPort,proto3" json:"b_port,omitempty"`
+	// What the other end calls itself, where it is no known asset.
+	BName string   `protobuf:"bytes,5,opt,name=b_name,json=bName,proto3" json:"b_name,omitempty"`
+	Via   []string `protobuf:"bytes,6,rep,name=via,proto3" json:"via,omitempty"`
+	// Both ends tell of it.
+	Both bool `protobuf:"varint,7,opt,name=both,proto3" json:"both,omitempty"`
+	// It follows from bridge tables alone.
+	Inferred bool `protobuf:"varint,8,opt,name=inferred,proto3" json:"inferred,omitempty"`
+	// The other end is a station.
+	Station       bool                   `protobuf:"varint,9,opt,name=station,proto3" json:"station,omitempty"`
+	Since         *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=since,proto3" json:"since,omitempty"`
+	Confirmed     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TopologyLink) Reset() {
+	*x = TopologyLink{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TopologyLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TopologyLink) ProtoMessage() {}
+
+func (x *TopologyLink) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TopologyLink.ProtoReflect.Descriptor instead.
+func (*TopologyLink) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *TopologyLink) GetA() string {
+	if x != nil {
+		return x.A
+	}
+	return ""
+}
+
+func (x *TopologyLink) GetAPort() string {
+	if x != nil {
+		return x.APort
+	}
+	return ""
+}
+
+func (x *TopologyLink) GetB() string {
+	if x != nil {
+		return x.B
+	}
+	return ""
+}
+
+func (x *TopologyLink) GetBPort() string {
+	if x != nil {
+		return x.BPort
+	}
+	return ""
+}
+
+func (x *TopologyLink) GetBName() string {
+	if x != nil {
+		return x.BName
+	}
+	return ""
+}
+
+func (x *TopologyLink) GetVia() []string {
+	if x != nil {
+		return x.Via
+	}
+	return nil
+}
+
+func (x *TopologyLink) GetBoth() bool {
+	if x != nil {
+		return x.Both
+	}
+	return false
+}
+
+func (x *TopologyLink) GetInferred() bool {
+	if x != nil {
+		return x.Inferred
+	}
+	return false
+}
+
+func (x *TopologyLink) GetStation() bool {
+	if x != nil {
+		return x.Station
+	}
+	return false
+}
+
+func (x *TopologyLink) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *TopologyLink) GetConfirmed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Confirmed
+	}
+	return nil
+}
+
+type TopologyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*TopologyNode        `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Links         []*TopologyLink        `protobuf:"bytes,2,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TopologyResponse) Reset() {
+	*x = TopologyResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TopologyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TopologyResponse) ProtoMessage() {}
+
+func (x *TopologyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TopologyResponse.ProtoReflect.Descriptor instead.
+func (*TopologyResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *TopologyResponse) GetNodes() []*TopologyNode {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *TopologyResponse) GetLinks() []*TopologyLink {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
 var File_muster_v1_inventory_proto protoreflect.FileDescriptor
 
 const file_muster_v1_inventory_proto_rawDesc = "" +
@@ -4451,8 +5704,113 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x13FinishReviewRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03why\x18\x02 \x01(\tR\x03why\"\x16\n" +
-	"\x14FinishReviewResponse2\xa2\n" +
+	"\x14FinishReviewResponse\"\xd6\x01\n" +
+	"\fWhereRequest\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12/\n" +
+	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
+	"\bknown_on\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\x12\x18\n" +
+	"\ahistory\x18\x04 \x01(\bR\ahistory\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xcc\x03\n" +
+	"\x05Place\x12\x10\n" +
+	"\x03mac\x18\x01 \x01(\tR\x03mac\x12+\n" +
+	"\x06bridge\x18\x02 \x01(\v2\x13.muster.v1.AssetRefR\x06bridge\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\tR\x04port\x12 \n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\x12\x1d\n" +
 	"\n" +
+	"speed_mbps\x18\x05 \x01(\x03R\tspeedMbps\x12\x12\n" +
+	"\x04vlan\x18\x06 \x01(\x05R\x04vlan\x12\x10\n" +
+	"\x03poe\x18\a \x01(\tR\x03poe\x12\x10\n" +
+	"\x03via\x18\b \x01(\tR\x03via\x120\n" +
+	"\x05since\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x128\n" +
+	"\tconfirmed\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\x12\x18\n" +
+	"\apresent\x18\v \x01(\bR\apresent\x12+\n" +
+	"\x06beyond\x18\f \x03(\v2\x13.muster.v1.AssetRefR\x06beyond\x12\x1a\n" +
+	"\bstations\x18\r \x01(\x05R\bstations\x12(\n" +
+	"\x06losers\x18\x0e \x03(\v2\x10.muster.v1.LoserR\x06losers\"\xa6\x01\n" +
+	"\x05Loser\x12+\n" +
+	"\x06bridge\x18\x01 \x01(\v2\x13.muster.v1.AssetRefR\x06bridge\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\tR\x04port\x12\x10\n" +
+	"\x03via\x18\x03 \x01(\tR\x03via\x128\n" +
+	"\tconfirmed\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\"\x8c\x01\n" +
+	"\rWhereResponse\x12)\n" +
+	"\x05asset\x18\x01 \x01(\v2\x13.muster.v1.AssetRefR\x05asset\x12(\n" +
+	"\x06places\x18\x02 \x03(\v2\x10.muster.v1.PlaceR\x06places\x12&\n" +
+	"\x05stays\x18\x03 \x03(\v2\x10.muster.v1.PlaceR\x05stays\"\xa2\x01\n" +
+	"\x10ListPortsRequest\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\tR\x04port\x12/\n" +
+	"\x05as_of\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
+	"\bknown_on\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\xdf\x02\n" +
+	"\n" +
+	"SwitchPort\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x0e\n" +
+	"\x02up\x18\x03 \x01(\bR\x02up\x12\x1a\n" +
+	"\bdisabled\x18\x04 \x01(\bR\bdisabled\x12\x1d\n" +
+	"\n" +
+	"speed_mbps\x18\x05 \x01(\x03R\tspeedMbps\x12\x12\n" +
+	"\x04vlan\x18\x06 \x01(\x05R\x04vlan\x12\x16\n" +
+	"\x06tagged\x18\a \x01(\tR\x06tagged\x12\x10\n" +
+	"\x03poe\x18\b \x01(\tR\x03poe\x12\x18\n" +
+	"\amembers\x18\t \x03(\tR\amembers\x12.\n" +
+	"\bleads_to\x18\n" +
+	" \x03(\v2\x13.muster.v1.AssetRefR\aleadsTo\x12.\n" +
+	"\bstations\x18\v \x03(\v2\x12.muster.v1.StationR\bstations\x12\x18\n" +
+	"\apassing\x18\f \x01(\x05R\apassing\"\xd8\x01\n" +
+	"\aStation\x12\x10\n" +
+	"\x03mac\x18\x01 \x01(\tR\x03mac\x12)\n" +
+	"\x05asset\x18\x02 \x01(\v2\x13.muster.v1.AssetRefR\x05asset\x12\x12\n" +
+	"\x04vlan\x18\x03 \x01(\x05R\x04vlan\x12\x10\n" +
+	"\x03via\x18\x04 \x01(\tR\x03via\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x128\n" +
+	"\tconfirmed\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\"k\n" +
+	"\x11ListPortsResponse\x12)\n" +
+	"\x05asset\x18\x01 \x01(\v2\x13.muster.v1.AssetRefR\x05asset\x12+\n" +
+	"\x05ports\x18\x02 \x03(\v2\x15.muster.v1.SwitchPortR\x05ports\"\x99\x01\n" +
+	"\vPathRequest\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12/\n" +
+	"\x05as_of\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
+	"\bknown_on\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\xa3\x01\n" +
+	"\bPathStep\x12)\n" +
+	"\x05asset\x18\x01 \x01(\v2\x13.muster.v1.AssetRefR\x05asset\x12\x14\n" +
+	"\x05layer\x18\x02 \x01(\x05R\x05layer\x12\x17\n" +
+	"\ain_port\x18\x03 \x01(\tR\x06inPort\x12\x19\n" +
+	"\bout_port\x18\x04 \x01(\tR\aoutPort\x12\x10\n" +
+	"\x03via\x18\x05 \x01(\tR\x03via\x12\x10\n" +
+	"\x03gap\x18\x06 \x01(\tR\x03gap\"O\n" +
+	"\fPathResponse\x12)\n" +
+	"\x05steps\x18\x01 \x03(\v2\x13.muster.v1.PathStepR\x05steps\x12\x14\n" +
+	"\x05whole\x18\x02 \x01(\bR\x05whole\"\xbb\x01\n" +
+	"\x0fTopologyRequest\x12\x12\n" +
+	"\x04site\x18\x01 \x01(\tR\x04site\x12\x16\n" +
+	"\x06around\x18\x02 \x01(\tR\x06around\x12\x14\n" +
+	"\x05depth\x18\x03 \x01(\x05R\x05depth\x12/\n" +
+	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
+	"\bknown_on\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\\\n" +
+	"\fTopologyNode\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05class\x18\x03 \x01(\tR\x05class\x12\x12\n" +
+	"\x04site\x18\x04 \x01(\tR\x04site\"\xb7\x02\n" +
+	"\fTopologyLink\x12\f\n" +
+	"\x01a\x18\x01 \x01(\tR\x01a\x12\x15\n" +
+	"\x06a_port\x18\x02 \x01(\tR\x05aPort\x12\f\n" +
+	"\x01b\x18\x03 \x01(\tR\x01b\x12\x15\n" +
+	"\x06b_port\x18\x04 \x01(\tR\x05bPort\x12\x15\n" +
+	"\x06b_name\x18\x05 \x01(\tR\x05bName\x12\x10\n" +
+	"\x03via\x18\x06 \x03(\tR\x03via\x12\x12\n" +
+	"\x04both\x18\a \x01(\bR\x04both\x12\x1a\n" +
+	"\binferred\x18\b \x01(\bR\binferred\x12\x18\n" +
+	"\astation\x18\t \x01(\bR\astation\x120\n" +
+	"\x05since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x128\n" +
+	"\tconfirmed\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\"p\n" +
+	"\x10TopologyResponse\x12-\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x17.muster.v1.TopologyNodeR\x05nodes\x12-\n" +
+	"\x05links\x18\x02 \x03(\v2\x17.muster.v1.TopologyLinkR\x05links2\xa4\f\n" +
 	"\x10InventoryService\x12I\n" +
 	"\n" +
 	"ListAssets\x12\x1c.muster.v1.ListAssetsRequest\x1a\x1d.muster.v1.ListAssetsResponse\x12C\n" +
@@ -4474,7 +5832,11 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\bRehearse\x12\x1a.muster.v1.RehearseRequest\x1a\x1b.muster.v1.RehearseResponse\x12C\n" +
 	"\bGetRules\x12\x1a.muster.v1.GetRulesRequest\x1a\x1b.muster.v1.GetRulesResponse\x12L\n" +
 	"\vListReviews\x12\x1d.muster.v1.ListReviewsRequest\x1a\x1e.muster.v1.ListReviewsResponse\x12O\n" +
-	"\fFinishReview\x12\x1e.muster.v1.FinishReviewRequest\x1a\x1f.muster.v1.FinishReviewResponseB8Z6github.com/muster-itam/muster/proto/muster/v1;musterv1b\x06proto3"
+	"\fFinishReview\x12\x1e.muster.v1.FinishReviewRequest\x1a\x1f.muster.v1.FinishReviewResponse\x12:\n" +
+	"\x05Where\x12\x17.muster.v1.WhereRequest\x1a\x18.muster.v1.WhereResponse\x12F\n" +
+	"\tListPorts\x12\x1b.muster.v1.ListPortsRequest\x1a\x1c.muster.v1.ListPortsResponse\x127\n" +
+	"\x04Path\x12\x16.muster.v1.PathRequest\x1a\x17.muster.v1.PathResponse\x12C\n" +
+	"\bTopology\x12\x1a.muster.v1.TopologyRequest\x1a\x1b.muster.v1.TopologyResponseB8Z6github.com/muster-itam/muster/proto/muster/v1;musterv1b\x06proto3"
 
 var (
 	file_muster_v1_inventory_proto_rawDescOnce sync.Once
@@ -4488,7 +5850,7 @@ func file_muster_v1_inventory_proto_rawDescGZIP() []byte {
 	return file_muster_v1_inventory_proto_rawDescData
 }
 
-var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 70)
 var file_muster_v1_inventory_proto_goTypes = []any{
 	(*Asset)(nil),                 // 0: muster.v1.Asset
 	(*ListAssetsRequest)(nil),     // 1: muster.v1.ListAssetsRequest
@@ -4544,84 +5906,99 @@ var file_muster_v1_inventory_proto_goTypes = []any{
 	(*ListReviewsResponse)(nil),   // 51: muster.v1.ListReviewsResponse
 	(*FinishReviewRequest)(nil),   // 52: muster.v1.FinishReviewRequest
 	(*FinishReviewResponse)(nil),  // 53: muster.v1.FinishReviewResponse
-	nil,                           // 54: muster.v1.GetAssetResponse.FromEntry
-	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
-	(Status)(0),                   // 56: muster.v1.Status
-	(*Hardware)(nil),              // 57: muster.v1.Hardware
-	(*OS)(nil),                    // 58: muster.v1.OS
-	(*Interface)(nil),             // 59: muster.v1.Interface
-	(*Disk)(nil),                  // 60: muster.v1.Disk
-	(*MemoryModule)(nil),          // 61: muster.v1.MemoryModule
-	(*Filesystem)(nil),            // 62: muster.v1.Filesystem
-	(*PCIDevice)(nil),             // 63: muster.v1.PCIDevice
-	(*User)(nil),                  // 64: muster.v1.User
-	(*Port)(nil),                  // 65: muster.v1.Port
-	(*Component)(nil),             // 66: muster.v1.Component
-	(*Security)(nil),              // 67: muster.v1.Security
-	(*Volume)(nil),                // 68: muster.v1.Volume
-	(*GPU)(nil),                   // 69: muster.v1.GPU
-	(*Monitor)(nil),               // 70: muster.v1.Monitor
-	(*Battery)(nil),               // 71: muster.v1.Battery
-	(*Printer)(nil),               // 72: muster.v1.Printer
-	(*Peripheral)(nil),            // 73: muster.v1.Peripheral
-	(*Container)(nil),             // 74: muster.v1.Container
-	(*Usage)(nil),                 // 75: muster.v1.Usage
-	(*Reading)(nil),               // 76: muster.v1.Reading
-	(*VLAN)(nil),                  // 77: muster.v1.VLAN
-	(*Redundancy)(nil),            // 78: muster.v1.Redundancy
-	(*WirelessNetwork)(nil),       // 79: muster.v1.WirelessNetwork
-	(*Supply)(nil),                // 80: muster.v1.Supply
-	(*Meter)(nil),                 // 81: muster.v1.Meter
-	(*durationpb.Duration)(nil),   // 82: google.protobuf.Duration
-	(*ScanJob)(nil),               // 83: muster.v1.ScanJob
+	(*WhereRequest)(nil),          // 54: muster.v1.WhereRequest
+	(*Place)(nil),                 // 55: muster.v1.Place
+	(*Loser)(nil),                 // 56: muster.v1.Loser
+	(*WhereResponse)(nil),         // 57: muster.v1.WhereResponse
+	(*ListPortsRequest)(nil),      // 58: muster.v1.ListPortsRequest
+	(*SwitchPort)(nil),            // 59: muster.v1.SwitchPort
+	(*Station)(nil),               // 60: muster.v1.Station
+	(*ListPortsResponse)(nil),     // 61: muster.v1.ListPortsResponse
+	(*PathRequest)(nil),           // 62: muster.v1.PathRequest
+	(*PathStep)(nil),              // 63: muster.v1.PathStep
+	(*PathResponse)(nil),          // 64: muster.v1.PathResponse
+	(*TopologyRequest)(nil),       // 65: muster.v1.TopologyRequest
+	(*TopologyNode)(nil),          // 66: muster.v1.TopologyNode
+	(*TopologyLink)(nil),          // 67: muster.v1.TopologyLink
+	(*TopologyResponse)(nil),      // 68: muster.v1.TopologyResponse
+	nil,                           // 69: muster.v1.GetAssetResponse.FromEntry
+	(*timestamppb.Timestamp)(nil), // 70: google.protobuf.Timestamp
+	(Status)(0),                   // 71: muster.v1.Status
+	(*Hardware)(nil),              // 72: muster.v1.Hardware
+	(*OS)(nil),                    // 73: muster.v1.OS
+	(*Interface)(nil),             // 74: muster.v1.Interface
+	(*Disk)(nil),                  // 75: muster.v1.Disk
+	(*MemoryModule)(nil),          // 76: muster.v1.MemoryModule
+	(*Filesystem)(nil),            // 77: muster.v1.Filesystem
+	(*PCIDevice)(nil),             // 78: muster.v1.PCIDevice
+	(*User)(nil),                  // 79: muster.v1.User
+	(*Port)(nil),                  // 80: muster.v1.Port
+	(*Component)(nil),             // 81: muster.v1.Component
+	(*Security)(nil),              // 82: muster.v1.Security
+	(*Volume)(nil),                // 83: muster.v1.Volume
+	(*GPU)(nil),                   // 84: muster.v1.GPU
+	(*Monitor)(nil),               // 85: muster.v1.Monitor
+	(*Battery)(nil),               // 86: muster.v1.Battery
+	(*Printer)(nil),               // 87: muster.v1.Printer
+	(*Peripheral)(nil),            // 88: muster.v1.Peripheral
+	(*Container)(nil),             // 89: muster.v1.Container
+	(*Usage)(nil),                 // 90: muster.v1.Usage
+	(*Reading)(nil),               // 91: muster.v1.Reading
+	(*VLAN)(nil),                  // 92: muster.v1.VLAN
+	(*Redundancy)(nil),            // 93: muster.v1.Redundancy
+	(*WirelessNetwork)(nil),       // 94: muster.v1.WirelessNetwork
+	(*Supply)(nil),                // 95: muster.v1.Supply
+	(*Meter)(nil),                 // 96: muster.v1.Meter
+	(*durationpb.Duration)(nil),   // 97: google.protobuf.Duration
+	(*ScanJob)(nil),               // 98: muster.v1.ScanJob
 }
 var file_muster_v1_inventory_proto_depIdxs = []int32{
-	55,  // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
-	55,  // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
-	55,  // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
-	55,  // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
+	70,  // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
+	70,  // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
+	70,  // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
+	70,  // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
 	0,   // 4: muster.v1.ListAssetsResponse.assets:type_name -> muster.v1.Asset
-	55,  // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
-	55,  // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
-	55,  // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
-	55,  // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
+	70,  // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
+	70,  // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
+	70,  // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
+	70,  // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
 	5,   // 9: muster.v1.Record.sections:type_name -> muster.v1.SectionState
-	56,  // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
-	55,  // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
-	55,  // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
+	71,  // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
+	70,  // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
+	70,  // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
 	6,   // 13: muster.v1.Attribute.losers:type_name -> muster.v1.Attribute
 	0,   // 14: muster.v1.GetAssetResponse.asset:type_name -> muster.v1.Asset
 	6,   // 15: muster.v1.GetAssetResponse.attributes:type_name -> muster.v1.Attribute
 	4,   // 16: muster.v1.GetAssetResponse.records:type_name -> muster.v1.Record
-	57,  // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
-	58,  // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
-	59,  // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
-	60,  // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
-	61,  // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
-	62,  // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
-	63,  // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
+	72,  // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
+	73,  // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
+	74,  // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
+	75,  // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
+	76,  // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
+	77,  // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
+	78,  // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
 	8,   // 24: muster.v1.GetAssetResponse.software:type_name -> muster.v1.InstalledSoftware
-	64,  // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
-	65,  // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
-	66,  // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
+	79,  // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
+	80,  // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
+	81,  // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
 	7,   // 28: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
-	54,  // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
-	67,  // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
-	68,  // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
-	69,  // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
-	70,  // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
-	71,  // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
-	72,  // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
-	73,  // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
-	74,  // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
-	75,  // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
-	76,  // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
-	77,  // 40: muster.v1.GetAssetResponse.vlans:type_name -> muster.v1.VLAN
-	78,  // 41: muster.v1.GetAssetResponse.redundancy:type_name -> muster.v1.Redundancy
-	79,  // 42: muster.v1.GetAssetResponse.wireless:type_name -> muster.v1.WirelessNetwork
-	80,  // 43: muster.v1.GetAssetResponse.supplies:type_name -> muster.v1.Supply
-	81,  // 44: muster.v1.GetAssetResponse.meters:type_name -> muster.v1.Meter
-	55,  // 45: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
+	69,  // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
+	82,  // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
+	83,  // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
+	84,  // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
+	85,  // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
+	86,  // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
+	87,  // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
+	88,  // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
+	89,  // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
+	90,  // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
+	91,  // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
+	92,  // 40: muster.v1.GetAssetResponse.vlans:type_name -> muster.v1.VLAN
+	93,  // 41: muster.v1.GetAssetResponse.redundancy:type_name -> muster.v1.Redundancy
+	94,  // 42: muster.v1.GetAssetResponse.wireless:type_name -> muster.v1.WirelessNetwork
+	95,  // 43: muster.v1.GetAssetResponse.supplies:type_name -> muster.v1.Supply
+	96,  // 44: muster.v1.GetAssetResponse.meters:type_name -> muster.v1.Meter
+	70,  // 45: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
 	0,   // 46: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
 	4,   // 47: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
 	11,  // 48: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
@@ -4630,24 +6007,24 @@ var file_muster_v1_inventory_proto_depIdxs = []int32{
 	14,  // 51: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
 	15,  // 52: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
 	33,  // 53: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
-	55,  // 54: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
-	55,  // 55: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
+	70,  // 54: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
+	70,  // 55: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
 	17,  // 56: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
-	55,  // 57: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
-	55,  // 58: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
-	55,  // 59: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
-	55,  // 60: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
+	70,  // 57: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
+	70,  // 58: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
+	70,  // 59: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
+	70,  // 60: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
 	20,  // 61: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
-	55,  // 62: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
-	55,  // 63: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
-	55,  // 64: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
-	82,  // 65: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
+	70,  // 62: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
+	70,  // 63: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
+	70,  // 64: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
+	97,  // 65: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
 	23,  // 66: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
-	83,  // 67: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
-	83,  // 68: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
-	55,  // 69: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
-	55,  // 70: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
-	55,  // 71: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
+	98,  // 67: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
+	98,  // 68: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
+	70,  // 69: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
+	70,  // 70: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
+	70,  // 71: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
 	33,  // 72: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
 	34,  // 73: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
 	34,  // 74: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
@@ -4657,51 +6034,91 @@ var file_muster_v1_inventory_proto_depIdxs = []int32{
 	44,  // 78: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
 	44,  // 79: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
 	45,  // 80: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
-	55,  // 81: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
-	55,  // 82: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
-	55,  // 83: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
+	70,  // 81: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
+	70,  // 82: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
+	70,  // 83: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
 	50,  // 84: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
-	1,   // 85: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
-	3,   // 86: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
-	10,  // 87: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
-	16,  // 88: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
-	19,  // 89: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
-	22,  // 90: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
-	25,  // 91: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
-	27,  // 92: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
-	29,  // 93: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
-	31,  // 94: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
-	35,  // 95: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
-	37,  // 96: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
-	39,  // 97: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
-	41,  // 98: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
-	43,  // 99: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
-	47,  // 100: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
-	49,  // 101: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
-	52,  // 102: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
-	2,   // 103: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
-	9,   // 104: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
-	13,  // 105: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
-	18,  // 106: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
-	21,  // 107: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
-	24,  // 108: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
-	26,  // 109: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
-	28,  // 110: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
-	30,  // 111: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
-	32,  // 112: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
-	36,  // 113: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
-	38,  // 114: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
-	40,  // 115: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
-	42,  // 116: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
-	46,  // 117: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
-	48,  // 118: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
-	51,  // 119: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
-	53,  // 120: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
-	103, // [103:121] is the sub-list for method output_type
-	85,  // [85:103] is the sub-list for method input_type
-	85,  // [85:85] is the sub-list for extension type_name
-	85,  // [85:85] is the sub-list for extension extendee
-	0,   // [0:85] is the sub-list for field type_name
+	70,  // 85: muster.v1.WhereRequest.as_of:type_name -> google.protobuf.Timestamp
+	70,  // 86: muster.v1.WhereRequest.known_on:type_name -> google.protobuf.Timestamp
+	70,  // 87: muster.v1.WhereRequest.since:type_name -> google.protobuf.Timestamp
+	44,  // 88: muster.v1.Place.bridge:type_name -> muster.v1.AssetRef
+	70,  // 89: muster.v1.Place.since:type_name -> google.protobuf.Timestamp
+	70,  // 90: muster.v1.Place.confirmed:type_name -> google.protobuf.Timestamp
+	44,  // 91: muster.v1.Place.beyond:type_name -> muster.v1.AssetRef
+	56,  // 92: muster.v1.Place.losers:type_name -> muster.v1.Loser
+	44,  // 93: muster.v1.Loser.bridge:type_name -> muster.v1.AssetRef
+	70,  // 94: muster.v1.Loser.confirmed:type_name -> google.protobuf.Timestamp
+	44,  // 95: muster.v1.WhereResponse.asset:type_name -> muster.v1.AssetRef
+	55,  // 96: muster.v1.WhereResponse.places:type_name -> muster.v1.Place
+	55,  // 97: muster.v1.WhereResponse.stays:type_name -> muster.v1.Place
+	70,  // 98: muster.v1.ListPortsRequest.as_of:type_name -> google.protobuf.Timestamp
+	70,  // 99: muster.v1.ListPortsRequest.known_on:type_name -> google.protobuf.Timestamp
+	44,  // 100: muster.v1.SwitchPort.leads_to:type_name -> muster.v1.AssetRef
+	60,  // 101: muster.v1.SwitchPort.stations:type_name -> muster.v1.Station
+	44,  // 102: muster.v1.Station.asset:type_name -> muster.v1.AssetRef
+	70,  // 103: muster.v1.Station.since:type_name -> google.protobuf.Timestamp
+	70,  // 104: muster.v1.Station.confirmed:type_name -> google.protobuf.Timestamp
+	44,  // 105: muster.v1.ListPortsResponse.asset:type_name -> muster.v1.AssetRef
+	59,  // 106: muster.v1.ListPortsResponse.ports:type_name -> muster.v1.SwitchPort
+	70,  // 107: muster.v1.PathRequest.as_of:type_name -> google.protobuf.Timestamp
+	70,  // 108: muster.v1.PathRequest.known_on:type_name -> google.protobuf.Timestamp
+	44,  // 109: muster.v1.PathStep.asset:type_name -> muster.v1.AssetRef
+	63,  // 110: muster.v1.PathResponse.steps:type_name -> muster.v1.PathStep
+	70,  // 111: muster.v1.TopologyRequest.as_of:type_name -> google.protobuf.Timestamp
+	70,  // 112: muster.v1.TopologyRequest.known_on:type_name -> google.protobuf.Timestamp
+	70,  // 113: muster.v1.TopologyLink.since:type_name -> google.protobuf.Timestamp
+	70,  // 114: muster.v1.TopologyLink.confirmed:type_name -> google.protobuf.Timestamp
+	66,  // 115: muster.v1.TopologyResponse.nodes:type_name -> muster.v1.TopologyNode
+	67,  // 116: muster.v1.TopologyResponse.links:type_name -> muster.v1.TopologyLink
+	1,   // 117: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
+	3,   // 118: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
+	10,  // 119: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
+	16,  // 120: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
+	19,  // 121: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
+	22,  // 122: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
+	25,  // 123: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
+	27,  // 124: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
+	29,  // 125: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
+	31,  // 126: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
+	35,  // 127: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
+	37,  // 128: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
+	39,  // 129: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
+	41,  // 130: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
+	43,  // 131: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
+	47,  // 132: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
+	49,  // 133: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
+	52,  // 134: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
+	54,  // 135: muster.v1.InventoryService.Where:input_type -> muster.v1.WhereRequest
+	58,  // 136: muster.v1.InventoryService.ListPorts:input_type -> muster.v1.ListPortsRequest
+	62,  // 137: muster.v1.InventoryService.Path:input_type -> muster.v1.PathRequest
+	65,  // 138: muster.v1.InventoryService.Topology:input_type -> muster.v1.TopologyRequest
+	2,   // 139: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
+	9,   // 140: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
+	13,  // 141: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
+	18,  // 142: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
+	21,  // 143: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
+	24,  // 144: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
+	26,  // 145: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
+	28,  // 146: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
+	30,  // 147: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
+	32,  // 148: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
+	36,  // 149: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
+	38,  // 150: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
+	40,  // 151: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
+	42,  // 152: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
+	46,  // 153: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
+	48,  // 154: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
+	51,  // 155: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
+	53,  // 156: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
+	57,  // 157: muster.v1.InventoryService.Where:output_type -> muster.v1.WhereResponse
+	61,  // 158: muster.v1.InventoryService.ListPorts:output_type -> muster.v1.ListPortsResponse
+	64,  // 159: muster.v1.InventoryService.Path:output_type -> muster.v1.PathResponse
+	68,  // 160: muster.v1.InventoryService.Topology:output_type -> muster.v1.TopologyResponse
+	139, // [139:161] is the sub-list for method output_type
+	117, // [117:139] is the sub-list for method input_type
+	117, // [117:117] is the sub-list for extension type_name
+	117, // [117:117] is the sub-list for extension extendee
+	0,   // [0:117] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_inventory_proto_init() }
@@ -4717,7 +6134,7 @@ func file_muster_v1_inventory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_muster_v1_inventory_proto_rawDesc), len(file_muster_v1_inventory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   55,
+			NumMessages:   70,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -71,6 +71,14 @@ const (
 	// InventoryServiceFinishReviewProcedure is the procedure name of the InventoryService's
 	// FinishReview RPC.
 	InventoryServiceFinishReviewProcedure = "/muster.v1.InventoryService/FinishReview"
+	// InventoryServiceWhereProcedure is the procedure name of the InventoryService's Where RPC.
+	InventoryServiceWhereProcedure = "/muster.v1.InventoryService/Where"
+	// InventoryServiceListPortsProcedure is the procedure name of the InventoryService's ListPorts RPC.
+	InventoryServiceListPortsProcedure = "/muster.v1.InventoryService/ListPorts"
+	// InventoryServicePathProcedure is the procedure name of the InventoryService's Path RPC.
+	InventoryServicePathProcedure = "/muster.v1.InventoryService/Path"
+	// InventoryServiceTopologyProcedure is the procedure name of the InventoryService's Topology RPC.
+	InventoryServiceTopologyProcedure = "/muster.v1.InventoryService/Topology"
 )
 
 var (
@@ -200,6 +208,34 @@ var (
 			Procedure:  InventoryServiceFinishReviewProcedure,
 		}
 	})
+	inventoryServiceWhereSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("Where"),
+			Procedure:  InventoryServiceWhereProcedure,
+		}
+	})
+	inventoryServiceListPortsSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ListPorts"),
+			Procedure:  InventoryServiceListPortsProcedure,
+		}
+	})
+	inventoryServicePathSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("Path"),
+			Procedure:  InventoryServicePathProcedure,
+		}
+	})
+	inventoryServiceTopologySpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("Topology"),
+			Procedure:  InventoryServiceTopologyProcedure,
+		}
+	})
 )
 
 // InventoryServiceClient is a client for the muster.v1.InventoryService service.
@@ -230,6 +266,14 @@ type InventoryServiceClient interface {
 	// ListReviews lists what somebody should look at.
 	ListReviews(context.Context, *v1.ListReviewsRequest) (*v1.ListReviewsResponse, error)
 	FinishReview(context.Context, *v1.FinishReviewRequest) (*v1.FinishReviewResponse, error)
+	// Where says where something is plugged in, or was.
+	Where(context.Context, *v1.WhereRequest) (*v1.WhereResponse, error)
+	// ListPorts lists the ports of a switch with who is on each.
+	ListPorts(context.Context, *v1.ListPortsRequest) (*v1.ListPortsResponse, error)
+	// Path is the way between two things, port by port.
+	Path(context.Context, *v1.PathRequest) (*v1.PathResponse, error)
+	// Topology lists the cables between switches.
+	Topology(context.Context, *v1.TopologyRequest) (*v1.TopologyResponse, error)
 }
 
 // NewInventoryServiceClient constructs a client for the muster.v1.InventoryService service.
@@ -266,6 +310,14 @@ type InventoryServiceHandler interface {
 	// ListReviews lists what somebody should look at.
 	ListReviews(context.Context, *v1.ListReviewsRequest) (*v1.ListReviewsResponse, error)
 	FinishReview(context.Context, *v1.FinishReviewRequest) (*v1.FinishReviewResponse, error)
+	// Where says where something is plugged in, or was.
+	Where(context.Context, *v1.WhereRequest) (*v1.WhereResponse, error)
+	// ListPorts lists the ports of a switch with who is on each.
+	ListPorts(context.Context, *v1.ListPortsRequest) (*v1.ListPortsResponse, error)
+	// Path is the way between two things, port by port.
+	Path(context.Context, *v1.PathRequest) (*v1.PathResponse, error)
+	// Topology lists the cables between switches.
+	Topology(context.Context, *v1.TopologyRequest) (*v1.TopologyResponse, error)
 }
 
 // RegisterInventoryServiceHandler registers svc as the muster.v1.InventoryService implementation on
@@ -291,6 +343,10 @@ func RegisterInventoryServiceHandler(server *connect.Server, svc InventoryServic
 		connect.Method{Spec: inventoryServiceGetRulesSpec(), Handler: adapter.getRules},
 		connect.Method{Spec: inventoryServiceListReviewsSpec(), Handler: adapter.listReviews},
 		connect.Method{Spec: inventoryServiceFinishReviewSpec(), Handler: adapter.finishReview},
+		connect.Method{Spec: inventoryServiceWhereSpec(), Handler: adapter.where},
+		connect.Method{Spec: inventoryServiceListPortsSpec(), Handler: adapter.listPorts},
+		connect.Method{Spec: inventoryServicePathSpec(), Handler: adapter.path},
+		connect.Method{Spec: inventoryServiceTopologySpec(), Handler: adapter.topology},
 	)
 }
 
@@ -367,6 +423,22 @@ func (UnimplementedInventoryServiceHandler) ListReviews(context.Context, *v1.Lis
 
 func (UnimplementedInventoryServiceHandler) FinishReview(context.Context, *v1.FinishReviewRequest) (*v1.FinishReviewResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.FinishReview is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) Where(context.Context, *v1.WhereRequest) (*v1.WhereResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.Where is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) ListPorts(context.Context, *v1.ListPortsRequest) (*v1.ListPortsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ListPorts is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) Path(context.Context, *v1.PathRequest) (*v1.PathResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.Path is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) Topology(context.Context, *v1.TopologyRequest) (*v1.TopologyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.Topology is not implemented")
 }
 
 type inventoryServiceClient struct {
@@ -512,6 +584,38 @@ func (c *inventoryServiceClient) ListReviews(ctx context.Context, req *v1.ListRe
 func (c *inventoryServiceClient) FinishReview(ctx context.Context, req *v1.FinishReviewRequest) (*v1.FinishReviewResponse, error) {
 	var res v1.FinishReviewResponse
 	if err := c.client.CallUnary(ctx, inventoryServiceFinishReviewSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) Where(ctx context.Context, req *v1.WhereRequest) (*v1.WhereResponse, error) {
+	var res v1.WhereResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceWhereSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) ListPorts(ctx context.Context, req *v1.ListPortsRequest) (*v1.ListPortsResponse, error) {
+	var res v1.ListPortsResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceListPortsSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) Path(ctx context.Context, req *v1.PathRequest) (*v1.PathResponse, error) {
+	var res v1.PathResponse
+	if err := c.client.CallUnary(ctx, inventoryServicePathSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) Topology(ctx context.Context, req *v1.TopologyRequest) (*v1.TopologyResponse, error) {
+	var res v1.TopologyResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceTopologySpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -729,6 +833,54 @@ func (h inventoryServiceHandler) finishReview(ctx context.Context, _ connect.Spe
 		return err
 	}
 	res, err := h.svc.FinishReview(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) where(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.WhereRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Where(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) listPorts(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListPortsRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListPorts(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) path(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.PathRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Path(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) topology(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.TopologyRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Topology(ctx, &req)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// Named is an asset with what it is called.
+type Named struct {
+	ID    inventory.AssetID
+	Name  string
+	Class inventory.Class
+}
+
+// maxFound bounds what a name or an address may mean.
+const maxFound = 20
+
+// Claimed are the assets that claim a value: a name or a hardware address. Those seen last come first.
+func (s *Store) Claimed(ctx context.Context, kind reconcile.Type, value string) (out []Named, err error) {
+	err = s.look(ctx, func(v view) error {
+		out, err = v.named(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), max(r.last_seen) from claim c join record r on r.id = c.record_id
+			join asset a on a.id = r.asset_id where c.type = $1 and c.value = $2 group by 1, 2, 3 order by 4 desc, 1 limit $3`, string(kind), value, maxFound)
+		return err
+	})
+	return out, err
+}
+
+// WithAddress are the assets that had an address on the last day, until a time, that anybody had it.
+func (s *Store) WithAddress(ctx context.Context, a netip.Addr, t time.Time) (out []Named, err error) {
+	err = s.look(ctx, func(v view) error {
+		out, err = v.named(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), max(c.first_day) from claim c join record r on r.id = c.record_id
+			join asset a on a.id = r.asset_id where c.type = 'address' and c.value = $1 and c.first_day <= $2
+			and c.first_day >= (select max(x.first_day) from claim x where x.type = 'address' and x.value = $1 and x.first_day <= $2) - 1
+			group by 1, 2, 3 order by 4 desc, 1 limit $3`, a.String(), dayOf(t), maxFound)
+		return err
+	})
+	return out, err
+}
+
+func (v view) named(ctx context.Context, query string, args ...any) ([]Named, error) {
+	rows, err := v.query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []Named
+	for rows.Next() {
+		var n Named
+		var order int64
+		if err := rows.Scan(&n.ID, &n.Name, &n.Class, &order); err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
+
+// Called is an asset by its id, former ids included.
+func (s *Store) Called(ctx context.Context, id inventory.AssetID) (n Named, err error) {
+	err = s.look(ctx, func(v view) error {
+		now, err := v.resolve(ctx, id)
+		if err != nil {
+			return err
+		}
+		list, err := v.named(ctx, `select id, coalesce(doc->>'name', ''), coalesce(doc->>'class', ''), 0 from asset where id = $1`, now)
+		n = Named{ID: inventory.AssetID(now)}
+		if len(list) > 0 {
+			n = list[0]
+		}
+		return err
+	})
+	return n, err
+}
+
+// MACs are the hardware addresses that an asset claims.
+func (s *Store) MACs(ctx context.Context, id inventory.AssetID) (out []string, err error) {
+	err = s.look(ctx, func(v view) error {
+		rows, err := v.query(ctx, `select distinct c.value from claim c join record r on r.id = c.record_id where r.asset_id = $1 and c.type = 'mac' order by 1`, int64(id))
+		if err != nil {
+			return err
+		}
+		out, err = texts(rows)
+		return err
+	})
+	return out, err
+}
+
+// Card is an interface of an asset.
+type Card struct {
+	Asset Named
+	inventory.Interface
+}
+
+// Routing are the interfaces, at a time, of assets that may route and of others that are named.
+func (s *Store) Routing(ctx context.Context, at When, now time.Time, also []inventory.AssetID) (out []Card, err error) {
+	ids := make([]int64, len(also))
+	for i, id := range also {
+		ids[i] = int64(id)
+	}
+	ask := SightingAsk{At: at, Now: now}
+	t, known := ask.time()
+	err = s.look(ctx, func(v view) error {
+		rows, err := v.query(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), f.value from asset a join record r on r.asset_id = a.id
+			join fact f on f.record_id = r.id and f.section = 'interfaces' join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs
+			where (a.doc->>'class' in ('router', 'firewall', 'switch', 'load balancer', 'access point')
+				or a.id in (select cast(value as bigint) from json_each($3))) and `+during+` order by a.id, f.key`, millis(t), known, idList(ids))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var c Card
+			var value string
+			if err := rows.Scan(&c.Asset.ID, &c.Asset.Name, &c.Asset.Class, &value); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(value), &c.Interface); err != nil {
+				return fmt.Errorf("interface of %s: %w", c.Asset.ID, err)
+			}
+			if len(c.Addresses) > 0 {
+				out = append(out, c)
+			}
+		}
+		return rows.Err()
+	})
+	return out, err
+}

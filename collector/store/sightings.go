@@ -1,0 +1,426 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/muster-itam/muster/collector/reconcile"
+	"github.com/muster-itam/muster/collector/topology"
+	"github.com/muster-itam/muster/internal/inventory"
+)
+
+// SightingAsk asks for what bridges tell. Of its parts the first that is given counts.
+type SightingAsk struct {
+	At  When
+	Now time.Time
+	// MACs are the stations whose sightings are wanted, from their beginning.
+	MACs []string
+	// Bridges are the assets whose ports are wanted.
+	Bridges []inventory.AssetID
+	// Past is for history: also where bridges were before.
+	Past bool
+}
+
+// Sightings are what bridges tell, for topology.New.
+type Sightings struct {
+	// Of are the sightings of the stations that were asked for, also those that ended.
+	Of []topology.Sighting
+	// Rows are all of what the bridges concerned have.
+	Rows  []topology.Sighting
+	Nodes []topology.Node
+	// Ports are the interfaces of the bridges concerned.
+	Ports map[topology.Port]inventory.Interface
+	Time  time.Time
+}
+
+// time is the time asked about, and what was known the end of what had been received.
+func (ask *SightingAsk) time() (t time.Time, known int64) {
+	if ask.At.IsZero() {
+		return ask.Now, ask.At.known()
+	}
+	return ask.At.Time(), ask.At.known()
+}
+
+// Sightings reads what bridges tell about stations, about bridges, or all of it.
+func (s *Store) Sightings(ctx context.Context, ask SightingAsk) (out Sightings, err error) {
+	err = s.look(ctx, func(v view) error {
+		out, err = sightings(ctx, v, ask)
+		return err
+	})
+	return out, err
+}
+
+func sightings(ctx context.Context, q queryer, ask SightingAsk) (out Sightings, err error) {
+	l := loader{q: q, ask: ask}
+	out.Time, _ = ask.time()
+	switch {
+	case len(ask.MACs) > 0:
+		list, err := textList(ask.MACs)
+		if err != nil {
+			return out, err
+		}
+		if out.Of, err = l.rows(ctx, `l.target_type = 'mac' and l.target in (select value->>'v' from json_each($3))`, list); err != nil {
+			return out, err
+		}
+		records := recordsIn(out.Of)
+		if out.Rows, err = l.context(ctx, records); err != nil {
+			return out, err
+		}
+	case len(ask.Bridges) > 0:
+		ids := make([]int64, len(ask.Bridges))
+		for i, id := range ask.Bridges {
+			ids[i] = int64(id)
+		}
+		if out.Rows, err = l.rows(ctx, present+` and r.asset_id in (select cast(value as bigint) from json_each($3))`, idList(ids)); err != nil {
+			return out, err
+		}
+	default:
+		if out.Rows, err = l.rows(ctx, present+` and $3 = ''`, ""); err != nil {
+			return out, err
+		}
+	}
+	if err := l.owners(ctx, out.Of, out.Rows); err != nil {
+		return out, err
+	}
+	if out.Nodes, err = l.nodes(ctx, out.Of, out.Rows); err != nil {
+		return out, err
+	}
+	out.Ports, err = l.ports(ctx, recordsIn(out.Rows), out.Nodes)
+	return out, err
+}
+
+// loader reads the parts of Sightings.
+type loader struct {
+	q   queryer
+	ask SightingAsk
+}
+
+// present is the condition that a link held at the time asked about.
+const present = `(e.id is null or e.seen_at > $1 or e.received_at > $2)`
+
+// rows are links by a condition on link l, record r and their observations, all that had
+// begun by the time asked about. Parameters are $3 on.
+func (l *loader) rows(ctx context.Context, where string, args ...any) ([]topology.Sighting, error) {
+	t, known := l.ask.time()
+	rows, err := l.q.query(ctx, `select l.record_id, r.asset_id, l.via, l.port, l.target_type, l.target, l.vlan, l.remote_port, l.more,
+			l.from_obs, coalesce(l.to_obs, 0), b.seen_at, coalesce(z.seen_at, k.seen_at, 0), case when `+present+` then 0 else 1 end
+		from link l join record r on r.id = l.record_id join observation b on b.id = l.from_obs
+		left join observation e on e.id = l.to_obs left join observation z on z.id = l.last_obs
+		left join section s on s.record_id = l.record_id and s.name = 'neighbours' left join observation k on k.id = s.look_obs
+		where b.seen_at <= $1 and b.received_at <= $2 and r.asset_id <> 0 and `+where, append([]any{millis(t), known}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []topology.Sighting
+	for rows.Next() {
+		s, err := scanSighting(rows, t)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, rows.Err()
+}
+
+// scanSighting reads a row; Last is never after t, when nothing had been looked at.
+func scanSighting(rows rowScanner, t time.Time) (s topology.Sighting, err error) {
+	var kind, target, more string
+	var first, last, ended int64
+	if err := rows.Scan(&s.Record, &s.Bridge, &s.Via, &s.Name, &kind, &target, &s.VLAN, &s.RemotePort, &more, &s.Begin, &s.End, &first, &last, &ended); err != nil {
+		return s, err
+	}
+	var m linkMore
+	if more != "" {
+		if err := json.Unmarshal([]byte(more), &m); err != nil {
+			return s, fmt.Errorf("link of record %d: %w", s.Record, err)
+		}
+	}
+	s.RemoteName, s.Capabilities = m.Name, m.Capabilities
+	if kind == "mac" {
+		s.MAC = target
+	} else {
+		s.RemoteName = cmp.Or(s.RemoteName, target)
+	}
+	s.First, s.Last, s.Ended = fromMillis(first), fromMillis(max(first, last)), ended != 0
+	if s.Last.After(t) {
+		s.Last = t
+	}
+	return s, nil
+}
+
+func recordsIn(list []topology.Sighting) []int64 {
+	var out []int64
+	for i := range list {
+		out = append(out, list[i].Record)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// context is what records have, and for history what of it was about each other.
+func (l *loader) context(ctx context.Context, records []int64) ([]topology.Sighting, error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
+	list := idList(records)
+	out, err := l.rows(ctx, present+` and l.record_id in (select cast(value as bigint) from json_each($3))`, list)
+	if err != nil || !l.ask.Past {
+		return out, err
+	}
+	past, err := l.rows(ctx, `not `+present+` and l.record_id in (select cast(value as bigint) from json_each($3)) and (l.via in ('lldp', 'cdp') or l.target in
+		(select c.value from claim c join record o on o.id = c.record_id where c.type = 'mac'
+			and o.asset_id in (select x.asset_id from record x where x.id in (select cast(value as bigint) from json_each($3)))))`, list)
+	return append(out, past...), err
+}
+
+// owners fills in the assets that stations belong to. An address that means something in its
+// site only belongs to who claims it there.
+func (l *loader) owners(ctx context.Context, lists ...[]topology.Sighting) error {
+	macs, names := map[string]bool{}, map[string]bool{}
+	for _, list := range lists {
+		for i := range list {
+			if s := &list[i]; s.MAC != "" {
+				macs[s.MAC] = true
+			} else if name, _, ok := reconcile.Name(s.RemoteName, ""); ok {
+				names[name] = true
+			}
+		}
+	}
+	byMAC, err := l.claimed(ctx, "mac", macs)
+	if err != nil {
+		return err
+	}
+	byName, err := l.claimed(ctx, "name", names)
+	if err != nil {
+		return err
+	}
+	sites, err := l.sites(ctx, lists...)
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		for i := range list {
+			s := &list[i]
+			if s.MAC != "" {
+				s.Owner = byMAC[claimedBy{s.MAC, ""}]
+				if s.Owner == 0 {
+					s.Owner = byMAC[claimedBy{s.MAC, "site:" + sites[s.Record]}]
+				}
+			} else if name, _, ok := reconcile.Name(s.RemoteName, ""); ok {
+				s.Owner = byName[claimedBy{name, ""}]
+			}
+		}
+	}
+	return nil
+}
+
+type claimedBy struct{ value, scope string }
+
+// claimed are the assets that claim values, by value and scope; of several the oldest.
+func (l *loader) claimed(ctx context.Context, kind string, values map[string]bool) (map[claimedBy]inventory.AssetID, error) {
+	out := map[claimedBy]inventory.AssetID{}
+	if len(values) == 0 {
+		return out, nil
+	}
+	texts := make([]string, 0, len(values))
+	for v := range values {
+		texts = append(texts, v)
+	}
+	list, err := textList(texts)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := l.q.query(ctx, `select c.value, c.scope, min(r.asset_id) from json_each($2) j join claim c on c.type = $1 and c.value = j.value->>'v'
+		join record r on r.id = c.record_id where r.asset_id <> 0 group by c.value, c.scope`, kind, list)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var c claimedBy
+		var id inventory.AssetID
+		if err := rows.Scan(&c.value, &c.scope, &id); err != nil {
+			return nil, err
+		}
+		out[c] = id
+	}
+	return out, rows.Err()
+}
+
+// sites are those of the records that tell.
+func (l *loader) sites(ctx context.Context, lists ...[]topology.Sighting) (map[int64]string, error) {
+	var ids []int64
+	for _, list := range lists {
+		ids = append(ids, recordsIn(list)...)
+	}
+	rows, err := l.q.query(ctx, `select id, site from record where id in (select cast(value as bigint) from json_each($1))`, idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[int64]string{}
+	for rows.Next() {
+		var id int64
+		var site string
+		if err := rows.Scan(&id, &site); err != nil {
+			return nil, err
+		}
+		out[id] = site
+	}
+	return out, rows.Err()
+}
+
+// nodes are the assets that tell and those that are told of.
+func (l *loader) nodes(ctx context.Context, lists ...[]topology.Sighting) ([]topology.Node, error) {
+	seen := map[int64]bool{}
+	var ids []int64
+	for _, list := range lists {
+		for i := range list {
+			for _, id := range []inventory.AssetID{list[i].Bridge, list[i].Owner} {
+				if id != 0 && !seen[int64(id)] {
+					seen[int64(id)] = true
+					ids = append(ids, int64(id))
+				}
+			}
+		}
+	}
+	slices.Sort(ids)
+	rows, err := l.q.query(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), coalesce(a.doc->>'site', ''),
+			case when exists (select 1 from record r join link l on l.record_id = r.id where r.asset_id = a.id and l.via in ('bridge', 'wireless')) then 1 else 0 end
+		from asset a where a.id in (select cast(value as bigint) from json_each($1)) order by a.id`, idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []topology.Node
+	for rows.Next() {
+		var n topology.Node
+		var reads int
+		if err := rows.Scan(&n.ID, &n.Name, &n.Class, &n.Site, &reads); err != nil {
+			return nil, err
+		}
+		n.Reads = reads != 0
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
+
+// ports reads the interfaces of records that tell, and notes in nodes which are bundled.
+func (l *loader) ports(ctx context.Context, records []int64, nodes []topology.Node) (map[topology.Port]inventory.Interface, error) {
+	out := map[topology.Port]inventory.Interface{}
+	if len(records) == 0 {
+		return out, nil
+	}
+	t, known := l.ask.time()
+	rows, err := l.q.query(ctx, `select r.asset_id, f.value from fact f join record r on r.id = f.record_id
+		join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs
+		where f.record_id in (select cast(value as bigint) from json_each($3)) and f.section = 'interfaces' and `+during, millis(t), known, idList(records))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	at := map[inventory.AssetID]*topology.Node{}
+	for i := range nodes {
+		at[nodes[i].ID] = &nodes[i]
+	}
+	for rows.Next() {
+		var p topology.Port
+		var value string
+		var i inventory.Interface
+		if err := rows.Scan(&p.Bridge, &value); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(value), &i); err != nil {
+			return nil, fmt.Errorf("interface of %s: %w", p.Bridge, err)
+		}
+		p.Name = i.Name
+		out[p] = i
+		if node := at[p.Bridge]; node != nil && i.Aggregate != "" {
+			if node.Aggregates == nil {
+				node.Aggregates = map[string]string{}
+			}
+			node.Aggregates[i.Name] = i.Aggregate
+		}
+	}
+	return out, rows.Err()
+}
+
+// maxMoving is how many stations of one group are looked at for having moved; with more the
+// network itself has changed.
+const maxMoving = 2000
+
+// Moves notes the stations that went from one place to another by what was written since the
+// last call. A move is known when the new place was seen and the old one was looked at: until
+// then a port may have lost sight of the station only.
+func (t *Tx) Moves(ctx context.Context, now time.Time) error {
+	macs := t.moved()
+	if len(macs) == 0 || len(macs) > maxMoving {
+		return nil
+	}
+	list, err := textList(macs)
+	if err != nil {
+		return err
+	}
+	rows, err := t.query(ctx, `select distinct l.target from link l where l.target_type = 'mac' and l.target in (select value->>'v' from json_each($1))
+		and l.to_obs is null and exists (select 1 from link x where x.target_type = 'mac' and x.target = l.target and x.to_obs is not null)`, list)
+	if err != nil {
+		return err
+	}
+	if macs, err = texts(rows); err != nil || len(macs) == 0 {
+		return err
+	}
+	found, err := sightings(ctx, t, SightingAsk{Now: now.Add(time.Hour), MACs: macs, Past: true}) // sources' clocks may be ahead
+	if err != nil {
+		return err
+	}
+	n := topology.New(found.Nodes, found.Rows, found.Time)
+	var b bulk
+	of := map[string][]topology.Sighting{}
+	for _, s := range found.Of {
+		of[s.MAC] = append(of[s.MAC], s)
+	}
+	for _, mac := range macs {
+		stays := n.History(of[mac])
+		if len(stays) < 2 {
+			continue
+		}
+		from, to := &stays[len(stays)-2], &stays[len(stays)-1]
+		old, fresh := n.Rows(of[mac], from.Port), n.Rows(of[mac], to.Port)
+		known := int64(0) // the observation that ended the old one
+		for _, s := range old {
+			if !s.Ended {
+				known = 0
+				break
+			}
+			known = max(known, s.End)
+		}
+		i := slices.IndexFunc(fresh, func(s topology.Sighting) bool { return s.First.Equal(to.From) })
+		if to.Now && from.Exact() && to.Exact() && known != 0 && i >= 0 {
+			b.row(mac, fresh[i].Begin, max(known, fresh[i].Begin), from.Record, from.Name, to.Record, to.Name)
+		}
+	}
+	if b.n == 0 {
+		return nil
+	}
+	return t.exec(ctx, `insert into move (mac, from_obs, obs_id, from_record, from_port, to_record, to_port)
+		select value->>0, cast(value->>1 as bigint), cast(value->>2 as bigint), cast(value->>3 as bigint), value->>4, cast(value->>5 as bigint), value->>6
+		from json_each($1) where true on conflict do nothing`, b.text())
+}
+
+func texts(rows rowScanner) ([]string, error) {
+	defer func() { _ = rows.Close() }()
+	var out []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, rows.Err()
+}
