@@ -12,15 +12,43 @@ import (
 // stand for an empty item that takes 200 in memory, so the size alone bounds nothing.
 const maxElements = 2 * inventory.MaxItems
 
+// reportShape is where in a ReportRequest there is something to count.
+var reportShape = shapeOf((*musterv1.ReportRequest)(nil).ProtoReflect().Descriptor())
+
+// shape has the fields of a message by their numbers; nil when nothing in it counts.
+type shape []struct {
+	counts bool
+	inner  shape
+}
+
+// shapeOf follows the schema, which is not recursive.
+func shapeOf(message protoreflect.MessageDescriptor) (out shape) {
+	fields := message.Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		if f.Message() == nil && !f.IsList() {
+			continue
+		}
+		n := int(f.Number())
+		if n >= len(out) {
+			out = append(out, make(shape, n+1-len(out))...)
+		}
+		out[n].counts = true
+		if f.Message() != nil {
+			out[n].inner = shapeOf(f.Message())
+		}
+	}
+	return out
+}
+
 // CheckReport refuses a ReportRequest that would decode into far more than its size.
 func CheckReport(body []byte) error {
 	left := maxElements
-	return countElements(body, (*musterv1.ReportRequest)(nil).ProtoReflect().Descriptor(), &left)
+	return reportShape.count(body, &left)
 }
 
-// countElements walks a message without building it. The schema is not recursive, so
-// neither depth nor stack is the sender's choice.
-func countElements(b []byte, message protoreflect.MessageDescriptor, left *int) error {
+// count walks a message without building it. Neither depth nor stack is the sender's choice.
+func (s shape) count(b []byte, left *int) error {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -33,21 +61,20 @@ func countElements(b []byte, message protoreflect.MessageDescriptor, left *int) 
 		}
 		value := b[:n]
 		b = b[n:]
-		field := message.Fields().ByNumber(number)
-		if field == nil || (field.Message() == nil && !field.IsList()) {
+		if int(number) >= len(s) || !s[number].counts {
 			continue
 		}
 		if *left--; *left < 0 {
 			return inventory.Errorf(inventory.CodeTooLarge, "the report has more than %d items: send it in parts", maxElements)
 		}
-		if field.Message() == nil || kind != protowire.BytesType {
+		if s[number].inner == nil || kind != protowire.BytesType {
 			continue
 		}
 		inner, n := protowire.ConsumeBytes(value)
 		if n < 0 {
 			return malformed()
 		}
-		if err := countElements(inner, field.Message(), left); err != nil {
+		if err := s[number].inner.count(inner, left); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -9,8 +8,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -29,9 +30,12 @@ const (
 	bigBody = 256 << 10
 )
 
+// unpackers keeps decompressors for the next body: each has tables of some 40 KiB.
+type unpackers struct{ gzip sync.Pool }
+
 // readBody reads and decompresses r's whole body, at most limit bytes. big is called once,
 // when the body turns out big.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, big func(context.Context) error) ([]byte, error) {
+func (u *unpackers) readBody(w http.ResponseWriter, r *http.Request, limit int64, big func(context.Context) error) ([]byte, error) {
 	control := http.NewResponseController(w)
 	if r.Body == http.NoBody {
 		_ = control.SetReadDeadline(time.Time{})
@@ -41,7 +45,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, big func(cont
 		return nil, tooLarge(tooLargeText(limit))
 	}
 	raw := &pacedReader{r: r.Body, control: control, start: time.Now()}
-	src, done, err := decompress(raw, r.Header.Values("Content-Encoding"))
+	src, done, err := u.decompress(raw, r.Header.Values("Content-Encoding"))
 	if err != nil {
 		return nil, err
 	}
@@ -101,17 +105,20 @@ func bodyError(err error) error {
 }
 
 // decompress undoes the body's one encoding.
-func decompress(src io.Reader, encodings []string) (io.Reader, func(), error) {
+func (u *unpackers) decompress(src io.Reader, encodings []string) (io.Reader, func(), error) {
 	nothing := func() {}
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(encodings, ","))); encoding {
 	case "", "identity":
 		return src, nothing, nil
 	case "gzip":
-		z, err := gzip.NewReader(src)
-		if err != nil {
+		z, _ := u.gzip.Get().(*gzip.Reader)
+		if z == nil {
+			z = new(gzip.Reader)
+		}
+		if err := z.Reset(src); err != nil {
 			return nil, nothing, bodyError(err)
 		}
-		return z, nothing, nil
+		return z, func() { u.gzip.Put(z) }, nil
 	case "zstd":
 		z, err := zstd.NewReader(src, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 		if err != nil {

@@ -131,7 +131,7 @@ func TestReadBody(t *testing.T) {
 				req.Header.Set("Content-Encoding", c.encoding)
 			}
 			big := false
-			body, err := readBody(httptest.NewRecorder(), req, c.limit, func(context.Context) error { big = true; return nil })
+			body, err := new(unpackers).readBody(httptest.NewRecorder(), req, c.limit, func(context.Context) error { big = true; return nil })
 			if c.status != 0 {
 				if got := refusalFor(err); err == nil || got.status != c.status {
 					t.Errorf("got %v (%d), want %d", err, got.status, c.status)
@@ -158,7 +158,7 @@ func FuzzReadBody(f *testing.F) {
 		const limit = 1 << 12
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(in))
 		req.Header.Set("Content-Encoding", encoding)
-		body, err := readBody(httptest.NewRecorder(), req, limit, func(context.Context) error { return nil })
+		body, err := new(unpackers).readBody(httptest.NewRecorder(), req, limit, func(context.Context) error { return nil })
 		if err == nil && len(body) > limit {
 			t.Errorf("%d bytes got through", len(body))
 		}

@@ -41,6 +41,7 @@ type Server struct {
 	log     *slog.Logger
 	classes map[Class]slots
 	big     slots // places for big bodies, over all classes
+	unpack  unpackers
 }
 
 // New makes the server for routes; a route without a policy is an error.
@@ -254,7 +255,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, policy Policy) (l
 			return leave, nil, err
 		}
 	}
-	body, err = readBody(w, r, policy.MaxBody, func(ctx context.Context) error { return take(s.big, ctx) })
+	body, err = s.unpack.readBody(w, r, policy.MaxBody, func(ctx context.Context) error { return take(s.big, ctx) })
 	if err == nil && stranger {
 		err = take(class, r.Context())
 	}

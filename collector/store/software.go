@@ -25,6 +25,9 @@ type pastInstall struct {
 	to int64
 }
 
+// listBits are enough for a place in a list (inventory.MaxItems), and leave 2^45 titles.
+const listBits = 18
+
 // PutSoftware is PutFacts for the software section.
 func (t *Tx) PutSoftware(ctx context.Context, record, obs int64, list inventory.SoftwareList, keep bool) (bool, error) {
 	titles, err := t.titlesOf(ctx, list)
@@ -35,15 +38,24 @@ func (t *Tx) PutSoftware(ctx context.Context, record, obs int64, list inventory.
 	if err != nil {
 		return false, err
 	}
-	listed := make([]install, len(list))
-	for i := range list {
-		listed[i] = install{titles[i].id, obs, detailOf(&list[i], titles[i])}
+	order := make([]int64, len(list)) // by title; many times faster to sort than what they stand for
+	for i, t := range titles {
+		order[i] = t.id<<listBits | int64(i)
 	}
-	// The same title twice is one install: which one does not depend on their order.
-	slices.SortFunc(listed, func(a, b install) int {
-		return cmp.Or(cmp.Compare(a.title, b.title), compareDetails(a.detail, b.detail))
-	})
-	listed = slices.CompactFunc(listed, func(a, b install) bool { return a.title == b.title })
+	slices.Sort(order)
+	listed := make([]install, 0, len(list))
+	for _, at := range order {
+		i := at & (1<<listBits - 1)
+		in := install{titles[i].id, obs, detailOf(&list[i], titles[i])}
+		if n := len(listed); n > 0 && listed[n-1].title == in.title {
+			// The same title twice is one install: which one does not depend on their order.
+			if compareDetails(in.detail, listed[n-1].detail) < 0 {
+				listed[n-1] = in
+			}
+			continue
+		}
+		listed = append(listed, in)
+	}
 	changed := set.put(obs, listed, keep)
 	set.changed = set.changed || changed
 	return changed, nil
