@@ -201,8 +201,9 @@ func (r *run) progress(p *phaseState) Progress {
 	return out
 }
 
-// readParallel is how many devices are read at the same time.
-const readParallel = 32
+// readParallel is how many devices are read at the same time, each by one question after the
+// other; most wait for a host that has no agent.
+const readParallel = 256
 
 // readAll reads the stations by SNMP, then those that the first ones' ARP tables show.
 func (r *run) readAll(ctx context.Context, stations []*station) []*station {

@@ -3,6 +3,7 @@ package identify
 import (
 	"net/netip"
 
+	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
 
@@ -10,17 +11,25 @@ import (
 // it: most devices are known by what their first answers say.
 func (r *Rules) Needs(f *snmp.Facts, s snmp.Section) bool {
 	switch s {
-	case snmp.SectionInterfaces, snmp.SectionBridge: // tell switches from routers, and both from hosts
+	case snmp.SectionInterfaces: // tell switches from routers, and both from hosts
 		bridge, router := *f, *f
 		bridge.Bridge.Ports = l3SwitchPorts
 		router.System.Forwarding = true
 		router.Interfaces = []snmp.Interface{{Type: typeEthernet, Addresses: []netip.Prefix{
 			netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("198.51.100.1/24"),
 		}}}
-		return r.Device(&bridge).Type != r.Device(&router).Type
+		enterprise := r.enterprise(f)
+		return r.sortOf(&bridge, enterprise) != r.sortOf(&router, enterprise) &&
+			r.Device(&bridge).Type == inventory.ClassSwitch && r.Device(&router).Type != inventory.ClassSwitch
+	case snmp.SectionBridge: // for the same reason
+		_, wanted := f.Sections[snmp.SectionInterfaces]
+		return wanted
 	case snmp.SectionComponents:
 		return true
 	case snmp.SectionPrivate: // comes last, and fills in what is missing
+		if len(f.System.Enterprises) == 0 {
+			return false
+		}
 		id := r.Device(f)
 		return id.Model == "" || id.Serial == "" || id.OS.Version == ""
 	default: // other devices

@@ -109,3 +109,9 @@ var (
 	ErrTime       = errTime
 	RemotePortFor = func(subtype int, raw []byte, desc string) string { return remotePort(lldpID{subtype, raw}, desc) }
 )
+
+// Header reads whose answer a message is.
+func Header(b []byte) (number int64, answer, ok bool) {
+	h, ok := parseHeader(b)
+	return h.number, h.answer, ok
+}

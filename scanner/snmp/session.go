@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
@@ -56,10 +57,6 @@ func dial(ctx context.Context, p *peer, c *Credential) (*gosnmpSession, error) {
 			g.MsgFlags = gosnmp.AuthPriv
 			usm.PrivacyProtocol, usm.PrivacyPassphrase = c.Priv, c.PrivPassword.Reveal()
 		}
-		if p.engine != "" { // found for another user: not asked for again
-			g.ContextEngineID, usm.AuthoritativeEngineID = p.engine, p.engine
-			usm.AuthoritativeEngineBoots, usm.AuthoritativeEngineTime = p.boots, p.time
-		}
 		g.SecurityParameters = usm
 	} else {
 		g.Community = c.Community.Reveal()
@@ -69,15 +66,79 @@ func dial(ctx context.Context, p *peer, c *Credential) (*gosnmpSession, error) {
 	}
 	socket := &conn{Conn: g.Conn, ctx: ctx, peer: p}
 	g.Conn = socket
-	return &gosnmpSession{client: g, conn: socket, stop: context.AfterFunc(ctx, func() { _ = socket.Close() })}, nil
+	s := &gosnmpSession{client: g, conn: socket, stop: context.AfterFunc(ctx, func() { _ = socket.Close() })}
+	if usm, ok := g.SecurityParameters.(*gosnmp.UsmSecurityParameters); ok && usm != nil {
+		if err := s.authoritative(usm, c); err != nil {
+			s.close()
+			return nil, reason(ctx, err)
+		}
+	}
+	return s, nil
+}
+
+// authoritative finds out the agent's engine, where no user before did, and makes the keys
+// for it. gosnmp would do both; but it also extends the key of AES-128, which is long enough:
+// that takes longer than all the rest of a device.
+func (s *gosnmpSession) authoritative(usm *gosnmp.UsmSecurityParameters, c *Credential) error {
+	p := s.conn.peer
+	if p.engine == "" {
+		if err := s.conn.discover(); err != nil {
+			return err
+		}
+	}
+	usm.AuthoritativeEngineID, s.client.ContextEngineID = p.engine, p.engine
+	usm.AuthoritativeEngineBoots, usm.AuthoritativeEngineTime = p.boots, p.time
+	if c.Priv == gosnmp.AES {
+		key := &gosnmp.UsmSecurityParameters{
+			AuthenticationProtocol: c.Auth, AuthenticationPassphrase: c.PrivPassword.Reveal(), AuthoritativeEngineID: p.engine,
+		}
+		if err := key.InitSecurityKeys(); err != nil || len(key.SecretKey) < aesKey {
+			return errAnswer
+		}
+		usm.PrivacyKey = key.SecretKey[:aesKey] // RFC 3826 §1.2
+	}
+	return usm.InitSecurityKeys()
+}
+
+// aesKey is the length of a key of AES-128.
+const aesKey = 16
+
+// discover asks the agent for its engine (RFC 3414 §4), in nobody's name.
+func (c *conn) discover() error {
+	question := gosnmp.SnmpPacket{
+		Version: gosnmp.Version3, MsgFlags: gosnmp.Reportable, SecurityModel: gosnmp.UserSecurityModel, PDUType: gosnmp.GetRequest,
+		SecurityParameters: &gosnmp.UsmSecurityParameters{}, MsgID: rand.Uint32N(1 << 31), RequestID: rand.Uint32N(1 << 31),
+	}
+	b, err := question.MarshalMsg()
+	if err != nil {
+		return err
+	}
+	if _, err := c.Write(b); err != nil {
+		return err
+	}
+	answer := make([]byte, 1<<16)
+	n, err := c.Read(answer)
+	if err != nil {
+		return err
+	}
+	decoder := gosnmp.GoSNMP{
+		Version: gosnmp.Version3, SecurityModel: gosnmp.UserSecurityModel,
+		SecurityParameters: &gosnmp.UsmSecurityParameters{UserName: "none"}, // gosnmp wants one and does not look at it
+	}
+	report, err := decoder.SnmpDecodePacket(answer[:n])
+	if err != nil || report.PDUType != gosnmp.Report {
+		return errAnswer
+	}
+	usm, ok := report.SecurityParameters.(*gosnmp.UsmSecurityParameters)
+	if !ok || len(usm.AuthoritativeEngineID) < 5 || len(usm.AuthoritativeEngineID) > 32 { // RFC 3411 §5
+		return errAnswer
+	}
+	c.peer.engine, c.peer.boots, c.peer.time = usm.AuthoritativeEngineID, usm.AuthoritativeEngineBoots, usm.AuthoritativeEngineTime
+	return nil
 }
 
 func (s *gosnmpSession) close() {
 	s.stop()
-	if usm, ok := s.client.SecurityParameters.(*gosnmp.UsmSecurityParameters); ok && usm != nil {
-		p := s.conn.peer
-		p.engine, p.boots, p.time = usm.AuthoritativeEngineID, usm.AuthoritativeEngineBoots, usm.AuthoritativeEngineTime
-	}
 	_ = s.client.Close()
 }
 

@@ -72,7 +72,7 @@ type peer struct {
 	heard bool // has answered
 	trip  roundTrip
 	rto   time.Duration // wait of the next question, 0: not known
-	// engine of a version 3 agent, found by the first user's discovery.
+	// engine of a version 3 agent, found for the first of its users.
 	engine      string
 	boots, time uint32
 }
