@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -79,7 +80,9 @@ type brief struct {
 	agent       bool // has an agent's id
 	view        bool // its list of network cards may be the whole list
 	addressOnly bool
-	gone        bool // was said to be gone for good
+	gone        bool   // was said to be gone for good
+	place       string // where it had addresses
+	wanders     bool   // in several places
 }
 
 func newBrief(r Record) *brief {
@@ -97,11 +100,20 @@ func newBrief(r Record) *brief {
 			polled = true
 		case c.Type == TypeGone:
 			b.gone = true
+		case c.Type == TypeAddress:
+			place := c.Scope[:strings.LastIndexByte(c.Scope, '@')]
+			b.wanders = b.wanders || b.place != "" && b.place != place
+			b.place = place
 		}
 		b.addressOnly = b.addressOnly && c.Tier >= tierName
 	}
 	b.view = b.cards > 0 && (r.Kind != inventory.KindScanner || b.cards > 1 || polled)
 	return b
+}
+
+// elsewhere says that one of two may have been seen at a site at which the other was not.
+func (b *brief) elsewhere(other *brief) bool {
+	return b.wanders || other.wanders || b.place != other.place
 }
 
 // span is the first and the last day of claims.
@@ -346,14 +358,15 @@ func (s *settler) settled(id int64) bool {
 	return !now.agent || s.assetKept(now, last)
 }
 
-// addressIdle says that nothing of which only an address is known has this one.
+// addressIdle says that whatever of which only an address is known and that has this one
+// belongs to the record's asset already: then it stays there.
 func (s *settler) addressIdle(id int64, k Key) bool {
 	held := s.holders[k]
 	if len(held) > s.rules.holders() {
 		return len(held) >= s.limit // too many, and were before
 	}
 	for _, h := range held {
-		if h != id && s.briefs[h].addressOnly {
+		if h != id && s.briefs[h].addressOnly && s.assets[h] != s.assets[id] {
 			return false
 		}
 	}
@@ -428,7 +441,7 @@ func (s *settler) valueKept(now *brief, was *Claim, last time.Time) bool {
 		if theirs := s.claimed(h, was.Key); life > 0 && (theirs == nil || max(theirs.First.Sub(was.Last), was.First.Sub(theirs.Last)) > life) {
 			return false
 		}
-		if now.Kind == inventory.KindScanner && other.Kind == inventory.KindScanner && now.cards == 1 && other.cards == 1 {
+		if now.Kind == inventory.KindScanner && other.Kind == inventory.KindScanner && now.cards == 1 && other.cards == 1 && now.elsewhere(other) {
 			return false // their days are compared one by one
 		}
 		if now.view && other.view && s.meets(now, other, last) {
