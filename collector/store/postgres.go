@@ -76,9 +76,10 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 
 // byKey lets the few statements of ingest go by their keys from the first row on. Left to
 // itself the planner reads the whole of a table that was small when it last looked, and
-// plans each statement anew to find that out. Servers without these settings do without.
+// plans each statement anew to find that out. What it may not do it reckons as ever so dear,
+// dear enough to compile the statement, which takes a second. Servers without these settings do without.
 const byKey = `select set_config(name, case name when 'plan_cache_mode' then 'force_generic_plan' else 'off' end, false)
-	from pg_settings where name in ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'plan_cache_mode')`
+	from pg_settings where name in ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'jit', 'plan_cache_mode')`
 
 // pool is a pool of connections that are set up by a script: not by start-up parameters,
 // which connection poolers refuse.
