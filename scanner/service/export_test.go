@@ -87,6 +87,13 @@ var Parsers = map[string]func([]byte) Answer{
 		f := p.facts()
 		return Answer{Service: "http", Banner: f.banner(), Facts: f}
 	},
+	"granted": func(b []byte) Answer {
+		f := Facts{}
+		if granted(b) {
+			f.set("ldap.starttls", "yes")
+		}
+		return Answer{Facts: f}
+	},
 	"redfish": func(b []byte) Answer {
 		f := Facts{}
 		parseRedfish(b, f)

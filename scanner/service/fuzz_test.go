@@ -85,3 +85,4 @@ func FuzzSIP(f *testing.F)        { fuzz(f, "sip") }
 func FuzzRTSP(f *testing.F)       { fuzz(f, "rtsp") }
 func FuzzModbus(f *testing.F)     { fuzz(f, "modbus") }
 func FuzzBACnet(f *testing.F)     { fuzz(f, "bacnet") }
+func FuzzGranted(f *testing.F)    { fuzz(f, "granted") }
