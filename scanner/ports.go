@@ -36,7 +36,7 @@ var numbered = []struct{ fact, product string }{
 
 // named are protocols that tell both, each by itself.
 var named = []struct{ product, version string }{
-	{"ldap.vendor", "ldap.version"}, {"ipp.model", "ipp.firmware"}, {"redfish.product", "redfish.version"},
+	{"ldap.vendor", "ldap.version"}, {"ipp.model", "ipp.firmware"}, {"redfish.product", ""},
 	{"modbus.product", "modbus.revision"}, {"bacnet.model", "bacnet.firmware"}, {"onvif.model", "onvif.firmware"}, {"cast.model", "cast.version"},
 }
 

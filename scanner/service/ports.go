@@ -16,7 +16,7 @@ type Ports struct{ TCP, UDP []int }
 // Default are the ports that say most for least.
 func Default() Ports {
 	return Ports{
-		TCP: []int{22, 80, 443, 445, 631, 9100, 389, 3389, 21, 23, 25, 110, 143, 465, 554, 587, 636, 993, 995, 1433, 3306, 5432, 5900, 6379, 8080, 8443, 27017},
+		TCP: []int{22, 80, 443, 445, 631, 9100, 389, 3389, 21, 23, 25, 110, 143, 465, 554, 587, 636, 993, 995, 1433, 3306, 5432, 5900, 6379, 8008, 8080, 8443, 27017},
 		UDP: []int{123, 623, 1434, 5060},
 	}
 }
@@ -184,7 +184,7 @@ var tcpProtocols = map[int]protocol{
 	445:   {single(askSMB), 3},
 	465:   {overTLS(greeting(parseSMTP)), mostTLS(0)},
 	502:   {single(askModbus), 2},
-	554:   {single(askRTSP), 2},
+	554:   {rtsp, 3 + mostONVIF},
 	587:   {upgrading(parseSMTP, reply, smtpUpgrade), mostTLS(2)},
 	631:   {askIPP, mostIPP},
 	636:   {overTLS(askLDAP), mostTLS(1)},
@@ -197,6 +197,7 @@ var tcpProtocols = map[int]protocol{
 	5432:  {askPostgreSQL, 7},
 	5900:  {single(greeting(parseVNC)), 1},
 	6379:  {single(askRedis), 2},
+	8008:  {askCast, 2 + mostHTTP},
 	8080:  {askHTTP, mostHTTP},
 	8443:  {askHTTPS, mostHTTPS},
 	9100:  {single(askPJL), 2},
