@@ -19,9 +19,11 @@ const (
 	viaARP  = "arp"
 	viaNDP  = "ndp"
 	viaICMP = "icmp"
-	viaTCP  = "tcp"
-	viaSNMP = "snmp"
-	viaSelf = "own interface"
+	// viaTimestamp is of hosts that give no echo and answer this, which firewalls forget.
+	viaTimestamp = "icmp timestamp"
+	viaTCP       = "tcp"
+	viaSNMP      = "snmp"
+	viaSelf      = "own interface"
 )
 
 // self writes down the scanning host's own addresses on what is scanned.
@@ -53,7 +55,8 @@ func (r *run) discover(ctx context.Context) {
 	for _, s := range r.plan.Steps() {
 		planned += s.Packets
 	}
-	silent := r.plan.Routed.Count() * uint64(len(tcp.Ports()))
+	stamped := r.plan.stamped()
+	silent := stamped + r.plan.Routed.Count()*uint64(len(tcp.Ports()))
 	phase := r.begin(PhaseSweep, planned-silent)
 	sent := func() { phase.probed.Add(1) }
 	var wg sync.WaitGroup
@@ -79,7 +82,11 @@ func (r *run) discover(ctx context.Context) {
 	wg.Wait()
 	if len(r.plan.Routed) > 0 && ctx.Err() == nil {
 		phase := r.begin(PhaseSilent, silent)
-		r.fail(ctx, "TCP connect", r.sweepTCP(ctx, func() { phase.probed.Add(1) }))
+		sent := func() { phase.probed.Add(1) }
+		if stamped > 0 {
+			r.fail(ctx, "ICMP timestamp", r.sweepTimestamp(ctx, sent))
+		}
+		r.fail(ctx, "TCP connect", r.sweepTCP(ctx, sent))
 	}
 	if r.plan.host.Raw != nil {
 		r.systemARP()
@@ -164,20 +171,37 @@ func (r *run) sweepICMP(ctx context.Context, targets Set, open func() (*icmp.Soc
 	})
 }
 
+// sweepTimestamp asks the routed IPv4 addresses that gave no sign yet, once.
+func (r *run) sweepTimestamp(ctx context.Context, sent func()) error {
+	sock, err := icmp.OpenTimestamp()
+	if err != nil {
+		return err
+	}
+	targets := r.plan.Routed.family(32)
+	return sock.Run(ctx, icmp.Sweep{
+		Targets: func() iter.Seq[netip.Addr] { return r.silent(targets) }, Passes: 1, Wait: r.pace.wait, Sent: sent,
+		Seen: func(a netip.Addr) {
+			if targets.Contains(a) {
+				r.book.see(sighting{addr: a, source: viaTimestamp})
+			}
+		},
+	})
+}
+
 // sweepTCP connects to routed addresses that gave no sign yet.
 func (r *run) sweepTCP(ctx context.Context, sent func()) error {
 	return tcp.Run(ctx, tcp.Sweep{
-		Targets: r.silent(), Ports: tcp.Ports(), Wait: r.pace.wait, Sent: sent,
+		Targets: r.silent(r.plan.Routed), Ports: tcp.Ports(), Wait: r.pace.wait, Sent: sent,
 		Seen: func(a tcp.Answer) {
 			r.book.see(sighting{addr: a.Addr, source: viaTCP, refused: !a.Open})
 		},
 	})
 }
 
-// silent visits the routed targets that gave no sign yet.
-func (r *run) silent() iter.Seq[netip.Addr] {
+// silent visits the targets that gave no sign yet.
+func (r *run) silent(targets Set) iter.Seq[netip.Addr] {
 	return func(yield func(netip.Addr) bool) {
-		for a := range r.plan.Routed.All() {
+		for a := range targets.All() {
 			if !r.book.has(a) && !yield(a) {
 				return
 			}

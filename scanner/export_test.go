@@ -78,3 +78,5 @@ func MustMAC(text string) ether.MAC {
 	}
 	return m
 }
+
+var PortBodies = portBodies

@@ -221,12 +221,23 @@ func (p *Plan) Steps() []Step {
 		if p.host.ICMP == nil {
 			add("ICMP echo", "routed", n, n*passes, rate)
 		}
+		if n := p.stamped(); n > 0 {
+			add("ICMP timestamp to the silent", "routed", n, n, rate)
+		}
 		add("TCP connect to the silent", "routed", n, n*uint64(len(tcp.Ports())), rate)
 	}
 	if n := p.Addresses(); p.Search && n > 0 {
 		add("mDNS, SSDP, WS-Discovery, NetBIOS, LLMNR", "what is found", n, n*perFound, p.Rate)
 	}
 	return out
+}
+
+// stamped is how many routed addresses are asked for a timestamp when they give no echo.
+func (p *Plan) stamped() uint64 {
+	if p.host.ICMP != nil || p.host.Raw != nil {
+		return 0
+	}
+	return p.Routed.family(32).Count()
 }
 
 // routedRate is the rate that the routed subnets together may get.

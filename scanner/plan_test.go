@@ -140,6 +140,7 @@ func TestPlanSteps(t *testing.T) {
 		"ARP|eth0|5.08s",
 		"IPv6 multicast echo and neighbour discovery|eth0|80ms",
 		"ICMP echo|routed|10.16s", // at half the rate: one subnet
+		"ICMP timestamp to the silent|routed|5.08s",
 		"TCP connect to the silent|routed|40.64s",
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -124,7 +124,7 @@ func TestScanNetwork(t *testing.T) {
 			"[10.90.1.50 10.90.1.51 10.90.1.52] [00:25:90:00:00:50] [arp ndp]",
 			"[10.90.1.250 fd90:1::250] [02:00:00:00:00:01] [own interface]",
 			"[10.90.2.10] [] [icmp]",
-			"[10.90.2.130] [] [tcp]",
+			"[10.90.2.130] [] [icmp timestamp]",
 			"[fd90:1::60] [b8:27:eb:00:00:60] [ndp]",
 		}
 		// The shared address's link-local IPv6 address stands for itself.

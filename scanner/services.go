@@ -127,14 +127,3 @@ func (d *Device) hostKey() []inventory.Identifier {
 	}
 	return nil
 }
-
-func portBodies(ports []service.Port) inventory.Ports {
-	out := make(inventory.Ports, 0, len(ports))
-	for _, p := range ports {
-		out = append(out, inventory.Port{Protocol: p.Protocol, Number: p.Number, Service: p.Service, Banner: p.Banner})
-	}
-	slices.SortFunc(out, func(a, b inventory.Port) int {
-		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Number, b.Number))
-	})
-	return out
-}

@@ -56,8 +56,8 @@ func TestServices(t *testing.T) {
 		sections[s.Name] = s
 	}
 	want := map[int]inventory.Port{
-		ssh:  {Protocol: "tcp", Number: ssh, Service: "ssh", Banner: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3"},
-		mail: {Protocol: "tcp", Number: mail, Service: "smtp", Banner: "mx.example.org ESMTP Postfix (Debian)"},
+		ssh:  {Protocol: "tcp", Number: ssh, Service: "ssh", Banner: "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3", Product: "OpenSSH", Version: "9.2p1"},
+		mail: {Protocol: "tcp", Number: mail, Service: "smtp", Banner: "mx.example.org ESMTP Postfix (Debian)", Product: "Postfix"},
 	}
 	got := map[int]inventory.Port{}
 	for _, p := range sections[inventory.SectionPorts].Body.(inventory.Ports) {

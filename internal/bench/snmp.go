@@ -83,7 +83,7 @@ func identified(cmd *exec.Cmd, devices int) error {
 	if cmd.ProcessState == nil {
 		return err
 	}
-	found, partial, vendors := 0, 0, 0
+	found, partial, vendors, reasons := 0, 0, 0, map[string]int{}
 	for line := range bytes.Lines(out.Bytes()) {
 		var d struct {
 			Vendor, Error string
@@ -101,11 +101,17 @@ func identified(cmd *exec.Cmd, devices int) error {
 		if len(d.SNMP.Partial) > 0 {
 			partial++
 		}
+		for table, why := range d.SNMP.Partial {
+			reasons[table+": "+why]++
+		}
 	}
 	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	fmt.Printf("scanner: %d devices in %s, %s of CPU, at most %d MiB resident\n", devices, took.Round(10*time.Millisecond),
 		cpuOf(cmd.ProcessState).Round(10*time.Millisecond), usage.Maxrss>>10)
 	fmt.Printf("found %d, lost %d, with a vendor %d, with an unfinished table %d\n", found, devices-found, vendors, partial)
+	for why, n := range reasons {
+		fmt.Printf("  %d times %s\n", n, why)
+	}
 	if err != nil {
 		return fmt.Errorf("scanner: %w: %s", err, problems.String())
 	}

@@ -4,3 +4,5 @@ package icmp
 
 func DecodeReply4(packet []byte) ([]byte, bool) { return decodeReply(v4, packet) }
 func DecodeReply6(packet []byte) ([]byte, bool) { return decodeReply(v6, packet) }
+
+func DecodeStamp(packet []byte) ([]byte, bool) { return decodeReply(v4time, packet) }

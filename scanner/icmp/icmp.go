@@ -1,7 +1,8 @@
 // Package icmp asks addresses that are not on a link of this host for an echo.
 //
 // It owns ICMP echo (RFC 792, RFC 4443) over raw sockets where the process may have them
-// and over datagram sockets where the system allows those to everybody. Answers count
+// and over datagram sockets where the system allows those to everybody, and the timestamp of
+// RFC 792, which some who filter echo forget, over raw sockets. Answers count
 // only when they carry what was sent. It refuses to time anything: liveness is all.
 package icmp
 
@@ -38,8 +39,9 @@ type family struct {
 }
 
 var (
-	v4 = family{"ip4:icmp", "udp4", "0.0.0.0", 1, ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply}
-	v6 = family{"ip6:ipv6-icmp", "udp6", "::", 58, ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply}
+	v4     = family{"ip4:icmp", "udp4", "0.0.0.0", 1, ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply}
+	v6     = family{"ip6:ipv6-icmp", "udp6", "::", 58, ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply}
+	v4time = family{"ip4:icmp", "", "0.0.0.0", 1, ipv4.ICMPTypeTimestamp, ipv4.ICMPTypeTimestampReply}
 )
 
 // Socket sends and receives echoes of one family.
@@ -59,10 +61,13 @@ func Open4() (*Socket, error) { return open(v4) }
 // Open6 is for IPv6.
 func Open6() (*Socket, error) { return open(v6) }
 
+// OpenTimestamp is for the timestamp of IPv4, which needs a raw socket.
+func OpenTimestamp() (*Socket, error) { return open(v4time) }
+
 func open(f family) (*Socket, error) {
 	s := &Socket{family: f, raw: true}
 	var err error
-	if s.conn, err = icmp.ListenPacket(f.raw, f.listen); err != nil {
+	if s.conn, err = icmp.ListenPacket(f.raw, f.listen); err != nil && f.datagram != "" {
 		s.raw = false
 		s.conn, err = icmp.ListenPacket(f.datagram, f.listen)
 	}
@@ -163,11 +168,24 @@ func (s *Socket) send(ctx context.Context, sweep Sweep, done func(netip.Addr) bo
 func (s *Socket) cookie(a netip.Addr) []byte {
 	h := hmac.New(sha256.New, s.key[:])
 	h.Write(a.AsSlice())
+	if s.family.request == ipv4.ICMPTypeTimestamp {
+		return h.Sum(nil)[:stampCookie]
+	}
 	return h.Sum(nil)[:16]
 }
 
+// stampCookie is the part of a timestamp message that comes back as it was sent: identifier,
+// sequence number and originate timestamp. Two more timestamps follow.
+const (
+	stampCookie = 8
+	stampSize   = stampCookie + 8
+)
+
 func (s *Socket) echo(ctx context.Context, a netip.Addr, pass int) error {
 	m := icmp.Message{Type: s.family.request, Body: &icmp.Echo{ID: s.id, Seq: pass + 1, Data: s.cookie(a)}}
+	if m.Type == ipv4.ICMPTypeTimestamp {
+		m.Body = &icmp.RawBody{Data: append(s.cookie(a), make([]byte, stampSize-stampCookie)...)}
+	}
 	b, err := m.Marshal(nil)
 	if err != nil {
 		return fmt.Errorf("build echo request: %w", err)
@@ -244,11 +262,14 @@ func (s *Socket) answers(a netip.Addr, packet []byte) bool {
 	return ok && hmac.Equal(data, s.cookie(a))
 }
 
-// decodeReply is the payload of an echo reply; ok is false for any other packet.
+// decodeReply is what a reply brings back; ok is false for any other packet.
 func decodeReply(f family, packet []byte) (data []byte, ok bool) {
 	m, err := icmp.ParseMessage(f.protocol, packet)
 	if err != nil || m.Type != f.reply {
 		return nil, false
+	}
+	if stamp, ok := m.Body.(*icmp.RawBody); ok && stamp != nil && f.reply == ipv4.ICMPTypeTimestampReply && len(stamp.Data) >= stampSize {
+		return stamp.Data[:stampCookie], true
 	}
 	echo, ok := m.Body.(*icmp.Echo)
 	if !ok || echo == nil {

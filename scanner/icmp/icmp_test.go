@@ -27,6 +27,7 @@ func message(t testing.TB, kind xicmp.Type, body xicmp.MessageBody) []byte {
 
 func TestDecodeReply(t *testing.T) {
 	echo := &xicmp.Echo{ID: 1, Seq: 2, Data: []byte("cookie")}
+	stamp := &xicmp.RawBody{Data: []byte("cookies!receivetransmit")}
 	for name, c := range map[string]struct {
 		decode func([]byte) ([]byte, bool)
 		packet []byte
@@ -41,6 +42,10 @@ func TestDecodeReply(t *testing.T) {
 		"truncated":         {icmp.DecodeReply4, []byte{0, 0, 0}, "", false},
 		"truncated in echo": {icmp.DecodeReply4, []byte{0, 0, 0, 0, 1}, "", false},
 		"nothing":           {icmp.DecodeReply4, nil, "", false},
+		"timestamp":         {icmp.DecodeStamp, message(t, ipv4.ICMPTypeTimestampReply, stamp), "cookies!", true},
+		"timestamp as echo": {icmp.DecodeReply4, message(t, ipv4.ICMPTypeTimestampReply, stamp), "", false},
+		"echo as timestamp": {icmp.DecodeStamp, message(t, ipv4.ICMPTypeEchoReply, echo), "", false},
+		"short timestamp":   {icmp.DecodeStamp, message(t, ipv4.ICMPTypeTimestampReply, &xicmp.RawBody{Data: []byte("cookies!")}), "", false},
 	} {
 		data, ok := c.decode(c.packet)
 		if string(data) != c.want || ok != c.ok {
@@ -53,7 +58,7 @@ func FuzzDecodeReply(f *testing.F) {
 	f.Add(message(f, ipv4.ICMPTypeEchoReply, &xicmp.Echo{ID: 1, Data: []byte("x")}))
 	f.Add(message(f, ipv6.ICMPTypeEchoReply, &xicmp.Echo{ID: 1, Data: []byte("x")}))
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		for _, decode := range []func([]byte) ([]byte, bool){icmp.DecodeReply4, icmp.DecodeReply6} {
+		for _, decode := range []func([]byte) ([]byte, bool){icmp.DecodeReply4, icmp.DecodeReply6, icmp.DecodeStamp} {
 			if data, ok := decode(packet); ok && len(data) > len(packet) {
 				t.Fatalf("%x: longer than the packet", packet)
 			}
@@ -67,24 +72,26 @@ func TestRun(t *testing.T) {
 		t.Skip("raw ICMP needs root")
 	}
 	targets := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.9.9.9"), netip.MustParseAddr("0.0.0.1")}
-	s, err := icmp.Open4()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var seen []netip.Addr
-	sent := 0
-	err = s.Run(t.Context(), icmp.Sweep{
-		Targets: func() iter.Seq[netip.Addr] { return slices.Values(targets) },
-		Wait:    func(context.Context, netip.Addr) error { return nil },
-		Sent:    func() { sent++ }, Seen: func(a netip.Addr) { seen = append(seen, a) },
-		Passes: 1, Settle: 300 * time.Millisecond,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.SortFunc(seen, netip.Addr.Compare)
-	if want := targets[:2]; !slices.Equal(seen, want) || sent != 3 {
-		t.Errorf("seen %v after %d packets, want %v after 3", seen, sent, want)
+	for name, open := range map[string]func() (*icmp.Socket, error){"echo": icmp.Open4, "timestamp": icmp.OpenTimestamp} {
+		s, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seen []netip.Addr
+		sent := 0
+		err = s.Run(t.Context(), icmp.Sweep{
+			Targets: func() iter.Seq[netip.Addr] { return slices.Values(targets) },
+			Wait:    func(context.Context, netip.Addr) error { return nil },
+			Sent:    func() { sent++ }, Seen: func(a netip.Addr) { seen = append(seen, a) },
+			Passes: 1, Settle: 300 * time.Millisecond,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(seen, netip.Addr.Compare)
+		if want := targets[:2]; !slices.Equal(seen, want) || sent != 3 {
+			t.Errorf("%s: seen %v after %d packets, want %v after 3", name, seen, sent, want)
+		}
 	}
 }
 

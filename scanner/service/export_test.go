@@ -87,6 +87,23 @@ var Parsers = map[string]func([]byte) Answer{
 		f := p.facts()
 		return Answer{Service: "http", Banner: f.banner(), Facts: f}
 	},
+	"onvif": func(b []byte) Answer {
+		f := Facts{}
+		parseONVIF(b, f)
+		return Answer{Service: "onvif", Facts: f}
+	},
+	"cast": func(b []byte) Answer {
+		f, ok := parseCast(b)
+		return facts("googlecast", f, ok)
+	},
+	"sdp": func(b []byte) Answer { return Answer{Facts: parseDescription(b)} },
+	"granted": func(b []byte) Answer {
+		f := Facts{}
+		if granted(b) {
+			f.set("ldap.starttls", "yes")
+		}
+		return Answer{Facts: f}
+	},
 	"redfish": func(b []byte) Answer {
 		f := Facts{}
 		parseRedfish(b, f)
@@ -106,3 +123,11 @@ var Parsers = map[string]func([]byte) Answer{
 
 // Most is how many packets a port is sent.
 func Most(port int) int { return tcpProtocol(port).most }
+
+// AskAfter asks at as if it were port, of a device with another port that answered before.
+func (p *Prober) AskAfter(ctx context.Context, port int, at netip.AddrPort, met Port) Answer {
+	protocol := tcpProtocol(port)
+	l := p.line(at, protocol.most)
+	l.met = &Device{Ports: []Port{met}}
+	return protocol.ask(ctx, l)
+}

@@ -85,3 +85,7 @@ func FuzzSIP(f *testing.F)        { fuzz(f, "sip") }
 func FuzzRTSP(f *testing.F)       { fuzz(f, "rtsp") }
 func FuzzModbus(f *testing.F)     { fuzz(f, "modbus") }
 func FuzzBACnet(f *testing.F)     { fuzz(f, "bacnet") }
+func FuzzGranted(f *testing.F)    { fuzz(f, "granted") }
+func FuzzONVIF(f *testing.F)      { fuzz(f, "onvif") }
+func FuzzCast(f *testing.F)       { fuzz(f, "cast") }
+func FuzzSDP(f *testing.F)        { fuzz(f, "sdp") }

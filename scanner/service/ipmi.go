@@ -1,8 +1,10 @@
 package service
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"strconv"
 )
 
@@ -58,5 +60,12 @@ func parseNTP(b []byte) Answer {
 	}
 	f := Facts{}
 	f.set("ntp.version", strconv.Itoa(version))
+	f.set("ntp.stratum", strconv.Itoa(int(b[1])))
+	switch ref := b[12:16]; { // RFC 5905 §7.3
+	case b[1] == 1:
+		f.set("ntp.refid", string(bytes.TrimRight(ref, "\x00")))
+	case b[1] > 1 && b[1] < 16:
+		f.set("ntp.refid", netip.AddrFrom4([4]byte(ref)).String())
+	}
 	return Answer{Service: "ntp", Banner: fmt.Sprintf("NTP %d", version), Facts: f}
 }

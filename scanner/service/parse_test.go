@@ -92,7 +92,7 @@ var answers = []answer{
 	{parser: "ipmi", hex: "0600ff07 00 00000000 00000000 10 811c632000 38 00 01 80 04 02 a20200 00 77", want: service.Answer{
 		Service: "ipmi", Banner: "IPMI 2.0", Facts: facts{"ipmi.version": "2.0", "ipmi.enterprise": "674"}}},
 	{parser: "ntp", hex: "24020a ec" + "00000000 00000000 0a000001 e5a1b2c300000000 0000000000000000 e5a1b2c400000001 e5a1b2c400000002", want: service.Answer{
-		Service: "ntp", Banner: "NTP 4", Facts: facts{"ntp.version": "4"}}},
+		Service: "ntp", Banner: "NTP 4", Facts: facts{"ntp.version": "4", "ntp.stratum": "2", "ntp.refid": "10.0.0.1"}}},
 	{parser: "sip", text: "SIP/2.0 200 OK\r\nVia: x\r\nServer: Asterisk PBX 18.10.0\r\n\r\n", want: service.Answer{
 		Service: "sip", Banner: "Asterisk PBX 18.10.0", Facts: facts{"sip.server": "Asterisk PBX 18.10.0"}}},
 	{parser: "rtsp", text: "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nServer: Hipcam RealServer/V1.0\r\nWWW-Authenticate: Digest realm=\"Hipcam\", nonce=\"5f\"\r\n\r\n", want: service.Answer{

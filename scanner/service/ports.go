@@ -16,7 +16,7 @@ type Ports struct{ TCP, UDP []int }
 // Default are the ports that say most for least.
 func Default() Ports {
 	return Ports{
-		TCP: []int{22, 80, 443, 445, 631, 9100, 389, 3389, 21, 23, 25, 110, 143, 554, 1433, 3306, 5432, 5900, 6379, 8080, 8443, 27017},
+		TCP: []int{22, 80, 443, 445, 631, 9100, 389, 3389, 21, 23, 25, 110, 143, 465, 554, 587, 636, 993, 995, 1433, 3306, 5432, 5900, 6379, 8008, 8080, 8443, 27017},
 		UDP: []int{123, 623, 1434, 5060},
 	}
 }
@@ -172,26 +172,32 @@ const (
 
 // tcpProtocols by port; ports that are not here are asked by guess.
 var tcpProtocols = map[int]protocol{
-	21:    {single(greeting(parseFTP)), 1},
+	21:    {upgrading(parseFTP, reply, ftpUpgrade), mostTLS(1)},
 	22:    {single(askSSH), 3},
 	23:    {single(askTelnet), 2},
-	25:    {single(greeting(parseSMTP)), 1},
+	25:    {upgrading(parseSMTP, reply, smtpUpgrade), mostTLS(2)},
 	80:    {askHTTP, mostHTTP},
-	110:   {single(greeting(parsePOP3)), 1},
-	143:   {single(greeting(parseIMAP)), 1},
-	389:   {single(askLDAP), 2},
+	110:   {upgrading(parsePOP3, oneLine, pop3Upgrade), mostTLS(1)},
+	143:   {upgrading(parseIMAP, oneLine, imapUpgrade), mostTLS(1)},
+	389:   {startLDAP, mostTLS(2)},
 	443:   {askHTTPS, mostHTTPS},
 	445:   {single(askSMB), 3},
+	465:   {overTLS(greeting(parseSMTP)), mostTLS(0)},
 	502:   {single(askModbus), 2},
-	554:   {single(askRTSP), 2},
-	587:   {single(greeting(parseSMTP)), 1},
+	554:   {rtsp, 3 + mostONVIF},
+	587:   {upgrading(parseSMTP, reply, smtpUpgrade), mostTLS(2)},
 	631:   {askIPP, mostIPP},
+	636:   {overTLS(askLDAP), mostTLS(1)},
+	990:   {overTLS(greeting(parseFTP)), mostTLS(0)},
+	993:   {overTLS(greeting(parseIMAP)), mostTLS(0)},
+	995:   {overTLS(greeting(parsePOP3)), mostTLS(0)},
 	1433:  {single(askMSSQL), 2},
 	3306:  {single(askMySQL), 1},
 	3389:  {askRDP, 6},
 	5432:  {askPostgreSQL, 7},
 	5900:  {single(greeting(parseVNC)), 1},
 	6379:  {single(askRedis), 2},
+	8008:  {askCast, 2 + mostHTTP},
 	8080:  {askHTTP, mostHTTP},
 	8443:  {askHTTPS, mostHTTPS},
 	9100:  {single(askPJL), 2},

@@ -172,7 +172,7 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // await reads until an answer to the question is there.
 func (c *conn) await(b []byte, until time.Time) (int, error) {
-	if err := c.Conn.SetReadDeadline(until); err != nil {
+	if err := c.SetReadDeadline(until); err != nil {
 		return 0, err
 	}
 	for range maxForeign {
