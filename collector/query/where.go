@@ -332,6 +332,9 @@ func (q *Inventory) portsOf(ctx context.Context, id inventory.AssetID, at When) 
 		place, ok := m.net.Place(group, found.Time)
 		if ok && place.Bridge == id && place.Exact() && !place.Ended {
 			u := use(place.Port)
+			if slices.Contains(u.LeadsTo, place.Owner) {
+				continue
+			}
 			u.Stations = append(u.Stations, Located{place.MAC, place})
 		}
 	}
