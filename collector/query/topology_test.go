@@ -58,11 +58,11 @@ func twoNetworks() []inventory.Observation {
 			joined(at("p2", b), at("p9", r2), at("up", s1, a), at("p7", c))),
 		benchThing(s4, box("sw4", inventory.ClassSwitch, s4), at("x", d)),
 		benchThing(r1, box("r1", inventory.ClassRouter, r1), inventory.Interfaces{card("eth0", r1, "10.1.0.1/24"), card("eth1", r2, "10.2.0.1/24")}),
-		benchThing(a, box("a", inventory.ClassDesktop, a), inventory.Interfaces{card("eth0", a, "10.1.0.10/24", "10.1.0.1")}),
-		benchThing(b, box("b", inventory.ClassServer, b), inventory.Interfaces{card("eth0", b, "10.2.0.10/32")}),
-		benchThing(c, box("c", inventory.ClassServer, c), inventory.Interfaces{card("eth0", c, "10.1.0.12/24")}),
-		benchThing(d, box("d", inventory.ClassServer, d), inventory.Interfaces{card("eth0", d, "10.1.0.13/24")}),
-		benchThing("00:14:22:00:00:0e", box("e", inventory.ClassServer, "00:14:22:00:00:0e"), inventory.Interfaces{card("eth0", "00:14:22:00:00:0e", "10.9.0.14/24")}),
+		benchThing(a, box("pc-a", inventory.ClassDesktop, a), inventory.Interfaces{card("eth0", a, "10.1.0.10/24", "10.1.0.1")}),
+		benchThing(b, box("srv-b", inventory.ClassServer, b), inventory.Interfaces{card("eth0", b, "10.2.0.10/32")}),
+		benchThing(c, box("srv-c", inventory.ClassServer, c), inventory.Interfaces{card("eth0", c, "10.1.0.12/24")}),
+		benchThing(d, box("srv-d", inventory.ClassServer, d), inventory.Interfaces{card("eth0", d, "10.1.0.13/24")}),
+		benchThing("00:14:22:00:00:0e", box("srv-e", inventory.ClassServer, "00:14:22:00:00:0e"), inventory.Interfaces{card("eth0", "00:14:22:00:00:0e", "10.9.0.14/24")}),
 	}
 	for i := range list {
 		list[i].Seq = int64(i + 1)
@@ -80,13 +80,13 @@ func TestPath(t *testing.T) {
 		feed(t, st, now, twoNetworks()...)
 		q := query.New(st, func() time.Time { return now.Add(time.Minute) })
 		for name, c := range map[string]struct{ from, to, want string }{
-			"in one network, over a bundle": {"a", "c", "a | sw1 p1>Po1 | sw2 up>p7 | c"},
-			"through the gateway":           {"a", "10.2.0.10", "a | sw1 p1>p9 | r1 eth0>eth1 | sw2 p9>p2 | b"},
-			"back, without a known gateway": {"b", "a", "b | sw2 p2>p9 | r1 eth1>eth0 | sw1 p9>p1 | a"},
-			"to a switch":                   {"a", "sw2", "a | sw1 p1>Po1 | sw2 up> | sw2"},
-			"nothing joins two switches":    {"a", "d", "a | sw1 p1> | ? unknown between sw1 and sw4: no table shows what joins them | sw4 >x | d"},
-			"no router":                     {"a", "e", "a | ? unknown between a and e: no known router has both 10.1.0.0/24 and 10.9.0.0/24, nor do several that share a network | e"},
-			"nobody has seen it":            {"e", "e", "e | ? unknown between e and e: no bridge table has e | e"},
+			"in one network, over a bundle": {"pc-a", "srv-c", "pc-a | sw1 p1>Po1 | sw2 up>p7 | srv-c"},
+			"through the gateway":           {"pc-a", "10.2.0.10", "pc-a | sw1 p1>p9 | r1 eth0>eth1 | sw2 p9>p2 | srv-b"},
+			"back, without a known gateway": {"srv-b", "pc-a", "srv-b | sw2 p2>p9 | r1 eth1>eth0 | sw1 p9>p1 | pc-a"},
+			"to a switch":                   {"pc-a", "sw2", "pc-a | sw1 p1>Po1 | sw2 up> | sw2"},
+			"nothing joins two switches":    {"pc-a", "srv-d", "pc-a | sw1 p1> | ? unknown between sw1 and sw4: no table shows what joins them | sw4 >x | srv-d"},
+			"no router":                     {"pc-a", "srv-e", "pc-a | ? unknown between pc-a and srv-e: no known router has both 10.1.0.0/24 and 10.9.0.0/24, nor do several that share a network | srv-e"},
+			"nobody has seen it":            {"srv-e", "00:14:22:00:00:0e", "srv-e | ? unknown between srv-e and srv-e: no bridge table has srv-e | srv-e"},
 		} {
 			w, err := q.Path(t.Context(), c.from, c.to, query.When{})
 			if err != nil {
