@@ -22,6 +22,7 @@ const (
 func benchUp(sw int) int { return (sw - 1) / benchSpread }
 
 func benchMAC(kind, n int) string {
+	n++ // an address that ends in zeros is nobody's
 	return fmt.Sprintf("00:1a:a%d:%02x:%02x:%02x", kind, n>>16, n>>8&255, n&255)
 }
 

@@ -140,8 +140,9 @@ func (n *Network) bridge(id inventory.AssetID) bool {
 	switch node.Class {
 	case inventory.ClassSwitch, inventory.ClassAccessPoint, inventory.ClassRadio:
 		return true
+	default:
+		return node.Reads
 	}
-	return node.Reads
 }
 
 func bridging(capabilities []string) bool {
