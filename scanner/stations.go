@@ -48,6 +48,7 @@ func relayOf(d *Device) relay {
 		return relayServes
 	case inventory.ClassPhoneVoIP:
 		return 0 // whoever is behind it is where it is
+	default:
 	}
 	switch {
 	case d.Facts != nil && len(d.Facts.Bridge.Table) > 0, d.Identity.Type == inventory.ClassSwitch:

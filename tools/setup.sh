@@ -4,6 +4,8 @@ set -euo pipefail
 declare -A package=([gcc]=gcc [make]=make [git]=git [ip]=iproute2 [python3]=python3 [jq]=jq [curl]=curl)
 # Package managers that judge, in agent/software's tests, what the agent reads of their databases.
 package+=([sqlite3]=sqlite3 [rpmbuild]=rpm [db5.3_load]=db5.3-util [pacman]=pacman-package-manager [nix-env]=nix-bin)
+# What draws the topology reads it in cmd/muster's tests.
+package+=([dot]=graphviz)
 # What makes packages, and reads them in internal/e2e's tests.
 package+=([wixl]=wixl [msibuild]=msitools [bsdtar]=libarchive-tools [systemd-analyze]=systemd)
 # The agent for Windows is run, not only compiled.

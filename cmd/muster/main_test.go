@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			config := collector.DefaultConfig()
 			config.DataDir, config.Listen, config.MetricsListen = filepath.Join(env.WorkDir, "data"), "127.0.0.1:0", "off"
-			if err := fill(t.Context(), config, !strings.Contains(filepath.Base(env.WorkDir), "empty")); err != nil {
+			if err := fill(t.Context(), config, filepath.Base(env.WorkDir)); err != nil {
 				return err
 			}
 			url, err := serve(env, config)
@@ -77,10 +77,10 @@ const (
 )
 
 // fill puts a laptop that an agent reported three days ago and now, and a printer that a
-// scanner found, into an inventory.
-func fill(ctx context.Context, config collector.Config, full bool) error {
+// scanner found, into the inventory of a script; for the one about topology switches too.
+func fill(ctx context.Context, config collector.Config, script string) error {
 	base, err := collector.Open(ctx, config, time.Now)
-	if err != nil || !full {
+	if err != nil || strings.Contains(script, "empty") {
 		return err
 	}
 	defer func() { _ = base.Close() }()
@@ -119,9 +119,34 @@ func fill(ctx context.Context, config collector.Config, full bool) error {
 	send(inventory.KindAgent, agentID, "", append(rest, laptop, titles("openssl 3.0.11-1~deb12u2", "bash 5.2.15-2+b7"))...)
 	send(inventory.KindScanner, scannerID, "00:17:c8:00:00:01", &inventory.Device{Name: "\x1b[2Jprn\u202e1", Class: inventory.ClassPrinter, Vendor: "=cmd|'/C calc'!A1", Model: "Kyo\r\ncera"},
 		nic("", "00:17:c8:00:00:01", "10.77.1.9/24"))
+	if strings.Contains(script, "topology") {
+		network(send, "Gi0/3")
+		clock = now.Add(-time.Hour)
+		network(send, "Gi0/4")
+	}
 	clock = now
 	send(inventory.KindAgent, agentID, "", append(rest, laptop, titles("openssl 3.0.15-1~deb12u1", "jq 1.6-2.1"))...)
 	return err
+}
+
+// network are two switches with the laptop at a port of the second, whose name is hostile.
+func network(send func(inventory.SourceKind, string, string, ...inventory.Body), port string) {
+	const first, second, evil = "44:31:92:00:00:01", "44:31:92:00:00:02", "sw\"2\\N\x1b[2J"
+	ports := func(names ...string) (out inventory.Interfaces) {
+		for i, n := range names {
+			out = append(out, inventory.Interface{Name: n, Index: i + 1, Type: inventory.IfEthernet, Up: true, SpeedMbps: 1000, VLAN: 10, PoE: "delivering", Description: "room " + n})
+		}
+		return out
+	}
+	name := func(mac, text string) *inventory.Device {
+		return &inventory.Device{Name: text, Class: inventory.ClassSwitch, Identifiers: []inventory.Identifier{{Type: inventory.IDMAC, Value: mac}}}
+	}
+	send(inventory.KindScanner, scannerID, "mac:"+first, name(first, "sw1"), ports("Gi0/1", "Gi0/24"), inventory.Neighbours{
+		{Protocol: "lldp", LocalPort: "Gi0/24", ChassisID: second, RemotePort: "Gi0/24", RemoteName: evil, Capabilities: []string{"bridge"}},
+		{Protocol: "bridge", LocalPort: "Gi0/1", MAC: "00:17:c8:00:00:01"}, {Protocol: "bridge", LocalPort: "Gi0/24", MAC: "a4:bb:6d:01:02:03"}})
+	send(inventory.KindScanner, scannerID, "mac:"+second, name(second, evil), ports("Gi0/3", "Gi0/4", "Gi0/24"), inventory.Neighbours{
+		{Protocol: "lldp", LocalPort: "Gi0/24", ChassisID: first, RemotePort: "Gi0/24", RemoteName: "sw1", Capabilities: []string{"bridge"}},
+		{Protocol: "bridge", LocalPort: port, MAC: "a4:bb:6d:01:02:03"}})
 }
 
 func nic(name, mac, address string) inventory.Interfaces {

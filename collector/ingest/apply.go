@@ -100,6 +100,7 @@ func (a *applier) gather(ctx context.Context, list []*item) error {
 // stand for what was not sent.
 func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 	var refs []store.SectionRef
+	var linked []int64
 	var software []inventory.SoftwareList
 	for _, it := range list {
 		key := keyOf(&it.obs)
@@ -130,6 +131,9 @@ func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 			s := &it.obs.Sections[i]
 			if s.Body != nil && s.Name != inventory.SectionSoftware && !same(have[s.Name], s, it.hashes[i]) {
 				refs = append(refs, store.SectionRef{Record: rec.ID, Name: s.Name})
+				if s.Name == inventory.SectionNeighbours {
+					linked = append(linked, rec.ID)
+				}
 				changed = changed || slices.Contains(identifying, s.Name)
 			}
 		}
@@ -140,6 +144,9 @@ func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 		}
 	}
 	if err := a.tx.GatherTitles(ctx, software); err != nil {
+		return err
+	}
+	if err := a.tx.GatherLinks(ctx, linked); err != nil {
 		return err
 	}
 	return a.tx.GatherFacts(ctx, refs)

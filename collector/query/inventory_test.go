@@ -18,7 +18,7 @@ import (
 )
 
 // feed submits observations at a time.
-func feed(t *testing.T, st *store.Store, at time.Time, list ...inventory.Observation) {
+func feed(t testing.TB, st *store.Store, at time.Time, list ...inventory.Observation) {
 	t.Helper()
 	in := ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler), func() time.Time { return at })
 	ctx, stop := context.WithCancel(t.Context())

@@ -191,12 +191,12 @@ func (p *pathfinder) route(a, b Thing) (legs []leg, gap string) {
 				continue
 			}
 			been[r.card.Asset.ID] = true
-			l := leg{router: r.card.Asset, in: r.card.Interface.Name, mac: inventory.CanonicalMAC(r.card.MAC), why: r.why}
+			l := leg{router: r.card.Asset, in: r.card.Name, mac: inventory.CanonicalMAC(r.card.MAC), why: r.why}
 			for _, out := range p.cards {
 				if out.Asset.ID != r.card.Asset.ID || !overlap(networksOf(out), there) {
 					continue
 				}
-				l.out, l.outMAC = out.Interface.Name, inventory.CanonicalMAC(out.MAC)
+				l.out, l.outMAC = out.Name, inventory.CanonicalMAC(out.MAC)
 				return append(s.legs, l), ""
 			}
 			nets := p.networks(r.card.Asset.ID)

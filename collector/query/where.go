@@ -163,18 +163,22 @@ func (q *Inventory) whereabouts(ctx context.Context, t Thing, ask WhereQuery) (W
 	return w, nil
 }
 
+// endpoints are classes of what nothing is plugged into, unless it tells a table.
+var endpoints = []inventory.Class{inventory.ClassServer, inventory.ClassDesktop, inventory.ClassLaptop, inventory.ClassTablet, inventory.ClassPhone,
+	inventory.ClassVM, inventory.ClassContainer, inventory.ClassPrinter, inventory.ClassStorage, inventory.ClassCamera}
+
 // stationsOf groups sightings by hardware address, those of one bridge all together: it is
 // in one place, whichever of its addresses speaks.
 func stationsOf(found store.Sightings) [][]topology.Sighting {
-	reads := map[inventory.AssetID]bool{}
+	reads, ends := map[inventory.AssetID]bool{}, map[inventory.AssetID]bool{}
 	for _, n := range found.Nodes {
-		reads[n.ID] = n.Reads
+		reads[n.ID], ends[n.ID] = n.Reads, !n.Reads && slices.Contains(endpoints, n.Class)
 	}
 	at := map[string]int{}
 	var out [][]topology.Sighting
 	for _, s := range found.Of {
-		if s.Owner != 0 && s.Owner == s.Bridge {
-			continue // its own address in its own table
+		if s.Owner != 0 && s.Owner == s.Bridge || ends[s.Bridge] {
+			continue // its own address in its own table, or a host that heard its switch
 		}
 		key := s.MAC
 		if reads[s.Owner] {
@@ -292,9 +296,10 @@ func (q *Inventory) portsOf(ctx context.Context, id inventory.AssetID, at When) 
 	if err != nil || len(own.Rows) == 0 {
 		return Switch{}, err
 	}
-	var macs []string
+	var macs []string // of those that may be on a port here: who else has them decides
+	alone := topology.New(own.Nodes, own.Rows, own.Time)
 	for _, s := range own.Rows {
-		if s.MAC != "" {
+		if s.MAC != "" && (s.Via != topology.ViaBridge || len(alone.Behind(s.Port, own.Time)) == 0) {
 			macs = append(macs, s.MAC)
 		}
 	}
@@ -332,6 +337,9 @@ func (q *Inventory) portsOf(ctx context.Context, id inventory.AssetID, at When) 
 		place, ok := m.net.Place(group, found.Time)
 		if ok && place.Bridge == id && place.Exact() && !place.Ended {
 			u := use(place.Port)
+			if slices.Contains(u.LeadsTo, place.Owner) {
+				continue
+			}
 			u.Stations = append(u.Stations, Located{place.MAC, place})
 		}
 	}

@@ -102,10 +102,10 @@ func Sighted(n *inventory.Neighbour) bool {
 // PutLinks makes a list the present links of a record, as of obs. Those that are not in it
 // end, unless keep says that the list is partial: they were there at the last look.
 func (t *Tx) PutLinks(ctx context.Context, record, obs int64, list inventory.Neighbours, last int64, keep bool) error {
-	set, err := t.linksOf(ctx, record)
-	if err != nil {
+	if err := t.GatherLinks(ctx, []int64{record}); err != nil {
 		return err
 	}
+	set := t.links[record]
 	listed := make(map[linkKey]bool, len(list))
 	for i := range list {
 		l, ok := linkOf(&list[i])
@@ -143,29 +143,36 @@ func (s *linkSet) end(k linkKey, obs, last int64) {
 	s.ends = append(s.ends, linkEnd{k, obs, last})
 }
 
-// linksOf learns a record's present links.
-func (t *Tx) linksOf(ctx context.Context, record int64) (*linkSet, error) {
-	if set := t.links[record]; set != nil {
-		return set, nil
-	}
+// GatherLinks learns the present links of records.
+func (t *Tx) GatherLinks(ctx context.Context, records []int64) error {
 	if t.links == nil {
 		t.links = map[int64]*linkSet{}
 	}
-	set := &linkSet{have: map[linkKey]string{}, begins: map[linkKey]linkBegin{}}
-	t.links[record] = set
-	rows, err := t.query(ctx, `select via, port, target_type, target, vlan, remote_port, more from link where record_id = $1 and to_obs is null`, record)
+	var missing []int64
+	for _, id := range records {
+		if t.links[id] == nil {
+			t.links[id] = &linkSet{have: map[linkKey]string{}, begins: map[linkKey]linkBegin{}}
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	rows, err := t.query(ctx, `select record_id, via, port, target_type, target, vlan, remote_port, more from link
+		where record_id in (select cast(value as bigint) from json_each($1)) and to_obs is null`, idList(missing))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
+		var record int64
 		var l link
-		if err := rows.Scan(&l.via, &l.port, &l.targetType, &l.target, &l.vlan, &l.remotePort, &l.more); err != nil {
-			return nil, err
+		if err := rows.Scan(&record, &l.via, &l.port, &l.targetType, &l.target, &l.vlan, &l.remotePort, &l.more); err != nil {
+			return err
 		}
-		set.have[l.linkKey] = l.more
+		t.links[record].have[l.linkKey] = l.more
 	}
-	return set, rows.Err()
+	return rows.Err()
 }
 
 const (

@@ -97,6 +97,7 @@ func TestF25KilledAtEachMigration(t *testing.T) {
 					values ('agent', 'a', 'hq', 1, 7, 1, 2, 3, 4, 5, '')`)
 				oldSoftware(t, db)
 				oldClaims(t, db)
+				oldLinks(t, db)
 			}
 		}
 		st := open(t, dsn)
@@ -109,7 +110,34 @@ func TestF25KilledAtEachMigration(t *testing.T) {
 		}
 		wantOldSoftware(t, st)
 		wantOldClaims(t, dsn)
+		wantOldLinks(t, db)
 	})
+}
+
+// oldLinks are neighbours as schema 1 had them, all of them facts.
+func oldLinks(t *testing.T, db *sql.DB) {
+	t.Helper()
+	execute(t, db, `insert into section (record_id, name, status, reason, hash, body_obs, obs_id, took_ms) values (1, 'neighbours', 'ok', '', '', 1, 1, 0)`)
+	execute(t, db, `insert into fact (record_id, section, key, from_obs, to_obs, value) values
+		(1, 'neighbours', 'bridge|p1|00:14:22:00:00:01|', 1, 2, '{"protocol":"bridge","local_port":"p1","mac":"00:14:22:00:00:01"}'),
+		(1, 'neighbours', 'bridge|p2|00:14:22:00:00:02|', 1, null, '{"protocol":"bridge","local_port":"p2","mac":"00:14:22:00:00:02"}'),
+		(1, 'neighbours', 'lldp|p3|00:14:22:00:00:03|q', 1, null, '{"protocol":"lldp","local_port":"p3","chassis_id":"00:14:22:00:00:03","remote_port":"q","remote_name":"sw"}')`)
+}
+
+func wantOldLinks(t *testing.T, db *sql.DB) {
+	t.Helper()
+	for query, want := range map[string]int{
+		`select count(*) from link`: 3,
+		`select count(*) from link where to_obs = 2 and last_obs = 1 and port = 'p1'`: 1,
+		`select count(*) from link where to_obs is null and from_obs = 1`:             2,
+		`select count(*) from fact where section = 'neighbours'`:                      1,
+		`select count(*) from fact where section = 'neighbours' and key like 'lldp%'`: 1,
+		`select look_obs from section where record_id = 1 and name = 'neighbours'`:    2,
+	} {
+		if n := number(t, db, query); n != want {
+			t.Errorf("%s: %d, want %d", query, n, want)
+		}
+	}
 }
 
 // oldClaims are claims as schema 1 had them, each with its last day.

@@ -235,8 +235,8 @@ func (l *loader) claimed(ctx context.Context, kind string, values map[string]boo
 	if err != nil {
 		return nil, err
 	}
-	rows, err := l.q.query(ctx, `select c.value, c.scope, min(r.asset_id) from json_each($2) j join claim c on c.type = $1 and c.value = j.value->>'v'
-		join record r on r.id = c.record_id where r.asset_id <> 0 group by c.value, c.scope`, kind, list)
+	rows, err := l.q.query(ctx, `select c.value, c.scope, min(r.asset_id) from claim c join record r on r.id = c.record_id
+		where c.type = $1 and c.value in (select value->>'v' from json_each($2)) and r.asset_id <> 0 group by c.value, c.scope`, kind, list)
 	if err != nil {
 		return nil, err
 	}

@@ -136,6 +136,9 @@ func (n *Network) known(k pair, turned bool) string {
 
 func (n *Network) learn(k pair, turned bool, port string) {
 	if k = k.turned(turned); len(n.toward[k]) == 0 {
+		if n.derived[k] == "" {
+			n.met[k.from] = append(n.met[k.from], k.to)
+		}
 		n.derived[k] = port
 	}
 }

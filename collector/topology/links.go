@@ -189,7 +189,9 @@ func (n *Network) inferredLinks(taken func(Port) bool) []*Link {
 				continue
 			}
 			l := &Link{A: p, B: f, Via: []string{ViaBridge}, Inferred: true}
-			l.First, l.Last = n.span(p.Bridge, f.Bridge)
+			if l.First, l.Last = n.span(p.Bridge, f.Bridge); l.Last.IsZero() && n.sawOnce(p.Bridge, f.Bridge) {
+				continue // they saw each other once
+			}
 			if comparePorts(l.B, l.A) < 0 {
 				l.A, l.B = l.B, l.A
 			}
@@ -208,11 +210,11 @@ func (n *Network) behindAll() (behind map[Port][]inventory.AssetID, seers map[in
 			seers[k.to] = append(seers[k.to], k.from)
 		}
 	}
-	for k := range n.toward {
-		add(k, n.Toward(k.from, k.to, n.now))
-	}
-	for k, p := range n.derive() {
-		add(k, p)
+	n.derive()
+	for from, list := range n.met {
+		for _, to := range list {
+			add(pair{from, to}, n.Toward(from, to, n.now))
+		}
 	}
 	return behind, seers
 }
@@ -243,6 +245,12 @@ func (n *Network) elsewhere(c inventory.AssetID, p, far Port) bool {
 	return a != "" && a == b
 }
 
+// sawOnce says that one of two bridges has had the other in a table.
+func (n *Network) sawOnce(a, b inventory.AssetID) bool {
+	return len(n.toward[pair{a, b}])+len(n.toward[pair{b, a}]) > 0
+}
+
+// span is the time in which the sightings of two bridges by each other hold.
 func (n *Network) span(a, b inventory.AssetID) (first, last time.Time) {
 	for _, k := range []pair{{a, b}, {b, a}} {
 		for _, r := range n.toward[k] {

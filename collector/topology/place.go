@@ -132,7 +132,7 @@ func (n *Network) beaten(a, b *Sighting, t time.Time) string {
 		if b.Last.After(a.Last) || b.Last.Equal(a.Last) && b.First.After(a.First) {
 			return "seen since at " + n.name(b.Bridge)
 		}
-	case bAway && !stale(b, a):
+	case bAway && (ab == a.Name || !stale(b, a)):
 		return "this port leads to " + n.name(b.Bridge) + ", which has it behind another port"
 	case aAway || stale(b, a):
 	case ab == a.Name && ba != b.Name:

@@ -71,8 +71,9 @@ type Network struct {
 	now       time.Time
 	nodes     map[inventory.AssetID]*Node
 	rows      []Sighting
-	stations  map[Port]map[string]bool // hardware addresses that hold now
-	toward    map[pair][]*Sighting     // sightings of a bridge by another one
+	stations  map[Port]map[string]bool                  // hardware addresses that hold now
+	toward    map[pair][]*Sighting                      // sightings of a bridge by another one
+	met       map[inventory.AssetID][]inventory.AssetID // bridges that a bridge knows the direction of
 	derived   map[pair]string
 	didDerive bool
 	atNow     map[pair]string // answers of Toward for now
@@ -83,7 +84,7 @@ type pair struct{ from, to inventory.AssetID }
 
 // New makes a network of what bridges told. now is the time that is asked about.
 func New(nodes []Node, rows []Sighting, now time.Time) *Network {
-	n := &Network{now: now, nodes: map[inventory.AssetID]*Node{}, stations: map[Port]map[string]bool{}, toward: map[pair][]*Sighting{}, atNow: map[pair]string{}}
+	n := &Network{now: now, nodes: map[inventory.AssetID]*Node{}, stations: map[Port]map[string]bool{}, toward: map[pair][]*Sighting{}, met: map[inventory.AssetID][]inventory.AssetID{}, atNow: map[pair]string{}}
 	for i := range nodes {
 		n.nodes[nodes[i].ID] = &nodes[i]
 	}
@@ -100,6 +101,9 @@ func New(nodes []Node, rows []Sighting, now time.Time) *Network {
 		r := &n.rows[i]
 		if r.Owner != 0 && r.Owner != r.Bridge && (bridges[r.Owner] || n.bridge(r.Owner)) && !n.phone(r) {
 			k := pair{r.Bridge, r.Owner}
+			if len(n.toward[k]) == 0 {
+				n.met[r.Bridge] = append(n.met[r.Bridge], r.Owner)
+			}
 			n.toward[k] = append(n.toward[k], r)
 		}
 		if r.MAC != "" && r.at(now) {
@@ -136,8 +140,9 @@ func (n *Network) bridge(id inventory.AssetID) bool {
 	switch node.Class {
 	case inventory.ClassSwitch, inventory.ClassAccessPoint, inventory.ClassRadio:
 		return true
+	default:
+		return node.Reads
 	}
-	return node.Reads
 }
 
 func bridging(capabilities []string) bool {
@@ -198,14 +203,10 @@ func clearer(a, b *Sighting, t time.Time) bool {
 func (n *Network) Behind(p Port, t time.Time) []inventory.AssetID {
 	p = n.Bundle(p)
 	var out []inventory.AssetID
-	for k := range n.toward {
-		if k.from == p.Bridge && n.Toward(k.from, k.to, t) == p.Name {
-			out = append(out, k.to)
-		}
-	}
-	for k, port := range n.derive() {
-		if k.from == p.Bridge && port == p.Name && len(n.toward[k]) == 0 {
-			out = append(out, k.to)
+	n.derive()
+	for _, to := range n.met[p.Bridge] {
+		if n.Toward(p.Bridge, to, t) == p.Name {
+			out = append(out, to)
 		}
 	}
 	slices.Sort(out)
