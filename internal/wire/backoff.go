@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"errors"
+	"io"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -10,6 +13,9 @@ import (
 const (
 	backoffMin = time.Second
 	backoffMax = time.Hour
+	// backoffAway is the longest wait of who was turned away at the door: the collector is
+	// there, and serves hundreds in a second.
+	backoffAway = 2 * time.Minute
 	// refusalLimit is how many refusals of our identity in a row mean that trying again soon is useless.
 	refusalLimit = 3
 )
@@ -37,10 +43,23 @@ func (b *Backoff) Next(err error) time.Duration {
 		return backoffMax + jitter(backoffMax/10)
 	}
 	window := backoffMax
+	if turnedAway(err) {
+		window = backoffAway
+	}
 	if shift := b.failures; shift < 12 {
-		window = min(backoffMin<<shift, backoffMax)
+		window = min(backoffMin<<shift, window)
 	}
 	return backoffMin + jitter(window-backoffMin)
+}
+
+// turnedAway says that a connection was made and then broken off without an answer, as a
+// collector does with those that it has no room for.
+func turnedAway(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return !op.Timeout() && (op.Op == "read" || op.Op == "write")
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Reset is for after a success.
