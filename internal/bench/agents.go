@@ -43,7 +43,7 @@ func enrol(ctx context.Context, o options, list []*collector, token string) ([]*
 		if err != nil {
 			return err
 		}
-		l, err := newLine(state, id.Collector, known)
+		l, err := newLine(i, state, id.Collector, known)
 		if err != nil {
 			return err
 		}
