@@ -15,7 +15,7 @@ const (
 	beginning = 256
 	// beginWait is how long a connection waits to begin. Sources give a handshake 15 s.
 	beginWait = 10 * time.Second
-	// beginTime is how long one that is slow, or waits for a job, keeps others from beginning.
+	// beginTime is how long one that has not shown who it is keeps others from beginning.
 	beginTime = 2 * time.Second
 	// handshakeTime counts from when a connection may begin.
 	handshakeTime = 5 * time.Second
@@ -73,6 +73,7 @@ type guest struct {
 	mu     sync.Mutex
 	begins bool // it holds a place
 	closed bool
+	timer  *time.Timer
 }
 
 // Read has the first bytes wait until the connection may begin.
@@ -105,7 +106,7 @@ func (g *guest) start() error {
 		return net.ErrClosed
 	}
 	g.begins = true
-	time.AfterFunc(beginTime, g.begun)
+	g.timer = time.AfterFunc(beginTime, g.begun)
 	return g.SetReadDeadline(time.Now().Add(handshakeTime)) // the one that is set has run while it waited
 }
 
@@ -141,6 +142,24 @@ func withGuest(ctx context.Context, c net.Conn) context.Context {
 		c = t.NetConn()
 	}
 	return context.WithValue(ctx, guestKey{}, c)
+}
+
+// reports says that a source's report has come: it has its place until it is answered,
+// however long that takes. Whatever else came has begun.
+func reports(ctx context.Context, report bool) {
+	g, ok := ctx.Value(guestKey{}).(*guest)
+	if !ok {
+		return
+	}
+	if !report {
+		g.begun()
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.timer != nil {
+		g.timer.Stop()
+	}
 }
 
 // answered is called after each answer.

@@ -117,8 +117,27 @@ func TestDoorBegins(t *testing.T) {
 		if w := <-said; w.err != nil || time.Since(begun) != beginTime {
 			t.Errorf("beside one that is slow: %v after %v", w, time.Since(begun))
 		}
-		_ = third.Close()
-		_ = second.Close()
+		reports(withGuest(t.Context(), third), true)
+		begun = time.Now()
+		fourth, said := read()
+		time.Sleep(3 * beginTime)
+		synctest.Wait()
+		if len(said) > 0 {
+			t.Error("a report lost its place before it was answered")
+		}
+		answered(withGuest(t.Context(), third))
+		if w := <-said; w.err != nil || time.Since(begun) != 3*beginTime {
+			t.Errorf("beside a report: %v after %v", w, time.Since(begun))
+		}
+		reports(withGuest(t.Context(), fourth), false) // no report
+		_, said = read()
+		if w := <-said; w.err != nil || time.Since(begun) != 3*beginTime {
+			t.Errorf("beside somebody who does not report: %v after %v", w, time.Since(begun))
+		}
+		time.Sleep(beginTime)
+		for _, c := range []net.Conn{second, third, fourth} {
+			_ = c.Close()
+		}
 		d.begin <- struct{}{} // somebody holds the place for good
 		begun = time.Now()
 		_, said = read()

@@ -195,6 +195,7 @@ func (s *Server) guard(pattern string, policy Policy, to route) http.Handler {
 		if note != nil {
 			note.caller = caller.String()
 		}
+		reports(r.Context(), policy.Class == ClassIngest)
 		leave, body, err := s.admit(w, r, policy)
 		defer leave()
 		if err == nil && to.check != nil {

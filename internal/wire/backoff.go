@@ -13,9 +13,10 @@ import (
 const (
 	backoffMin = time.Second
 	backoffMax = time.Hour
-	// backoffAway is the longest wait of who was turned away at the door: the collector is
-	// there, and serves hundreds in a second.
-	backoffAway = 2 * time.Minute
+	// backoffAway and backoffAwayMax are for who was turned away at the door: thousands are before
+	// it, so that a second is too early, and hundreds are served in a second, so that an hour is too late.
+	backoffAway    = 15 * time.Second
+	backoffAwayMax = 2 * time.Minute
 	// refusalLimit is how many refusals of our identity in a row mean that trying again soon is useless.
 	refusalLimit = 3
 )
@@ -42,12 +43,12 @@ func (b *Backoff) Next(err error) time.Duration {
 	if b.refusals >= refusalLimit {
 		return backoffMax + jitter(backoffMax/10)
 	}
-	window := backoffMax
+	first, window := backoffMin, backoffMax
 	if turnedAway(err) {
-		window = backoffAway
+		first, window = backoffAway, backoffAwayMax
 	}
 	if shift := b.failures; shift < 12 {
-		window = min(backoffMin<<shift, window)
+		window = min(first<<shift, window)
 	}
 	return backoffMin + jitter(window-backoffMin)
 }
