@@ -107,7 +107,7 @@ func (g *guest) start() error {
 	}
 	g.begins = true
 	g.timer = time.AfterFunc(beginTime, g.begun)
-	return g.SetReadDeadline(time.Now().Add(handshakeTime)) // the one that is set has run while it waited
+	return g.SetDeadline(time.Now().Add(handshakeTime)) // those that are set have run while it waited
 }
 
 // begun lets another connection begin.

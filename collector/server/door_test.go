@@ -92,6 +92,9 @@ func TestDoorBegins(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil { // as http.Server does
+				t.Fatal(err)
+			}
 			said := make(chan word, 1)
 			go func() {
 				n, err := c.Read(make([]byte, 8))
@@ -117,6 +120,12 @@ func TestDoorBegins(t *testing.T) {
 		if w := <-said; w.err != nil || time.Since(begun) != beginTime {
 			t.Errorf("beside one that is slow: %v after %v", w, time.Since(begun))
 		}
+		begun, slow := time.Now(), third
+		if _, err := slow.Write([]byte{22}); time.Since(begun) != handshakeTime { // nobody reads it
+			t.Errorf("it has %v for a handshake: %v", time.Since(begun), err)
+		}
+		third, said = read()
+		<-said
 		reports(withGuest(t.Context(), third), true)
 		begun = time.Now()
 		fourth, said := read()
@@ -135,7 +144,7 @@ func TestDoorBegins(t *testing.T) {
 			t.Errorf("beside somebody who does not report: %v after %v", w, time.Since(begun))
 		}
 		time.Sleep(beginTime)
-		for _, c := range []net.Conn{second, third, fourth} {
+		for _, c := range []net.Conn{second, slow, third, fourth} {
 			_ = c.Close()
 		}
 		d.begin <- struct{}{} // somebody holds the place for good
