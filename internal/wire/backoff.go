@@ -14,7 +14,7 @@ const (
 	backoffMin = time.Second
 	backoffMax = time.Hour
 	// backoffAway and backoffAwayMax are for who was turned away at the door: thousands are before
-	// it, so that a second is too early, and hundreds are served in a second, so that an hour is too late.
+	// them, so that a second is too early, and hundreds are served in a second, so that an hour is too late.
 	backoffAway    = 15 * time.Second
 	backoffAwayMax = 2 * time.Minute
 	// refusalLimit is how many refusals of our identity in a row mean that trying again soon is useless.
@@ -22,7 +22,8 @@ const (
 )
 
 // Backoff says how long to wait after each failure in a row: full jitter over a window that
-// doubles from 1 s to 1 h, so that sources which failed together do not return together.
+// doubles from 1 s to 1 h, so that sources which failed together do not return together. Who
+// was turned away by a collector that is there waits in windows from 30 s to 2 min.
 // The zero value is ready to use.
 type Backoff struct {
 	failures, refusals int
