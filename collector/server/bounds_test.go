@@ -49,52 +49,6 @@ func TestSlots(t *testing.T) {
 	})
 }
 
-func TestLimitListener(t *testing.T) {
-	var lc net.ListenConfig
-	inner, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := newLimitListener(inner, 1)
-	accepted := make(chan net.Conn)
-	ended := make(chan error, 1)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				ended <- err
-				return
-			}
-			accepted <- c
-		}
-	}()
-	dial := func() {
-		t.Helper()
-		var d net.Dialer
-		c, err := d.DialContext(t.Context(), "tcp", inner.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
-	}
-	dial()
-	first := <-accepted
-	dial() // in the kernel's queue
-	select {
-	case <-accepted:
-		t.Error("a second connection is open")
-	default:
-	}
-	_ = first.Close()
-	_ = first.Close() // gives its place back once
-	second := <-accepted
-	_ = l.Close()
-	_ = second.Close()
-	if err := <-ended; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("after closing: %v", err)
-	}
-}
-
 func TestReadBody(t *testing.T) {
 	z, err := zstd.NewWriter(nil)
 	if err != nil {

@@ -2,10 +2,8 @@ package server
 
 import (
 	"context"
-	"net"
 	"runtime"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -48,48 +46,3 @@ func (s slots) take(ctx context.Context) error {
 }
 
 func (s slots) leave() { <-s }
-
-// limitListener holds at most a number of connections open: the ones past it wait in the
-// kernel's queue, before any TLS work is done for them.
-type limitListener struct {
-	net.Listener
-	open slots
-	done chan struct{}
-	once sync.Once
-}
-
-func newLimitListener(l net.Listener, n int) *limitListener {
-	return &limitListener{Listener: l, open: make(slots, n), done: make(chan struct{})}
-}
-
-// Accept waits for a place and then for a connection.
-func (l *limitListener) Accept() (net.Conn, error) {
-	select {
-	case l.open <- struct{}{}:
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		l.open.leave()
-		return nil, err
-	}
-	return &limitedConn{Conn: c, leave: sync.OnceFunc(l.open.leave)}, nil
-}
-
-// Close ends waiting Accepts.
-func (l *limitListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return l.Listener.Close()
-}
-
-type limitedConn struct {
-	net.Conn
-	leave func()
-}
-
-// Close gives the place back, once.
-func (c *limitedConn) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
-}

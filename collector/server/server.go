@@ -42,6 +42,7 @@ type Server struct {
 	classes map[Class]slots
 	big     slots // places for big bodies, over all classes
 	unpack  unpackers
+	door    *door
 }
 
 // New makes the server for routes; a route without a policy is an error.
@@ -55,6 +56,7 @@ func New(config Config, routes *Routes, auth *identity.Authenticator, metrics *M
 	s := &Server{
 		config: config, auth: auth, metrics: metrics, log: log,
 		classes: classSlots(), big: make(slots, 2*runtime.GOMAXPROCS(0)),
+		door: newDoor(config.MaxConnections, func(why string) { metrics.refused.WithLabelValues("connection", why).Inc() }),
 	}
 	mux := http.NewServeMux()
 	for pattern, r := range routes.routes {
@@ -63,6 +65,7 @@ func New(config Config, routes *Routes, auth *identity.Authenticator, metrics *M
 	s.http = &http.Server{
 		Handler:           s.outer(mux),
 		TLSConfig:         config.TLS,
+		ConnContext:       withGuest,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second, // each body sets its own by its pace
 		IdleTimeout:       30 * time.Second,
@@ -82,7 +85,7 @@ func New(config Config, routes *Routes, auth *identity.Authenticator, metrics *M
 
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
-	err := s.http.ServeTLS(newLimitListener(l, s.config.MaxConnections), "", "")
+	err := s.http.ServeTLS(s.door.listener(l), "", "")
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -108,10 +111,14 @@ func (s *Server) outer(next http.Handler) http.Handler {
 		for k, v := range s.config.Headers {
 			out.Header().Set(k, v)
 		}
+		if s.door.crowded() {
+			out.Header().Set("Connection", "close")
+		}
 		start := time.Now()
 		_ = http.NewResponseController(w).SetWriteDeadline(start.Add(writeTime)) // the last request's may be over
 		seen := &seen{route: "none", caller: "none"}
 		r = r.WithContext(context.WithValue(r.Context(), seenKey{}, seen))
+		defer answered(r.Context())
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -188,6 +195,7 @@ func (s *Server) guard(pattern string, policy Policy, to route) http.Handler {
 		if note != nil {
 			note.caller = caller.String()
 		}
+		reports(r.Context(), policy.Class == ClassIngest)
 		leave, body, err := s.admit(w, r, policy)
 		defer leave()
 		if err == nil && to.check != nil {

@@ -38,12 +38,22 @@ func enrol(ctx context.Context, o options, list []*collector, token string) ([]*
 	agents, known := make([]*agent, o.agents), &certificates{}
 	err := each(ctx, o.workers, o.agents, func(ctx context.Context, i int) error {
 		state := filepath.Join(o.dir, "agents", fmt.Sprint(i))
-		id, err := wire.Enroll(ctx, wire.EnrollConfig{StateDir: state, Collector: list[i%len(list)].url, Token: inventory.Secret(token),
-			Kind: inventory.KindAgent, Hostname: fmt.Sprintf("host%06d", i), Version: "bench"})
-		if err != nil {
-			return err
+		var id wire.Identity
+		for backoff := (wire.Backoff{}); ; {
+			var err error
+			id, err = wire.Enroll(ctx, wire.EnrollConfig{StateDir: state, Collector: list[i%len(list)].url, Token: inventory.Secret(token),
+				Kind: inventory.KindAgent, Hostname: fmt.Sprintf("host%06d", i), Version: "bench"})
+			if err == nil {
+				break
+			}
+			if inventory.CodeOf(err) != inventory.CodeUnavailable {
+				return err
+			}
+			if err := sleep(ctx, backoff.Next(err)); err != nil {
+				return err
+			}
 		}
-		l, err := newLine(state, id.Collector, known)
+		l, err := newLine(i, state, id.Collector, known)
 		if err != nil {
 			return err
 		}
@@ -230,11 +240,18 @@ func (a *agent) deliver(ctx context.Context, p prepared) (res *musterv1.ReportRe
 		if later.after > 0 {
 			wait = later.after + rand.N(later.after/4+1)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if sleep(ctx, wait) != nil {
 			return res, busy, errors.Join(err, ctx.Err())
 		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -34,17 +34,17 @@ func ingest(ctx context.Context, o options) (err error) {
 		return err
 	}
 	fmt.Printf("%-12s %6.0f /s\n", "enrolments", float64(o.agents)/time.Since(begun).Seconds())
-	first, err := phase(ctx, "first", o, list, agents, 1, func(a *agent) inventory.Observation { return a.observation(everything) })
+	first, cost, err := phase(ctx, "first", o, list, agents, 1, func(a *agent) inventory.Observation { return a.observation(everything) })
 	if err != nil {
 		return err
 	}
 	if err := bytesPerHost(o); err != nil {
 		return err
 	}
-	if _, err := phase(ctx, "unchanged", o, list, agents, o.rounds, func(a *agent) inventory.Observation { return a.observation(nothing) }); err != nil {
+	if _, _, err := phase(ctx, "unchanged", o, list, agents, o.rounds, func(a *agent) inventory.Observation { return a.observation(nothing) }); err != nil {
 		return err
 	}
-	if _, err := phase(ctx, "small change", o, list, agents, o.rounds, func(a *agent) inventory.Observation {
+	if _, _, err := phase(ctx, "small change", o, list, agents, o.rounds, func(a *agent) inventory.Observation {
 		a.update(5)
 		return a.observation(software)
 	}); err != nil {
@@ -62,7 +62,7 @@ func ingest(ctx context.Context, o options) (err error) {
 	if err := compare(ctx, o, agents); err != nil {
 		return err
 	}
-	return rawLimit(ctx, o, agents, first)
+	return rawLimit(ctx, o, agents, first, cost)
 }
 
 func stopAll(list []*collector) error {
@@ -79,8 +79,8 @@ func engine(store string) string {
 }
 
 // phase lets every agent report some times and prints what that came to. It returns the
-// reports a second.
-func phase(ctx context.Context, name string, o options, list []*collector, agents []*agent, rounds int, next func(*agent) inventory.Observation) (float64, error) {
+// reports a second, and what each cost both sides of CPU time.
+func phase(ctx context.Context, name string, o options, list []*collector, agents []*agent, rounds int, next func(*agent) inventory.Observation) (rate float64, cost time.Duration, err error) {
 	var mu sync.Mutex
 	var took []time.Duration
 	var all time.Duration
@@ -89,11 +89,11 @@ func phase(ctx context.Context, name string, o options, list []*collector, agent
 	for range rounds {
 		reports, err := prepareAll(ctx, agents, next)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", name, err)
+			return 0, 0, fmt.Errorf("%s: %w", name, err)
 		}
 		m, err := measure(list)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if err := each(ctx, o.workers, len(agents), func(ctx context.Context, i int) error {
 			sent := time.Now()
@@ -104,18 +104,18 @@ func phase(ctx context.Context, name string, o options, list []*collector, agent
 			retries += busy
 			return err
 		}); err != nil {
-			return 0, fmt.Errorf("%s: %w", name, err)
+			return 0, 0, fmt.Errorf("%s: %w", name, err)
 		}
 		if err := m.stop(&all, &theirs, &ours); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 	slices.Sort(took)
-	rate := float64(len(took)) / all.Seconds()
+	rate = float64(len(took)) / all.Seconds()
 	fmt.Printf("%-12s %6.0f /s   p50 %s  p99 %s   CPU each: %d µs the collector, %d µs the agents; %d sent again; load %s\n", name, rate,
 		took[len(took)/2].Round(100*time.Microsecond), took[len(took)*99/100].Round(100*time.Microsecond),
 		theirs.cpu.Microseconds()/int64(len(took)), ours.cpu.Microseconds()/int64(len(took)), retries, load())
-	return rate, nil
+	return rate, (theirs.cpu + ours.cpu) / time.Duration(len(took)), nil
 }
 
 // bytesPerHost prints what the embedded store's files take.

@@ -33,13 +33,14 @@ import (
 // with the collector that is measured.
 type line struct {
 	address string
+	from    net.Addr // of this machine's many, for one has only so many ports
 	config  *tls.Config
 	conn    *tls.Conn
 	in      *bufio.Reader
 }
 
 // newLine takes the identity in a state folder.
-func newLine(stateDir, collector string, known *certificates) (*line, error) {
+func newLine(n int, stateDir, collector string, known *certificates) (*line, error) {
 	u, err := url.Parse(collector)
 	if err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func newLine(stateDir, collector string, known *certificates) (*line, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	return &line{address: u.Host, config: &tls.Config{
+	return &line{address: u.Host, from: &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}, config: &tls.Config{
 		MinVersion: tls.VersionTLS12, ServerName: u.Hostname(), Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"},
 		InsecureSkipVerify: true, // VerifyConnection does
 		VerifyConnection:   func(s tls.ConnectionState) error { return known.verify(s, roots) },
@@ -127,7 +128,7 @@ func (l *line) report(ctx context.Context, request []byte) (*musterv1.ReportResp
 
 // fresh sends the request on a new connection.
 func (l *line) fresh(ctx context.Context, request []byte) (*musterv1.ReportResponse, error) {
-	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Minute}, Config: l.config}
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Minute, LocalAddr: l.from}, Config: l.config}
 	conn, err := dialer.DialContext(ctx, "tcp", l.address)
 	if err != nil {
 		return nil, errors.Join(&busyError{}, err) // a queue that is full: the agent comes again

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -97,12 +98,16 @@ var ofHosts = map[string]string{
 // engine goes: from table to table, without a client in between, with the same indexes,
 // durability and hosts a transaction. It does so twice: the rows as they are, and with a row for
 // each installed package and an index by title in place of packed lists.
-func rawLimit(ctx context.Context, o options, agents []*agent, first float64) error {
+//
+// Where other work is on the machine the rates say little. The engine writes on one processor,
+// a report has them all: by what both cost, first reports could come at so much of the limit.
+func rawLimit(ctx context.Context, o options, agents []*agent, first float64, cost time.Duration) error {
 	for _, plain := range []bool{false, true} {
 		var rate float64
 		var err error
+		var used usage
 		if file, ok := strings.CutPrefix(o.store, "sqlite:"); ok {
-			rate, err = rawSQLite(ctx, o, file, agents, plain)
+			rate, err = rawSQLite(ctx, o, file, agents, plain, &used)
 		} else {
 			rate, err = rawCopy(ctx, o, agents, plain)
 		}
@@ -110,7 +115,12 @@ func rawLimit(ctx context.Context, o options, agents []*agent, first float64) er
 			return fmt.Errorf("raw limit: %w", err)
 		}
 		what := map[bool]string{false: "for the same rows", true: "with a row for each package"}[plain]
-		fmt.Printf("raw limit    %6.0f hosts/s %s; first reports reach %.0f%% of it\n", rate, what, 100*first/rate)
+		fmt.Printf("raw limit    %6.0f hosts/s %s; first reports reach %.0f%% of it", rate, what, 100*first/rate)
+		if strings.HasPrefix(o.store, "sqlite:") {
+			each := used.cpu / time.Duration(len(agents))
+			fmt.Printf("; %d µs of CPU each, %.0f%% by CPU on %d", each.Microseconds(), 100*float64(each)*float64(runtime.NumCPU())/float64(cost), runtime.NumCPU())
+		}
+		fmt.Println()
 	}
 	return nil
 }
@@ -138,7 +148,7 @@ func plainRows(agents []*agent, fn func(record, title int64) error) error {
 
 const rawGroup = 256 // hosts in one transaction, as in ingest
 
-func rawSQLite(ctx context.Context, o options, file string, agents []*agent, plain bool) (rate float64, err error) {
+func rawSQLite(ctx context.Context, o options, file string, agents []*agent, plain bool, used *usage) (rate float64, err error) {
 	empty := filepath.Join(o.dir, "raw.db")
 	st, err := store.Open(ctx, "sqlite:"+empty)
 	if err != nil {
@@ -169,6 +179,10 @@ func rawSQLite(ctx context.Context, o options, file string, agents []*agent, pla
 		}
 	}
 	begun := time.Now()
+	before, err := usageOfProcess(os.Getpid())
+	if err != nil {
+		return 0, err
+	}
 	for from := int64(1); from <= last; from += rawGroup {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
@@ -190,7 +204,10 @@ func rawSQLite(ctx context.Context, o options, file string, agents []*agent, pla
 			return 0, err
 		}
 	}
-	return float64(o.agents) / time.Since(begun).Seconds(), nil
+	took := time.Since(begun)
+	after, err := usageOfProcess(os.Getpid())
+	used.cpu = after.cpu - before.cpu
+	return float64(o.agents) / took.Seconds(), err
 }
 
 // plainSQLite makes the rows of packages and the table that they go to.

@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"errors"
+	"io"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -10,12 +13,17 @@ import (
 const (
 	backoffMin = time.Second
 	backoffMax = time.Hour
+	// backoffAway and backoffAwayMax are for who was turned away at the door: thousands are before
+	// them, so that a second is too early, and hundreds are served in a second, so that an hour is too late.
+	backoffAway    = 15 * time.Second
+	backoffAwayMax = 2 * time.Minute
 	// refusalLimit is how many refusals of our identity in a row mean that trying again soon is useless.
 	refusalLimit = 3
 )
 
 // Backoff says how long to wait after each failure in a row: full jitter over a window that
-// doubles from 1 s to 1 h, so that sources which failed together do not return together.
+// doubles from 1 s to 1 h, so that sources which failed together do not return together. Who
+// was turned away by a collector that is there waits in windows from 30 s to 2 min.
 // The zero value is ready to use.
 type Backoff struct {
 	failures, refusals int
@@ -36,11 +44,24 @@ func (b *Backoff) Next(err error) time.Duration {
 	if b.refusals >= refusalLimit {
 		return backoffMax + jitter(backoffMax/10)
 	}
-	window := backoffMax
+	first, window := backoffMin, backoffMax
+	if turnedAway(err) {
+		first, window = backoffAway, backoffAwayMax
+	}
 	if shift := b.failures; shift < 12 {
-		window = min(backoffMin<<shift, backoffMax)
+		window = min(first<<shift, window)
 	}
 	return backoffMin + jitter(window-backoffMin)
+}
+
+// turnedAway says that a connection was made and then broken off without an answer, as a
+// collector does with those that it has no room for.
+func turnedAway(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return !op.Timeout() && (op.Op == "read" || op.Op == "write")
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Reset is for after a success.

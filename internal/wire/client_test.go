@@ -66,6 +66,28 @@ func TestReportIsCompressed(t *testing.T) {
 	}
 }
 
+// The next connection goes on where the last one ended, and shows the same certificate.
+func TestConnectionsResume(t *testing.T) {
+	c := wiretest.New(t)
+	client := open(t, enrolled(t, c))
+	var resumed []bool
+	c.Wrap = func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			resumed = append(resumed, r.TLS.DidResume && len(r.TLS.PeerCertificates) > 0)
+			next.ServeHTTP(w, r)
+		})
+	}
+	for range 2 {
+		if _, err := client.Report(t.Context(), one()); err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+	}
+	if len(resumed) != 2 || resumed[0] || !resumed[1] {
+		t.Errorf("resumed: %v", resumed)
+	}
+}
+
 // Whatever answers, only the collector's own word on exactly what was sent is an acknowledgement.
 func TestF10_WhatIsNoAcknowledgement(t *testing.T) {
 	status := func(code int, headers ...string) func(http.Handler) http.Handler {

@@ -3,13 +3,20 @@ package wire_test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/wire"
+	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
+	"github.com/muster-itam/muster/proto/muster/v1/musterv1connect"
 )
 
 // failing fails a number of times, then hands on.
@@ -88,5 +95,40 @@ func TestBackoffGrowsToAnHour(t *testing.T) {
 	b.Reset()
 	if d := b.Next(errOffline); d > 2*time.Second {
 		t.Errorf("after a success: %v", d)
+	}
+}
+
+// Who is turned away at the door does not stay away for long.
+func TestBackoffOfTheTurnedAway(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}()
+	client := connect.NewClient(connecthttp.NewTransport(http.DefaultClient, "https://"+l.Addr().String()))
+	_, err = musterv1connect.NewIngestServiceClient(client).Report(t.Context(), &musterv1.ReportRequest{})
+	refused := wire.FromConnect(err)
+	if refused == nil {
+		t.Fatal("a listener that closes connections was taken for a collector")
+	}
+	var away, offline wire.Backoff
+	longest := time.Duration(0)
+	for range 500 {
+		if d := away.Next(refused); d > 2*time.Minute {
+			t.Fatalf("%v: waits %v", refused, d)
+		}
+		longest = max(longest, offline.Next(errOffline))
+	}
+	if longest < 10*time.Minute {
+		t.Errorf("who gets no connection at all waits at most %v", longest)
 	}
 }
