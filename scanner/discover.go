@@ -174,11 +174,11 @@ func (r *run) sweepTCP(ctx context.Context, sent func()) error {
 	})
 }
 
-// silent visits the routed targets that gave no sign yet.
+// silent visits the routed targets that gave no sign yet and may be connected to.
 func (r *run) silent() iter.Seq[netip.Addr] {
 	return func(yield func(netip.Addr) bool) {
 		for a := range r.plan.Routed.All() {
-			if !r.book.has(a) && !yield(a) {
+			if !r.book.has(a) && r.cfg.Fragile.address(a) == "" && !yield(a) {
 				return
 			}
 		}
