@@ -3,6 +3,7 @@ package scanner
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,7 +30,9 @@ func (r *run) services(ctx context.Context, devices []*Device) {
 	for range min(askParallel, len(devices)) {
 		wg.Go(func() {
 			for d := range work {
-				if a := r.askAt(d); a.IsValid() && ctx.Err() == nil {
+				if why := r.fragileDevice(d); why != "" {
+					d.spare(why)
+				} else if a := r.askAt(d); a.IsValid() && ctx.Err() == nil {
 					d.asked(prober.Read(ctx, a), prober.Ports)
 					d.Evidence = r.serviceRules.Identify(&d.Identity, d.Ports)
 				}
@@ -59,9 +62,15 @@ func (r *run) askAt(d *Device) netip.Addr {
 	return best
 }
 
+// spare notes why d's ports are not asked.
+func (d *Device) spare(why string) {
+	d.Flags = append(d.Flags, fmt.Sprintf("fragile (%s): only the gentlest probes", why))
+	d.PortState = &snmp.State{Reason: "not asked: fragile, " + why}
+}
+
 // asked takes what d's ports told.
 func (d *Device) asked(told *service.Device, ports service.Ports) {
-	if told.Everything {
+	if d.Everything = told.Everything; d.Everything {
 		d.Flags = append(d.Flags, "every port answers: something answers in the place of services, and none is listed")
 		return
 	}
@@ -101,12 +110,15 @@ func reportedName(ports []service.Port) string {
 	return strings.ToLower(cmp.Or(facts("ldap.dns_host"), facts("ntlm.computer")))
 }
 
-// certificateNames are hints: names of certificates that are for one name only, which is a
-// whole one.
+// certificateNames are hints, where they are whole ones: names of certificates that are for one
+// name only, and the common names of those that a machine made for itself.
 func certificateNames(ports []service.Port) []string {
 	var out []string
 	for _, p := range ports {
 		name := p.Facts["tls.names"]
+		if p.Facts["tls.self_signed"] != "" && strings.Contains(name, " ") {
+			name = p.Facts["tls.common_name"]
+		}
 		if hostName(name) && strings.Contains(strings.Trim(name, "."), ".") && !slices.Contains(out, name) {
 			out = append(out, name)
 		}
