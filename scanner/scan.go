@@ -21,6 +21,8 @@ type Config struct {
 	// Allow, when not empty, is all that may be scanned; Deny never is, whoever asks.
 	Allow, Deny Set
 	Credentials []snmp.Credential
+	// Recog are a site's own fingerprints; nil for none.
+	Recog *identify.Recog
 	// Services are the ports that are asked of each device; none by default.
 	Services service.Ports
 	// NoNames leaves out reverse DNS, NoSearch asking devices to announce themselves.
@@ -52,6 +54,7 @@ func New(cfg Config) (*Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
+	serviceRules.Recog = cfg.Recog
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -12,7 +12,7 @@ func (r *Rules) All() []Rule { return r.rules }
 func (r *Rules) AllAnnounced() []AnnouncedRule { return r.announced }
 
 // Applies tells whether the rule applies to a device with the facts.
-func (r *AnnouncedRule) Applies(facts []announce.Fact) bool { _, ok := r.groups(facts); return ok }
+func (r *AnnouncedRule) Applies(facts []announce.Fact) bool { _, _, ok := r.groups(facts); return ok }
 
 // Matches tells whether the rule applies to a device.
 func (r *Rule) Matches(s snmp.System) bool { _, ok := r.groups(s); return ok }

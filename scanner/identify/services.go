@@ -20,7 +20,11 @@ import (
 var builtinServices embed.FS
 
 // ServiceRules say what a device is from what its ports told.
-type ServiceRules struct{ rules []ServiceRule }
+type ServiceRules struct {
+	rules []ServiceRule
+	// Recog are a site's own fingerprints in recog's format; nil for none.
+	Recog *Recog
+}
 
 // ServiceRule is one entry of a file: when the fact matches, the device is what the rule
 // says, as surely as its confidence.
@@ -48,15 +52,6 @@ type ServiceRule struct {
 type ServiceExample struct {
 	Text string            `yaml:"text"`
 	Want map[string]string `yaml:"want"`
-}
-
-// Evidence is a fact that a rule took for a sign.
-type Evidence struct {
-	Port       int    `json:"port"`
-	Fact       string `json:"fact"`
-	Text       string `json:"text"`
-	Rule       string `json:"rule"`
-	Confidence int    `json:"confidence"`
 }
 
 // BuiltinServices are the rules that come with the scanner.
@@ -154,79 +149,25 @@ func (r *ServiceRule) tell(text string) map[string]string {
 // maxEvidence is how many signs are kept of one device.
 const maxEvidence = 32
 
-// conclusion is the surest text for a field, or none when two are as sure and differ.
-type conclusion struct {
-	text       string
-	confidence int
-	torn       bool
-}
-
-// Identify adds to id what the ports tell and what it does not know yet, and answers with
-// the signs. What contradicts id, as a port that leads to another machine does, adds nothing.
-func (r *ServiceRules) Identify(id *Identity, ports []service.Port) []Evidence {
-	found := map[string]conclusion{}
+// Identify adds to id what the ports tell, and answers with the signs, surest first. known is the
+// evidence for what id knows already: a sign must be surer to replace that, and what
+// contradicts its vendor, as a port that leads to another machine does, adds nothing.
+func (r *ServiceRules) Identify(id *Identity, known []Evidence, ports []service.Port) []Evidence {
 	var signs []Evidence
 	for i := range r.rules {
 		rule := &r.rules[i]
 		for _, p := range ports {
 			text := p.Facts[rule.Fact]
-			if text == "" {
+			if text == "" || len(signs) == maxEvidence {
 				continue
 			}
-			told := rule.tell(text)
-			if told == nil {
-				continue
-			}
-			for field, text := range told {
-				found[field] = found[field].with(text, rule.Confidence)
-			}
-			if len(signs) < maxEvidence {
-				signs = append(signs, Evidence{p.Number, rule.Fact, text, rule.Name, rule.Confidence})
+			if told := rule.tell(text); told != nil {
+				signs = append(signs, Evidence{p.Number, rule.Fact, text, rule.Name, rule.Confidence, told})
 			}
 		}
 	}
+	signs = append(signs, r.Recog.tell(ports, maxEvidence-len(signs))...)
 	slices.SortStableFunc(signs, func(a, b Evidence) int { return cmp.Compare(b.Confidence, a.Confidence) })
-	id.adopt(found)
+	id.adopt(signs, known)
 	return signs
-}
-
-func (c conclusion) with(text string, confidence int) conclusion {
-	switch {
-	case confidence > c.confidence:
-		return conclusion{text: text, confidence: confidence}
-	case confidence == c.confidence && !strings.EqualFold(text, c.text):
-		c.torn = true
-	}
-	return c
-}
-
-// adopt takes what the conclusions add. Model and serial number go with a vendor, version
-// and kernel with an operating system.
-func (id *Identity) adopt(found map[string]conclusion) {
-	text := func(field string) string {
-		if c := found[field]; !c.torn {
-			return c.text
-		}
-		return ""
-	}
-	agrees := func(have, field string) bool {
-		return have == "" || !found[field].torn && (text(field) == "" || strings.EqualFold(have, text(field)))
-	}
-	if agrees(id.Vendor, "vendor") && !found["vendor"].torn {
-		fill(&id.Vendor, text("vendor"))
-		fill(&id.Model, text("model"))
-		fill(&id.Serial, text("serial"))
-	}
-	if id.Type == "" {
-		id.Type = inventory.Class(text("type"))
-	}
-	if !agrees(id.OS.Name, "os") || !agrees(id.OS.Family, "family") || found["os"].torn {
-		return
-	}
-	fill(&id.OS.Family, text("family"))
-	fill(&id.OS.Name, text("os"))
-	fill(&id.OS.Kernel, text("kernel"))
-	if id.OS.Version == "" {
-		id.OS.Version = text("version")
-	}
 }

@@ -86,7 +86,7 @@ func TestIdentifyServices(t *testing.T) {
 				ports = append(ports, service.Port{Protocol: "tcp", Number: i + 1, Answer: service.Answer{Facts: f}})
 			}
 			got := c.known
-			signs := rules.Identify(&got, ports)
+			signs := rules.Identify(&got, nil, ports)
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Error(d)
 			}
