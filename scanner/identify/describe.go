@@ -116,7 +116,7 @@ var places = []*regexp.Regexp{
 }
 
 // imageName is the file that a router of Cisco's was started from, or the family it is of.
-var imageName = regexp.MustCompile(`(?i)-m[zx]?$|k9|ipbase|lanbase|ipservices|universal|advsecurity|ios|\bseries$`)
+var imageName = regexp.MustCompile(`(?i)-m[zx]?$|k9|ipbase|lanbase|ipservices|universal|advsecurity|ios|^cisco .*\bseries$`)
 
 func placed(descr, vendor string) string {
 	for _, re := range places {

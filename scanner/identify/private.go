@@ -27,6 +27,10 @@ var (
 	measured = regexp.MustCompile(`(?i)^[\d.]+ ?(?:%|°?[CF]|k?(?:VA|W|V|A|Hz|Wh)|m[VAs]|dBm?|volts?|watts?|amps?|[KMG]?B|[KMG]bps|RPM)$`)
 	// shortCode is too short for a product's name: a revision or a state.
 	shortCode = regexp.MustCompile(`^[A-Z]\w{1,4}$`)
+	// partOf is what a text names that is no device: a number of another sort, or a part.
+	partOf = regexp.MustCompile(`(?i)^[0-9a-f]{6,}$|[0-9a-f]{8}-[0-9a-f]{4}-|\b(?:transceiver|sensor|sfp|qsfp|module|port|channel|input|output|slot|fan|battery|outlet|bank|relay|zone|group|line|card|user|vlan|eth|lan|wan|dvb-\w+)s?\b`)
+	// serialLike is more of a number than of a name.
+	serialLike = regexp.MustCompile(`\d{8}|\b[A-Z]{4,}\d{4}[A-Z0-9]{2,}`)
 	// namedVersion is a product's name and its version in one text.
 	namedVersion = regexp.MustCompile(`^([A-Z][\w.+/-]*(?: [\w.+/-]+){0,2}?)[ -][vV]\.? ?(\d+(?:\.\d+)+(?:[-,]? ?build\w+)?)`)
 )
@@ -53,7 +57,7 @@ func isPrivateVersion(s string) bool {
 
 func isPrivateModel(s string) bool {
 	return len(s) >= 3 && len(s) <= maxModel && strings.ContainsAny(s, "0123456789") && privateModel.MatchString(s) &&
-		!shortCode.MatchString(s) && !versionAsName.MatchString(s) &&
+		!shortCode.MatchString(s) && !partOf.MatchString(s) && !serialLike.MatchString(s) && !versionAsName.MatchString(s) &&
 		!isPrivateSerial(s) && !isPrivateVersion(s) && !dateShape.MatchString(s)
 }
 
@@ -80,7 +84,7 @@ func groupOf(name string) string {
 // fromPrivate searches the objects of one maker.
 func fromPrivate(values []snmp.Private, enterprise int, in *inquiry) {
 	groups, order := map[string]*identityGroup{}, []string{}
-	all := newGroup()
+	all, scalars := newGroup(), newGroup()
 	for _, v := range values {
 		if enterprise != 0 && v.Enterprise != enterprise {
 			continue
@@ -94,6 +98,9 @@ func fromPrivate(values []snmp.Private, enterprise int, in *inquiry) {
 		}
 		g.add(v.Text)
 		all.add(v.Text)
+		if strings.HasSuffix(v.Name, ".0") {
+			scalars.add(v.Text)
+		}
 	}
 	for _, name := range order {
 		g := groups[name]
@@ -115,6 +122,7 @@ func fromPrivate(values []snmp.Private, enterprise int, in *inquiry) {
 		}
 	}
 	w := in.witness(factPrivate, "", "the only one among private objects", sureOfShape)
+	w.tell("model", only(scalars.model))
 	w.tell("serial", only(all.serial))
 	w.tell("version", only(all.version))
 }
