@@ -30,7 +30,7 @@ func (r *Rules) Device(f *snmp.Facts) (Identity, []Evidence) {
 	var id Identity
 	c := &inquiry{id: &id}
 	opaque := r.match(f, c)
-	linux(f, &id)
+	linux(f, c)
 	enterprise := r.enterprise(f)
 	descr := f.System.Description
 	c.witness(factDescr, descr, "maker's name", sureOfMaker).tell("vendor", r.brand(descr))
@@ -187,13 +187,6 @@ func root(components []snmp.Component) *snmp.Component {
 	return found
 }
 
-func fill(field *string, text string) {
-	text = strings.Trim(text, " \"'\\")
-	if *field == "" && meaningful(text) {
-		*field = text
-	}
-}
-
 // placeholders are what devices say when nobody told them better.
 var placeholders = regexp.MustCompile(`(?i)^(n/?a|none|null|unknown|undefined|default|serial ?no|f{6,}|not (specified|available|set|applicable)|` +
 	`to be filled.*|system serial number|serial number|serial|model|generic.*|invalid.*|empty|x+|0+|1234567890?|<private>|-+|\.+|\?+)$`)
@@ -213,20 +206,26 @@ var (
 
 // linux takes family, kernel and architecture of a Linux agent. The kernel is never the
 // version of the operating system; that one is known only where lldpd tells it.
-func linux(f *snmp.Facts, id *Identity) {
+func linux(f *snmp.Facts, in *inquiry) {
 	m := linuxDescr.FindStringSubmatch(f.System.Description)
 	if m == nil {
 		return
 	}
-	id.OS.Family, id.OS.Kernel, id.OS.Arch = "linux", m[2], m[3]
+	w := in.witness(factDescr, f.System.Description, "uname", sureOfMIB)
+	w.tell("family", "linux")
+	w.tell("kernel", m[2])
+	in.id.OS.Arch = m[3]
 	l := lldpdDescr.FindStringSubmatch(f.LLDP.Description)
-	if l == nil || l[2] != m[2] || id.OS.Name != "" {
+	if l == nil || l[2] != m[2] || in.id.OS.Name != "" {
 		return
 	}
-	id.OS.Name = l[1]
+	w = in.witness("snmp.lldp", f.LLDP.Description, "system description of lldpd", sureOfMIB)
 	if p := prettyName.FindStringSubmatch(l[1]); p != nil {
-		id.OS.Name, id.OS.Version = p[1], p[2]
+		w.tell("os", p[1])
+		w.tell("version", p[2])
+		return
 	}
+	w.tell("os", l[1])
 }
 
 // IANAifType values of interfaces that carry a subnet of their own.

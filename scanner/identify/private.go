@@ -26,7 +26,7 @@ var (
 	decimal  = regexp.MustCompile(`^\d+\.\d+$`)
 	measured = regexp.MustCompile(`(?i)^[\d.]+ ?(?:%|°?[CF]|k?(?:VA|W|V|A|Hz|Wh)|m[VAs]|dBm?|volts?|watts?|amps?|[KMG]?B|[KMG]bps|RPM)$`)
 	// shortCode is too short for a product's name: a revision or a state.
-	shortCode = regexp.MustCompile(`^[A-Z]\w{1,4}$`)
+	shortCode = regexp.MustCompile(`^[A-Z]\d{1,2}(?:[A-Z]\d{0,2})?$`)
 	// partOf is what a text names that is no device: a number of another sort, or a part.
 	partOf = regexp.MustCompile(`(?i)^[0-9a-f]{6,}$|[0-9a-f]{8}-[0-9a-f]{4}-|\b(?:transceiver|sensor|sfp|qsfp|module|port|channel|input|output|slot|fan|battery|outlet|bank|relay|zone|group|line|card|user|vlan|eth|lan|wan|dvb-\w+)s?\b`)
 	// serialLike is more of a number than of a name.
