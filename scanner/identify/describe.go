@@ -46,12 +46,13 @@ var (
 	noModel = regexp.MustCompile(`(?i)^(linux|freebsd|openbsd|netbsd|sunos|darwin|windows|hardware|software|version|snmp|net-snmp|ubuntu|debian|unix|vxworks|mode|<private>|nx-os|cisco|ios|vyos|vyatta|busybox|gnu|oneos|ios)\b`)
 )
 
-// describe searches a sysDescr. vendor is its maker's name where known, private are the
-// maker's own texts: they support or deny what stands at its beginning.
-func describe(descr, vendor string, private []snmp.Private, in *inquiry) {
-	label := in.witness(factDescr, descr, "labels in sysDescr", sureOfLabel)
-	label.tell("serial", serialOf(descr))
-	label.tell("model", labelled(descr))
+// describe searches a sysDescr. vendor is its maker's name where known, model what a label
+// in it names, private are the maker's own texts: they support or deny what stands at its
+// beginning.
+func describe(descr, vendor, model string, private []snmp.Private, in *inquiry) {
+	labels := in.witness(factDescr, descr, "labels in sysDescr", sureOfLabel)
+	labels.tell("serial", serialOf(descr))
+	labels.tell("model", model)
 	if strings.HasPrefix(descr, "Linux ") {
 		return
 	}

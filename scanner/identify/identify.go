@@ -33,22 +33,32 @@ func (r *Rules) Device(f *snmp.Facts) (Identity, []Evidence) {
 	linux(f, c)
 	enterprise := r.enterprise(f)
 	descr := f.System.Description
-	c.witness(factDescr, descr, "maker's name", sureOfMaker).tell("vendor", r.brand(descr))
-	c.witness(factObjectID, f.System.ObjectID, "enterprise number", sureOfMaker).tell("vendor", r.vendor(enterprise))
-	if name := labelled(descr); !opaque && orderName.MatchString(name) {
-		c.witness(factDescr, descr, "label in sysDescr", sureOfLabel).tell("model", name)
+	if id.Vendor == "" {
+		c.witness(factDescr, descr, "maker's name", sureOfMaker).tell("vendor", r.brand(descr))
+	}
+	if id.Vendor == "" {
+		c.witness(factObjectID, f.System.ObjectID, "enterprise number", sureOfMaker).tell("vendor", r.vendor(enterprise))
+	}
+	label := ""
+	if !opaque {
+		label = labelled(descr)
+	}
+	if orderName.MatchString(label) {
+		c.witness(factDescr, descr, "labels in sysDescr", sureOfLabel).tell("model", label)
 	}
 	standard(f, c)
 	r.product(f, c)
 	if !opaque {
-		describe(descr, id.Vendor, f.Private, c)
+		describe(descr, id.Vendor, label, f.Private, c)
 	}
 	fromPrivate(f.Private, enterprise, c)
-	if !opaque {
+	if id.Type == "" && !opaque {
 		c.witness(factDescr, descr, "words of sysDescr", sureOfWords).tell("type", string(worded(descr)))
 	}
-	class, confidence := r.sortOf(f, enterprise)
-	c.witness(factObjectID, f.System.ObjectID, "what its maker makes and its tables show", confidence).tell("type", string(class))
+	if id.Type == "" {
+		class, confidence := r.sortOf(f, enterprise)
+		c.witness(factObjectID, f.System.ObjectID, "what its maker makes and its tables show", confidence).tell("type", string(class))
+	}
 	return id, c.evidence
 }
 

@@ -3,6 +3,7 @@ package identify_test
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -199,4 +200,31 @@ func FuzzDevice(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, descr, objectID, lldp string) {
 		rules.Device(&snmp.Facts{System: snmp.System{Description: descr, ObjectID: objectID}, LLDP: snmp.LLDP{Description: lldp}})
 	})
+}
+
+// Every number of the registry is found, whatever lies before and behind it.
+func TestRegistry(t *testing.T) {
+	text, err := identify.Registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if len(lines) < 60_000 {
+		t.Errorf("%d numbers", len(lines))
+	}
+	for _, line := range lines {
+		digits, name, _ := strings.Cut(line, "\t")
+		number, err := strconv.Atoi(digits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := identify.RegisteredName(number); got != name {
+			t.Errorf("%d: %q, not %q", number, got, name)
+		}
+	}
+	for _, number := range []int{-1, 4294967, 1 << 40} {
+		if got := identify.RegisteredName(number); got != "" {
+			t.Errorf("%d: %q", number, got)
+		}
+	}
 }

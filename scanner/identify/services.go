@@ -21,7 +21,8 @@ var builtinServices embed.FS
 
 // ServiceRules say what a device is from what its ports told.
 type ServiceRules struct {
-	rules []ServiceRule
+	facts []string                 // in the order of the files
+	rules map[string][]ServiceRule // by fact
 	// Recog are a site's own fingerprints in recog's format; nil for none.
 	Recog *Recog
 }
@@ -70,7 +71,7 @@ func LoadServices(dir fs.FS) (*ServiceRules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list service rules: %w", err)
 	}
-	r := &ServiceRules{}
+	r := &ServiceRules{rules: map[string][]ServiceRule{}}
 	for _, name := range names {
 		text, err := fs.ReadFile(dir, name)
 		if err != nil {
@@ -88,7 +89,10 @@ func LoadServices(dir fs.FS) (*ServiceRules, error) {
 			if err := rule.compile(); err != nil {
 				return nil, inventory.Errorf(inventory.CodeInvalid, "service rules %s: rule %q: %w", name, rule.Name, err)
 			}
-			r.rules = append(r.rules, rule)
+			if r.rules[rule.Fact] == nil {
+				r.facts = append(r.facts, rule.Fact)
+			}
+			r.rules[rule.Fact] = append(r.rules[rule.Fact], rule)
 		}
 	}
 	return r, nil
@@ -149,20 +153,29 @@ func (r *ServiceRule) tell(text string) map[string]string {
 // maxEvidence is how many signs are kept of one device.
 const maxEvidence = 32
 
+// tell is what the rules for a fact make of a text, at most so many signs.
+func (r *ServiceRules) tell(port int, fact, text string, room int) (signs []Evidence) {
+	rules := r.rules[fact]
+	for i := range rules {
+		if len(signs) == room {
+			break
+		}
+		if told := rules[i].tell(text); told != nil {
+			signs = append(signs, Evidence{port, fact, text, rules[i].Name, rules[i].Confidence, told})
+		}
+	}
+	return signs
+}
+
 // Identify adds to id what the ports tell, and answers with the signs, surest first. known is the
 // evidence for what id knows already: a sign must be surer to replace that, and what
 // contradicts its vendor, as a port that leads to another machine does, adds nothing.
 func (r *ServiceRules) Identify(id *Identity, known []Evidence, ports []service.Port) []Evidence {
 	var signs []Evidence
-	for i := range r.rules {
-		rule := &r.rules[i]
+	for _, fact := range r.facts {
 		for _, p := range ports {
-			text := p.Facts[rule.Fact]
-			if text == "" || len(signs) == maxEvidence {
-				continue
-			}
-			if told := rule.tell(text); told != nil {
-				signs = append(signs, Evidence{p.Number, rule.Fact, text, rule.Name, rule.Confidence, told})
+			if text := p.Facts[fact]; text != "" {
+				signs = append(signs, r.tell(p.Number, fact, text, maxEvidence-len(signs))...)
 			}
 		}
 	}
