@@ -175,12 +175,10 @@ func (g *Recog) fingerprint(dec *xml.Decoder, start xml.StartElement, list *reco
 	}
 	label := service.Clean(cmp.Or(strings.TrimSpace(content.Description), attribute(start, "pattern")), maxLabel)
 	f := recogFingerprint{name: "recog: " + label, params: content.Params, confidence: sureOfRecog}
-	re, err := rubyPattern(attribute(start, "pattern"), attribute(start, "flags"))
-	if err != nil || len(f.params) > maxRecogParams {
+	if f.pattern = rubyPattern(attribute(start, "pattern"), attribute(start, "flags")); f.pattern == nil || len(f.params) > maxRecogParams {
 		g.Refused = append(g.Refused, list.name+": "+label)
 		return nil
 	}
-	f.pattern = re
 	if c, err := strconv.ParseFloat(attribute(start, "certainty"), 64); err == nil && c >= 0 && c <= 1 {
 		f.confidence = max(1, int(c*sureOfRecog))
 	}
@@ -195,10 +193,11 @@ const maxLabel = 120
 var rubyEscapes = strings.NewReplacer(`\\`, `\\`, `\h`, `[0-9a-fA-F]`, `\H`, `[^0-9a-fA-F]`, `\Z`, `\n?\z`, `\/`, `/`, `\-`, `\-`)
 
 // rubyPattern makes a pattern of Ruby's one for RE2. In Ruby ^ and $ are always of lines, and
-// "multiline" lets a dot match their ends. Looking around and possessive repetition RE2 has not.
-func rubyPattern(pattern, flags string) (*regexp.Regexp, error) {
+// "multiline" lets a dot match their ends. nil when RE2 cannot do it, as looking around and
+// possessive repetition.
+func rubyPattern(pattern, flags string) *regexp.Regexp {
 	if pattern == "" || len(pattern) > maxRecogPattern {
-		return nil, fmt.Errorf("pattern of %d bytes", len(pattern))
+		return nil
 	}
 	mode := "m"
 	for _, flag := range strings.FieldsFunc(flags, func(r rune) bool { return strings.ContainsRune(" ,|", r) }) {
@@ -209,7 +208,11 @@ func rubyPattern(pattern, flags string) (*regexp.Regexp, error) {
 			mode += "s"
 		}
 	}
-	return regexp.Compile("(?" + mode + ")" + rubyEscapes.Replace(pattern))
+	re, err := regexp.Compile("(?" + mode + ")" + rubyEscapes.Replace(pattern))
+	if err != nil {
+		return nil
+	}
+	return re
 }
 
 // tell matches what ports told, at most so many signs.
