@@ -254,7 +254,7 @@ func (r *run) announced(d *Device, group []*station) {
 		d.Announced.Merge(st.speech)
 	}
 	if d.Virtual == "" {
-		r.rules.Announced(d.Announced.Facts, &d.Identity)
+		d.Evidence = append(d.Evidence, r.rules.Announced(d.Announced.Facts, &d.Identity)...)
 	}
 	d.Sources = append(d.Sources, slices.DeleteFunc(slices.Clone(d.Announced.Via), func(v string) bool { return slices.Contains(d.Sources, v) })...)
 	slices.Sort(d.Sources)

@@ -47,7 +47,7 @@ type Device struct {
 	Everything bool
 	// ReportedName is what its services say that it is called.
 	ReportedName string
-	// Evidence are the signs in what Ports told, surest first.
+	// Evidence says where Identity comes from: SNMP, then announcements, then the ports.
 	Evidence []identify.Evidence
 	// Announced is what it said of itself on its link.
 	Announced announce.Speech

@@ -10,6 +10,7 @@ import (
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner/ether"
+	"github.com/muster-itam/muster/scanner/identify"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
 
@@ -320,7 +321,8 @@ func (r *run) describe(group []*station) *Device {
 	if f := m.Facts; f != nil {
 		m.Reason = ""
 		m.sources[viaSNMP] = true
-		m.Identity = r.rules.Device(f)
+		m.Identity, m.Evidence = r.rules.Device(f)
+		m.Evidence = append(m.Evidence, r.serviceRules.Identify(&m.Identity, m.Evidence, identify.Told(f.System))...)
 		for _, a := range f.Addresses() {
 			m.addrs[a] = true
 		}

@@ -23,6 +23,8 @@ type Config struct {
 	Credentials []snmp.Credential
 	// Fragile are the devices that get only the gentlest probes; see ParseFragile.
 	Fragile Fragile
+	// Recog are a site's own fingerprints; nil for none.
+	Recog *identify.Recog
 	// Services are the ports that are asked of each device; none by default.
 	Services service.Ports
 	// NoNames leaves out reverse DNS, NoSearch asking devices to announce themselves.
@@ -54,6 +56,7 @@ func New(cfg Config) (*Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
+	serviceRules.Recog = cfg.Recog
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -34,7 +34,7 @@ func (r *run) services(ctx context.Context, devices []*Device) {
 					d.spare(why)
 				} else if a := r.askAt(d); a.IsValid() && ctx.Err() == nil {
 					d.asked(prober.Read(ctx, a), prober.Ports)
-					d.Evidence = r.serviceRules.Identify(&d.Identity, d.Ports)
+					d.Evidence = append(d.Evidence, r.serviceRules.Identify(&d.Identity, d.Evidence, d.Ports)...)
 				}
 				phase.probed.Add(1)
 			}

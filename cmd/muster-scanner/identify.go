@@ -44,12 +44,15 @@ type named struct {
 	OS        string `json:"os"`
 	OSVersion string `json:"os_version"`
 	Error     string `json:"error,omitempty"`
+	// Evidence says where each value comes from and how sure it is.
+	Evidence []identify.Evidence `json:"evidence,omitempty"`
 	// SNMP is what was read in all, where all was asked for.
 	SNMP *snmpLine `json:"snmp,omitempty"`
 }
 
-func newNamed(name string, id *identify.Identity) named {
-	return named{Name: name, Vendor: id.Vendor, Type: string(id.Type), Model: id.Model, Serial: id.Serial, OS: id.OS.Name, OSVersion: id.OS.Version}
+func newNamed(name string, id *identify.Identity, evidence []identify.Evidence) named {
+	return named{Name: name, Vendor: id.Vendor, Type: string(id.Type), Model: id.Model, Serial: id.Serial, OS: id.OS.Name, OSVersion: id.OS.Version,
+		Evidence: evidence}
 }
 
 // target is a line of the file of targets.
@@ -73,8 +76,9 @@ func (p *program) identify() *cobra.Command {
 		Use:   "identify --targets FILE",
 		Short: "Read devices by SNMP and say what they are, without a scan",
 		Long: `Reads the devices of a file by SNMP and prints one JSON object each: name, vendor, type,
-model, serial, os, os_version; empty where it is not known. A line of the file is an address
-and, if wanted, a name after it; - stands for standard input.
+model, serial, os, os_version, empty where it is not known, and evidence: where each value
+comes from and how sure it is in per cent. A line of the file is an address and, if wanted, a
+name after it; - stands for standard input.
 
 Reads no more than it takes to say what a device is; with --full all that a scan reads, and adds
 what it was.
@@ -121,6 +125,7 @@ func (p *program) runIdentify(ctx context.Context, o *identifyFlags) error {
 	if err != nil {
 		return err
 	}
+	site := identify.ServiceRules{Recog: cfg.Recog}
 	limit := scanner.NewLimiter(o.rate, scanner.SystemClock())
 	prober := &snmp.Prober{
 		Credentials: cfg.Credentials, Port: o.port, Extra: rules.Wanted, Now: p.now,
@@ -134,8 +139,9 @@ func (p *program) runIdentify(ctx context.Context, o *identifyFlags) error {
 		if err != nil {
 			return named{Address: t.addr.String(), Name: t.name, Error: err.Error()}
 		}
-		id := rules.Device(facts)
-		n := newNamed(t.name, &id)
+		id, evidence := rules.Device(facts)
+		evidence = append(evidence, site.Identify(&id, evidence, identify.Told(facts.System))...)
+		n := newNamed(t.name, &id, evidence)
 		n.Address = t.addr.String()
 		if o.full {
 			n.SNMP = newSNMPLine(facts)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner"
+	"github.com/muster-itam/muster/scanner/identify"
 	"github.com/muster-itam/muster/scanner/service"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
@@ -24,6 +25,7 @@ import (
 // local is what the scanner's own host says about scanning, whoever asks for it.
 type local struct {
 	snmpConfig string
+	recog      string
 	allow      []string
 	deny       []string
 	fragile    []string
@@ -37,6 +39,7 @@ type local struct {
 
 func (l *local) flags(f *pflag.FlagSet) {
 	f.StringVar(&l.snmpConfig, "snmp-config", "", "file of SNMP credentials (YAML); $MUSTER_SNMP_CONFIG")
+	f.StringVar(&l.recog, "recog", "", "folder of fingerprints in recog's format (*.xml), for what no rule knows; $MUSTER_SCANNER_RECOG")
 	f.StringSliceVar(&l.allow, "allow", nil, "scan nothing but these prefixes, whoever asks; $MUSTER_SCANNER_ALLOW")
 	f.StringSliceVar(&l.deny, "deny", nil, "never scan these prefixes, whoever asks; $MUSTER_SCANNER_DENY")
 	f.StringSliceVar(&l.fragile, "fragile", nil, "addresses, beginnings of hardware addresses (00:0e:8c) and type=TYPE that get only the gentlest probes, beside the built-in rules; $MUSTER_SCANNER_FRAGILE")
@@ -76,6 +79,9 @@ func (p *program) config(l *local) (scanner.Config, error) {
 			return cfg, fmt.Errorf("--ports: %w", err)
 		}
 	}
+	if cfg.Recog, err = p.fingerprints(l.recog, cfg.Log); err != nil {
+		return cfg, err
+	}
 	name := l.snmpConfig
 	if name == "" {
 		name, _ = p.env("MUSTER_SNMP_CONFIG")
@@ -93,6 +99,25 @@ func (p *program) config(l *local) (scanner.Config, error) {
 	}
 	cfg.Credentials, err = snmp.ParseCredentials(f)
 	return cfg, err
+}
+
+// fingerprints reads a folder of recog's format, and says what of it is of no use.
+func (p *program) fingerprints(folder string, log *slog.Logger) (*identify.Recog, error) {
+	if folder == "" {
+		folder, _ = p.env("MUSTER_SCANNER_RECOG")
+	}
+	if folder == "" {
+		return nil, nil
+	}
+	g, err := identify.LoadRecog(os.DirFS(folder))
+	if err != nil {
+		return nil, fmt.Errorf("--recog %s: %w", folder, err)
+	}
+	log.Info("fingerprints read", "folder", folder, "fingerprints", g.Fingerprints, "unused", g.Unused, "refused", len(g.Refused))
+	for _, name := range g.Refused {
+		log.Warn("fingerprint left out: its pattern is none of RE2's", "fingerprint", name)
+	}
+	return g, nil
 }
 
 // resolver asks the name server at addr; nil stands for the system's.

@@ -141,9 +141,9 @@ func (p *program) tryRule(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	id := rules.Device(facts)
+	id, evidence := rules.Device(facts)
 	for _, name := range rules.Matching(facts.System) {
 		fmt.Fprintln(p.err, "rule:", plain(name))
 	}
-	return json.NewEncoder(p.out).Encode(newNamed(filepath.Base(args[0]), &id))
+	return json.NewEncoder(p.out).Encode(newNamed(filepath.Base(args[0]), &id, evidence))
 }

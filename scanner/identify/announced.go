@@ -1,10 +1,10 @@
 package identify
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
-	"strings"
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner/announce"
@@ -17,12 +17,14 @@ type AnnouncedRule struct {
 	When   []Condition `yaml:"when"`
 	Unless []Condition `yaml:"unless"`
 	// What the device is when the rule matches; groups of the conditions' patterns come first.
-	Vendor   string             `yaml:"vendor"`
-	Type     inventory.Class    `yaml:"type"`
-	Model    string             `yaml:"model"`
-	OS       string             `yaml:"os"`
-	Family   string             `yaml:"family"` // of the operating system
-	Examples []AnnouncedExample `yaml:"examples"`
+	Vendor string          `yaml:"vendor"`
+	Type   inventory.Class `yaml:"type"`
+	Model  string          `yaml:"model"`
+	OS     string          `yaml:"os"`
+	Family string          `yaml:"family"` // of the operating system
+	// Confidence in per cent; 0 stands for 85.
+	Confidence int                `yaml:"confidence"`
+	Examples   []AnnouncedExample `yaml:"examples"`
 }
 
 // Condition holds when a fact has the key, a glob in which * stands for anything, and a
@@ -54,6 +56,8 @@ func (r *AnnouncedRule) compile() error {
 		return fmt.Errorf("has no name")
 	case len(r.When) == 0:
 		return fmt.Errorf("matches everything")
+	case r.Confidence < 0 || r.Confidence > 100:
+		return fmt.Errorf("confidence %d: must be from 1 to 100", r.Confidence)
 	case len(r.Examples) == 0:
 		return fmt.Errorf("has no example")
 	}
@@ -83,8 +87,8 @@ func (c *Condition) compile() error {
 	return nil
 }
 
-// holds adds the groups of the first fact that fulfils the condition.
-func (c *Condition) holds(facts []announce.Fact, groups map[string]string) bool {
+// holds adds the groups of the first fact that fulfils the condition, and answers with it.
+func (c *Condition) holds(facts []announce.Fact, groups map[string]string) (announce.Fact, bool) {
 	for _, f := range facts {
 		if ok, _ := path.Match(c.Key, f.Key); !ok { // its error was looked at when the rule was read
 			continue
@@ -98,31 +102,41 @@ func (c *Condition) holds(facts []announce.Fact, groups map[string]string) bool 
 				groups[name] = m[i]
 			}
 		}
-		return true
+		return f, true
 	}
-	return false
+	return announce.Fact{}, false
 }
 
-func (r *AnnouncedRule) groups(facts []announce.Fact) (groups map[string]string, ok bool) {
+// groups are what the patterns took, and sign the fact that fulfilled the first condition.
+func (r *AnnouncedRule) groups(facts []announce.Fact) (groups map[string]string, sign announce.Fact, ok bool) {
 	groups = map[string]string{}
 	for i := range r.When {
-		if !r.When[i].holds(facts, groups) {
-			return nil, false
+		f, ok := r.When[i].holds(facts, groups)
+		if !ok {
+			return nil, sign, false
+		}
+		if i == 0 {
+			sign = f
 		}
 	}
 	for i := range r.Unless {
-		if r.Unless[i].holds(facts, map[string]string{}) {
-			return nil, false
+		if _, ok := r.Unless[i].holds(facts, map[string]string{}); ok {
+			return nil, sign, false
 		}
 	}
-	return groups, true
+	return groups, sign, true
 }
 
-// Announced adds to id what a device's announcements tell and nothing better did.
-func (r *Rules) Announced(facts []announce.Fact, id *Identity) {
+// sureOfAnnounced is the confidence of rules that give none.
+const sureOfAnnounced = 85
+
+// Announced adds to id what a device's announcements tell and nothing better did, and answers
+// with the evidence.
+func (r *Rules) Announced(facts []announce.Fact, id *Identity) []Evidence {
+	in := &inquiry{id: id}
 	for i := range r.announced {
 		rule := &r.announced[i]
-		groups, ok := rule.groups(facts)
+		groups, sign, ok := rule.groups(facts)
 		if !ok {
 			continue
 		}
@@ -133,22 +147,20 @@ func (r *Rules) Announced(facts []announce.Fact, id *Identity) {
 			return fixed
 		}
 		vendor := value("vendor", rule.Vendor)
-		if vendor != "" && id.Vendor != "" && !strings.EqualFold(vendor, id.Vendor) {
+		if vendor != "" && id.Vendor != "" && !sameMaker(vendor, id.Vendor) {
 			continue // it speaks of something else than what is known: its model would not fit the vendor
 		}
-		fill(&id.Vendor, vendor)
-		fill(&id.Model, value("model", rule.Model))
-		fill(&id.Serial, value("serial", ""))
+		w := in.witness(sign.Key, sign.Value, rule.Name, cmp.Or(rule.Confidence, sureOfAnnounced))
+		w.tell("vendor", vendor)
+		w.tell("model", value("model", rule.Model))
+		w.tell("serial", value("serial", ""))
 		// A version belongs to the name that it came with.
 		if named := id.OS.Name; named == "" || named == value("os", rule.OS) {
-			fill(&id.OS.Name, value("os", rule.OS))
-			if id.OS.Version == "" {
-				id.OS.Version = groups["version"]
-			}
+			w.tell("os", value("os", rule.OS))
+			w.tell("version", groups["version"])
 		}
-		fill(&id.OS.Family, rule.Family)
-		if id.Type == "" {
-			id.Type = rule.Type
-		}
+		w.tell("family", rule.Family)
+		w.tell("type", string(rule.Type))
 	}
+	return in.evidence
 }

@@ -4,12 +4,9 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-)
 
-// described is what the wording of a sysDescr gives away, whoever made the device.
-type described struct {
-	model, serial, version string
-}
+	"github.com/muster-itam/muster/scanner/snmp"
+)
 
 var (
 	// noise are parts of a sysDescr with numbers that are not the device's own version:
@@ -20,9 +17,9 @@ var (
 		`|\b\d{4}[-/]\d\d?[-/]\d\d?(?:T[\d:]+)?|\b\d\d?[-/.]\d\d?[-/.]\d{4}\b|\b\d\d?:\d\d(?::\d\d)?\b`)
 
 	versionWords = []*regexp.Regexp{
-		regexp.MustCompile(`(?i)\b(?:application|app|software|sw|s/w|sw_rev|runtime code|primary)[ _-]*(?:software )?(?:version|vers?|revision|rev|release)?[ .:=]*(\S+)`),
-		regexp.MustCompile(`(?i)\b(?:firmware|fw|f/w|system)[ _-]?(?:version|vers?|revision|rev|release)?[ .:=]*(\S+)`),
-		regexp.MustCompile(`(?i)\b(?:version|vers?|release|rel|revision|rev)[ .:=]*(\S+)`),
+		regexp.MustCompile(`(?i)\b(?:application|app|software|sw|s/w|sw_rev|runtime code|primary)[ _-]*(?:software )?(?:version|vers?|revision|rev|release)?[ .:=]*([^\s;]+)`),
+		regexp.MustCompile(`(?i)\b(?:firmware|fw|f/w|system)[ _-]?(?:version|vers?|revision|rev|release)?[ .:=]*([^\s;]+)`),
+		regexp.MustCompile(`(?i)\b(?:version|vers?|release|rel|revision|rev)[ .:=]*([^\s;]+)`),
 		regexp.MustCompile(`(?:^|[ ,;(_-])([vV] ?\d+(?:\.\w+)+\S*)`),
 		regexp.MustCompile(`(?:^|[ ,;(])((?:[A-Z]{1,2})?\d+\.\d+\.\w+\S*)`),
 	}
@@ -39,29 +36,130 @@ var (
 	// generalWords say what sort of thing it is; a model's name ends before them.
 	generalWords = regexp.MustCompile(`(?i)^(version|ver|vers|v|rev|release|software|firmware|switch|router|series|managed|smart|gigabit|ethernet|` +
 		`fast|layer|l2|l3|device|agent|snmp|hw|sw|fw|s/n|sn|sn:|serial|system|card|controller|gateway|access|port|ports|with|for|by|on|the|is|` +
-		`standalone|printer|printing|network|hardware|supervisor|module|module\(s\)|and|running|operating|os|using|from|product|copyright|\d+-port|\d*g(?:be?)?|\d+ports?|-|:|=)$`)
+		`standalone|printer|printing|network|hardware|supervisor|module|module\(s\)|and|running|cloud|optical|wireless|operating|os|using|from|product|copyright|\d+-port|\d*g(?:be?)?|\d+ports?|` +
+		`v?\d+\.\d+\w?|(?:ver|rev)\.?\d\S*|\d{1,2}x?(?:ge|fe|xe|xs|gt|gx|x?gpon|xgs|sfp|qsfp|pots|cx|fx[os]?|tx|poe)\S*|-|:|=)$`)
+	// notes stand for what is no part of a name: techniques, processors, systems and what
+	// people call their own devices.
+	notes = regexp.MustCompile(`(?i)^(?:802\.\d+\S*|ipv[46]|rs-?(?:232|422|485)|dvb-?\S*|docsis\S*|stm-?\d+|10/100\S*|x86\S*|i[3-6]86|amd64|arm(?:v\d\S*|64)?|mips\S*|ppc\S*|` +
+		`mpc\d+|bcm\d+\S*|\d+-?bits?|\d+(?:k?va|k?w|v(?:ac|dc)?|hz|mhz|ghz|mb|gb|tb)|\S*(?:bsd|-release)\S*|(?:test|lab|floor|rack|building|site|prod|dev)-?\d*)$|(?-i:^\S*OS/?\d\S*$)|^V\d+R\d+\S*$`)
 	// noModel begin what is no product's name.
 	noModel = regexp.MustCompile(`(?i)^(linux|freebsd|openbsd|netbsd|sunos|darwin|windows|hardware|software|version|snmp|net-snmp|ubuntu|debian|unix|vxworks|mode|<private>|nx-os|cisco|ios|vyos|vyatta|busybox|gnu|oneos|ios)\b`)
 )
 
-// describe searches a sysDescr. vendor is its maker's name where known.
-func describe(descr, vendor string) described {
-	var d described
-	d.serial = serialOf(descr)
-	if m := modelWords.FindStringSubmatch(descr); m != nil {
-		d.model = productName(m[1])
-	}
-	isUname := linuxDescr.MatchString(descr) || strings.HasPrefix(descr, "Linux ")
-	if isUname {
-		return described{serial: d.serial}
+// describe searches a sysDescr. vendor is its maker's name where known, model what a label
+// in it names, private are the maker's own texts: they support or deny what stands at its
+// beginning.
+func describe(descr, vendor, model string, private []snmp.Private, in *inquiry) {
+	labels := in.witness(factDescr, descr, "labels in sysDescr", sureOfLabel)
+	labels.tell("serial", serialOf(descr))
+	labels.tell("model", model)
+	if strings.HasPrefix(descr, "Linux ") {
+		return
 	}
 	rest := noise.ReplaceAllString(descr, " ")
-	d.version = versionOf(rest)
-	if d.model == "" {
-		d.model = productName(withoutVendor(rest, vendor))
+	phrase := in.witness(factDescr, descr, "wording of sysDescr", sureOfPhrase)
+	phrase.tell("version", versionOf(rest))
+	phrase.tell("model", placed(descr, vendor))
+	name := headline(withoutVendor(rest, vendor))
+	switch supported, denied := compare(name, private); {
+	case supported:
+		in.witness(factDescr, descr, "wording of sysDescr and private objects", sureOfGroup).tell("model", name)
+	case !denied:
+		phrase.tell("model", name)
 	}
-	return d
 }
+
+// compare tells whether private objects have the name of a product, or only that of another.
+func compare(name string, private []snmp.Private) (supported, denied bool) {
+	for _, p := range private {
+		if name != "" && strings.Contains(letters(p.Text), letters(name)) {
+			return true, false
+		}
+		denied = denied || strings.HasSuffix(p.Name, ".0") && threeDigits.MatchString(p.Text) && isPrivateModel(p.Text)
+	}
+	return false, denied
+}
+
+var (
+	threeDigits = regexp.MustCompile(`\d{3}`)
+	notLetters  = regexp.MustCompile(`[^a-z0-9]+`)
+)
+
+// letters are those and the digits of a text, by which names are compared.
+func letters(text string) string { return notLetters.ReplaceAllString(strings.ToLower(text), "") }
+
+// labelled is the model that a label stands before. A label may name one without digits
+// where it is plain where the name ends.
+func labelled(descr string) string {
+	m := modelWords.FindStringSubmatchIndex(descr)
+	if m == nil {
+		return ""
+	}
+	text := descr[m[2]:m[3]]
+	if name := productName(text); name != "" {
+		return name
+	}
+	text = strings.TrimSpace(text)
+	if delimited := m[3] < len(descr) && strings.ContainsRune(",;", rune(descr[m[3]])); delimited && bareName.MatchString(text) && !noModel.MatchString(text) {
+		return text
+	}
+	return ""
+}
+
+// bareName is a product's name without digits.
+var bareName = regexp.MustCompile(`^[A-Z][A-Za-z-]{1,}(?: [A-Z][A-Za-z-]*){0,2}$`)
+
+// places are where systems that run on many products name the one they run on.
+var places = []*regexp.Regexp{
+	regexp.MustCompile(`(?i)\brunning on (?:an? )?([A-Z].+)$`),
+	regexp.MustCompile(`\(([A-Z][\w .+/-]*(?:\([\w ]+\))?)\),? [Vv]ersion\b`),
+	regexp.MustCompile(`\[([A-Z][\w-]*\d[\w-]*\d[\w-]*)\] \w`),
+}
+
+// imageName is the file that a router of Cisco's was started from, or the family it is of.
+var imageName = regexp.MustCompile(`(?i)-m[zx]?$|k9|ipbase|lanbase|ipservices|universal|advsecurity|ios|^cisco .*\bseries$`)
+
+func placed(descr, vendor string) string {
+	for _, re := range places {
+		m := re.FindStringSubmatch(descr)
+		if m == nil || imageName.MatchString(m[1]) {
+			continue
+		}
+		if name := withoutVendor(m[1], vendor); orderName.MatchString(name) && len(name) <= maxModel {
+			return name
+		} else if name = productName(name); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// headline is the product that a sysDescr begins with. Nothing says that it is one, so it
+// must look like one: not like a version, a code, a technique, a place or a sentence.
+func headline(text string) string {
+	name := productName(text)
+	words := strings.Fields(name)
+	if len(words) == 0 || strings.Contains(name, "_") || versionAsName.MatchString(name) || !strings.ContainsFunc(name, unicode.IsUpper) {
+		return ""
+	}
+	if first := words[0]; len(words) > 1 && !strings.ContainsFunc(first, func(r rune) bool { return unicode.IsUpper(r) || unicode.IsDigit(r) }) {
+		return ""
+	}
+	telling := false
+	for _, w := range words {
+		if notes.MatchString(w) {
+			return ""
+		}
+		telling = telling || len(w) > 2 && strings.ContainsAny(w, "0123456789")
+	}
+	if !telling {
+		return ""
+	}
+	return name
+}
+
+// versionAsName is a version with or without a name before it.
+var versionAsName = regexp.MustCompile(`(?i)^[vr]\d+\w?$|\d\.\d|-\d+-u\d`)
 
 func serialOf(descr string) string {
 	for _, m := range serialWords.FindAllStringSubmatch(descr, -1) {
@@ -140,7 +238,7 @@ func productName(text string) string {
 		if d := strings.ContainsAny(w, "0123456789"); d {
 			digits = true
 		} else if digits {
-			if len(w) > 3 {
+			if len(w) > 3 || strings.ToLower(w) == w {
 				words = words[:len(words)-1]
 			}
 			break // what comes after the number describes

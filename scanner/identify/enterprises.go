@@ -42,12 +42,21 @@ func registeredName(number int) string {
 	if err != nil {
 		return "" // a broken build; the test of the list says so
 	}
-	_, rest, ok := strings.Cut(text, "\n"+strconv.Itoa(number)+"\t")
-	if !ok {
-		return ""
+	lo, hi := 0, len(text) // the line is in between; both are at a line's end
+	for lo < hi {
+		at := lo + strings.LastIndexByte(text[lo:lo+(hi-lo)/2+1], '\n') + 1
+		line, _, _ := strings.Cut(text[at:], "\n")
+		digits, name, _ := strings.Cut(line, "\t")
+		switch n, _ := strconv.Atoi(digits); {
+		case n == number:
+			return name
+		case n < number:
+			lo = at + len(line)
+		default:
+			hi = at - 1
+		}
 	}
-	name, _, _ := strings.Cut(rest, "\n")
-	return name
+	return ""
 }
 
 // enterpriseOf is the enterprise number of an object identifier; 0 where it has none.

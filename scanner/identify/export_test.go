@@ -12,13 +12,24 @@ func (r *Rules) All() []Rule { return r.rules }
 func (r *Rules) AllAnnounced() []AnnouncedRule { return r.announced }
 
 // Applies tells whether the rule applies to a device with the facts.
-func (r *AnnouncedRule) Applies(facts []announce.Fact) bool { _, ok := r.groups(facts); return ok }
+func (r *AnnouncedRule) Applies(facts []announce.Fact) bool { _, _, ok := r.groups(facts); return ok }
 
 // Matches tells whether the rule applies to a device.
 func (r *Rule) Matches(s snmp.System) bool { _, ok := r.groups(s); return ok }
 
 // All are the rules.
-func (r *ServiceRules) All() []ServiceRule { return r.rules }
+func (r *ServiceRules) All() (all []ServiceRule) {
+	for _, fact := range r.facts {
+		all = append(all, r.rules[fact]...)
+	}
+	return all
+}
 
 // Tell is what the rule makes of a text.
 func (r *ServiceRule) Tell(text string) map[string]string { return r.tell(text) }
+
+// Registry is IANA's list, a line each, and RegisteredName looks one up.
+var (
+	Registry       = registered
+	RegisteredName = registeredName
+)

@@ -7,6 +7,7 @@
 package identify
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -24,78 +25,126 @@ type Identity struct {
 }
 
 // Device identifies a device: by rules first, then standard MIBs, then by how devices word
-// what they say of themselves.
-func (r *Rules) Device(f *snmp.Facts) Identity {
-	id, opaque := r.match(f)
-	linux(f, &id)
+// what they say of themselves. The evidence has a line for each source that gave a value.
+func (r *Rules) Device(f *snmp.Facts) (Identity, []Evidence) {
+	var id Identity
+	c := &inquiry{id: &id}
+	opaque := r.match(f, c)
+	linux(f, c)
 	enterprise := r.enterprise(f)
-	fill(&id.Vendor, r.brand(f.System.Description))
-	fill(&id.Vendor, r.vendor(enterprise))
-	standard(f, &id)
-	if !opaque {
-		d := describe(f.System.Description, id.Vendor)
-		fill(&id.Model, d.model)
-		fill(&id.Serial, d.serial)
-		fill(&id.OS.Version, d.version)
+	descr := f.System.Description
+	if id.Vendor == "" {
+		c.witness(factDescr, descr, "maker's name", sureOfMaker).tell("vendor", r.brand(descr))
 	}
-	d := fromPrivate(f.Private, enterprise)
-	fill(&id.Model, d.model)
-	fill(&id.Serial, d.serial)
-	fill(&id.OS.Version, d.version)
+	if id.Vendor == "" {
+		c.witness(factObjectID, f.System.ObjectID, "enterprise number", sureOfMaker).tell("vendor", r.vendor(enterprise))
+	}
+	label := ""
+	if !opaque {
+		label = labelled(descr)
+	}
+	if orderName.MatchString(label) {
+		c.witness(factDescr, descr, "labels in sysDescr", sureOfLabel).tell("model", label)
+	}
+	standard(f, c)
+	r.product(f, c)
+	if !opaque {
+		describe(descr, id.Vendor, label, f.Private, c)
+	}
+	fromPrivate(f.Private, enterprise, c)
 	if id.Type == "" && !opaque {
-		id.Type = worded(f.System.Description)
+		c.witness(factDescr, descr, "words of sysDescr", sureOfWords).tell("type", string(worded(descr)))
 	}
 	if id.Type == "" {
-		id.Type = r.sortOf(f, enterprise)
+		class, confidence := r.sortOf(f, enterprise)
+		c.witness(factObjectID, f.System.ObjectID, "what its maker makes and its tables show", confidence).tell("type", string(class))
 	}
-	return id
+	return id, c.evidence
+}
+
+// product takes the model from its maker's list of products: by sysObjectID, or by the
+// entPhysicalVendorType of the chassis.
+func (r *Rules) product(f *snmp.Facts, in *inquiry) {
+	ids := []string{f.System.ObjectID}
+	if c := chassis(f.Components); c != nil {
+		ids = append(ids, c.VendorType)
+	}
+	for _, id := range ids {
+		in.witness(factObjectID, id, "its maker's list of products", sureOfMaker).tell("model", r.products[id])
+	}
 }
 
 // standard takes what Printer-MIB, UPS-MIB and ENTITY-MIB say of the whole device.
-func standard(f *snmp.Facts, id *Identity) {
+func standard(f *snmp.Facts, in *inquiry) {
 	h := f.Hints
 	if h.UPSMaker != "" || h.UPSModel != "" {
-		fill(&id.Vendor, h.UPSMaker)
-		fill(&id.Model, h.UPSModel)
-		fill(&id.OS.Version, h.UPSVersion)
-		if id.Type == "" {
-			id.Type = inventory.ClassUPS
-		}
+		w := in.witness("snmp.ups", h.UPSModel, "UPS-MIB", sureOfMIB)
+		w.tell("vendor", h.UPSMaker)
+		w.tell("model", h.UPSModel)
+		w.tell("version", h.UPSVersion)
+		w.tell("type", string(inventory.ClassUPS))
 	}
 	if h.PrinterName != "" || h.PrinterSerial != "" {
-		fill(&id.Serial, h.PrinterSerial)
-		fill(&id.Model, h.DeviceDescr)
-		if id.Type == "" {
-			id.Type = inventory.ClassPrinter
-		}
+		w := in.witness("snmp.printer", h.DeviceDescr, "Printer-MIB", sureOfMIB)
+		w.tell("serial", h.PrinterSerial)
+		w.tell("model", h.DeviceDescr)
+		w.tell("type", string(inventory.ClassPrinter))
 	}
-	c := chassis(f.Components)
-	if c == nil {
-		return
-	}
-	switch m := chassisDescr.FindStringSubmatch(c.Description); {
-	case meaningful(c.Model) && !partNumber.MatchString(c.Model):
-		fill(&id.Model, c.Model)
-	case m != nil && strings.ContainsAny(m[1], "0123456789") && len(m[1]) <= maxModel:
-		fill(&id.Model, m[1])
-	}
-	if strings.ContainsAny(c.Serial, "0123456789") && c.Serial != c.Model {
-		fill(&id.Serial, c.Serial)
-	}
-	if strings.ContainsAny(c.Software, "0123456789") {
-		fill(&id.OS.Version, c.Software)
-	}
-	if makerName.MatchString(c.Maker) {
-		fill(&id.Vendor, c.Maker)
+	if c := chassis(f.Components); c != nil {
+		ofChassis(c, in.witness("snmp.chassis", cmp.Or(c.Description, c.Name), "ENTITY-MIB", sureOfMIB))
 	}
 }
+
+// ofChassis takes what a chassis says of itself.
+func ofChassis(c *snmp.Component, w *witness) {
+	w.tell("model", chassisModel(c))
+	if strings.ContainsAny(c.Serial, "0123456789") && c.Serial != c.Model {
+		w.tell("serial", c.Serial)
+	}
+	if strings.ContainsAny(c.Software, "0123456789") {
+		w.tell("version", c.Software)
+	}
+	if makerName.MatchString(c.Maker) {
+		w.tell("vendor", c.Maker)
+	}
+}
+
+// chassisModel is the model's name, or the product that the description names, or a
+// description or name that is nothing but one.
+func chassisModel(c *snmp.Component) string {
+	if meaningful(c.Model) && !partNumber.MatchString(c.Model) && !partName.MatchString(c.Model) {
+		return c.Model
+	}
+	if m := chassisDescr.FindStringSubmatch(c.Description); m != nil {
+		words := strings.Fields(m[1])
+		if last := words[len(words)-1]; len(m[1]) > maxModel && strings.ContainsAny(last, "0123456789") {
+			return last
+		}
+		if strings.ContainsAny(m[1], "0123456789") && len(m[1]) <= maxModel {
+			return m[1]
+		}
+	}
+	for _, text := range []string{c.Description, c.Name} {
+		if orderName.MatchString(text) && len(text) <= maxModel {
+			return text
+		}
+	}
+	return ""
+}
+
+// orderName is one word of the form in which makers write a product's name in catalogues:
+// capitals, digits and a hyphen between them.
+var orderName = regexp.MustCompile(`^[A-Z]+-?[A-Za-z]*\d+\w*(?:-\w+)+$`)
 
 // chassisDescr is a description that names the product.
 var chassisDescr = regexp.MustCompile(`(?i)^(.+\S) chassis$`)
 
 // partNumber is an order number where a model should be: it names the device to its maker
 // only.
-var partNumber = regexp.MustCompile(`^[\d-]+$|^J[A-Z]?\d{3,4}[A-Z]$`)
+var partNumber = regexp.MustCompile(`^[\d-]+$|^J[A-Z]?\d{3,4}[A-Z]$|^[A-Z0-9]*\d{6,}[A-Z0-9]*$`)
+
+// partName is what sort of part it is, where a model should be.
+var partName = regexp.MustCompile(`(?i)^(?:(?:main|base|virtual|system|switch|router|unit|shelf|rack|chassis|board|device|module|card|cpu|slot|frame|stack)[ _-]?\d{0,3}[ _-]?)+$`)
 
 // makerName is what an ENTITY-MIB maker must look like to be one: some agents put a model,
 // a code or an abbreviation there.
@@ -148,13 +197,6 @@ func root(components []snmp.Component) *snmp.Component {
 	return found
 }
 
-func fill(field *string, text string) {
-	text = strings.Trim(text, " \"'\\")
-	if *field == "" && meaningful(text) {
-		*field = text
-	}
-}
-
 // placeholders are what devices say when nobody told them better.
 var placeholders = regexp.MustCompile(`(?i)^(n/?a|none|null|unknown|undefined|default|serial ?no|f{6,}|not (specified|available|set|applicable)|` +
 	`to be filled.*|system serial number|serial number|serial|model|generic.*|invalid.*|empty|x+|0+|1234567890?|<private>|-+|\.+|\?+)$`)
@@ -174,20 +216,26 @@ var (
 
 // linux takes family, kernel and architecture of a Linux agent. The kernel is never the
 // version of the operating system; that one is known only where lldpd tells it.
-func linux(f *snmp.Facts, id *Identity) {
+func linux(f *snmp.Facts, in *inquiry) {
 	m := linuxDescr.FindStringSubmatch(f.System.Description)
 	if m == nil {
 		return
 	}
-	id.OS.Family, id.OS.Kernel, id.OS.Arch = "linux", m[2], m[3]
+	w := in.witness(factDescr, f.System.Description, "uname", sureOfMIB)
+	w.tell("family", "linux")
+	w.tell("kernel", m[2])
+	in.id.OS.Arch = m[3]
 	l := lldpdDescr.FindStringSubmatch(f.LLDP.Description)
-	if l == nil || l[2] != m[2] || id.OS.Name != "" {
+	if l == nil || l[2] != m[2] || in.id.OS.Name != "" {
 		return
 	}
-	id.OS.Name = l[1]
+	w = in.witness("snmp.lldp", f.LLDP.Description, "system description of lldpd", sureOfMIB)
 	if p := prettyName.FindStringSubmatch(l[1]); p != nil {
-		id.OS.Name, id.OS.Version = p[1], p[2]
+		w.tell("os", p[1])
+		w.tell("version", p[2])
+		return
 	}
+	w.tell("os", l[1])
 }
 
 // IANAifType values of interfaces that carry a subnet of their own.
@@ -216,20 +264,20 @@ const (
 	layer7 = 1 << 6
 )
 
-// sortOf is the type of a device by its maker and its tables. Makers of switches make
-// routers as well: what the device does tells them apart.
-func (r *Rules) sortOf(f *snmp.Facts, enterprise int) inventory.Class {
+// sortOf is the type of a device by its maker and its tables, and how sure that is. Makers
+// of switches make routers as well: what the device does tells them apart.
+func (r *Rules) sortOf(f *snmp.Facts, enterprise int) (inventory.Class, int) {
 	usual := r.types[enterprise]
 	if usual != "" && usual != inventory.ClassSwitch && usual != inventory.ClassRouter {
-		return usual
+		return usual, sureOfMaker
 	}
 	if does := sort(f); does != "" && (usual == "" || does != inventory.ClassServer) {
-		return does
+		return does, sureOfWords
 	}
 	if usual == "" && hasWiFi(f) {
-		return inventory.ClassAccessPoint
+		return inventory.ClassAccessPoint, sureOfWords
 	}
-	return usual
+	return usual, sureOfMaker
 }
 
 // sort is the type that a device's tables speak for.

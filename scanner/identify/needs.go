@@ -19,19 +19,25 @@ func (r *Rules) Needs(f *snmp.Facts, s snmp.Section) bool {
 			netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("198.51.100.1/24"),
 		}}}
 		enterprise := r.enterprise(f)
-		return r.sortOf(&bridge, enterprise) != r.sortOf(&router, enterprise) &&
-			r.Device(&bridge).Type == inventory.ClassSwitch && r.Device(&router).Type != inventory.ClassSwitch
+		bridges, _ := r.sortOf(&bridge, enterprise)
+		routes, _ := r.sortOf(&router, enterprise)
+		if bridges == routes {
+			return false
+		}
+		switching, _ := r.Device(&bridge)
+		routing, _ := r.Device(&router)
+		return switching.Type == inventory.ClassSwitch && routing.Type != inventory.ClassSwitch
 	case snmp.SectionBridge: // for the same reason
 		_, wanted := f.Sections[snmp.SectionInterfaces]
 		return wanted
 	case snmp.SectionComponents:
 		return true
-	case snmp.SectionPrivate: // comes last, and fills in what is missing
+	case snmp.SectionPrivate: // comes last, fills in what is missing and can deny a guess
 		if len(f.System.Enterprises) == 0 {
 			return false
 		}
-		id := r.Device(f)
-		return id.Model == "" || id.Serial == "" || id.OS.Version == ""
+		id, evidence := r.Device(f)
+		return id.Model == "" || id.Serial == "" || id.OS.Version == "" || id.sure("model", evidence) <= sureOfPhrase
 	default: // other devices
 		return false
 	}

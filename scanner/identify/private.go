@@ -23,7 +23,16 @@ var (
 	// mobileEquipment is an IMEI: of the modem inside, not of the device.
 	mobileEquipment = regexp.MustCompile(`^(?:35|86|01)\d{13}$`)
 	// decimal is a measured value.
-	decimal = regexp.MustCompile(`^\d+\.\d+$`)
+	decimal  = regexp.MustCompile(`^\d+\.\d+$`)
+	measured = regexp.MustCompile(`(?i)^[\d.]+ ?(?:%|°?[CF]|k?(?:VA|W|V|A|Hz|Wh)|m[VAs]|dBm?|volts?|watts?|amps?|[KMG]?B|[KMG]bps|RPM)$`)
+	// shortCode is too short for a product's name: a revision or a state.
+	shortCode = regexp.MustCompile(`^[A-Z]\d{1,2}(?:[A-Z]\d{0,2})?$`)
+	// partOf is what a text names that is no device: a number of another sort, or a part.
+	partOf = regexp.MustCompile(`(?i)^[0-9a-f]{6,}$|[0-9a-f]{8}-[0-9a-f]{4}-|\b(?:transceiver|sensor|sfp|qsfp|module|port|channel|input|output|slot|fan|battery|outlet|bank|relay|zone|group|line|card|user|vlan|eth|lan|wan|dvb-\w+)s?\b`)
+	// serialLike is more of a number than of a name.
+	serialLike = regexp.MustCompile(`\d{8}|\b[A-Z]{4,}\d{4}[A-Z0-9]{2,}`)
+	// namedVersion is a product's name and its version in one text.
+	namedVersion = regexp.MustCompile(`^([A-Z][\w.+/-]*(?: [\w.+/-]+){0,2}?)[ -][vV]\.? ?(\d+(?:\.\d+)+(?:[-,]? ?build\w+)?)`)
 )
 
 func isPrivateSerial(s string) bool {
@@ -43,11 +52,12 @@ func isPrivateSerial(s string) bool {
 }
 
 func isPrivateVersion(s string) bool {
-	return len(s) <= 40 && privateVersion.MatchString(s) && !decimal.MatchString(s) && !dateShape.MatchString(s) && !addressShape.MatchString(s)
+	return len(s) <= 40 && privateVersion.MatchString(s) && !measured.MatchString(s) && !decimal.MatchString(s) && !dateShape.MatchString(s) && !addressShape.MatchString(s)
 }
 
 func isPrivateModel(s string) bool {
 	return len(s) >= 3 && len(s) <= maxModel && strings.ContainsAny(s, "0123456789") && privateModel.MatchString(s) &&
+		!shortCode.MatchString(s) && !partOf.MatchString(s) && !serialLike.MatchString(s) && !versionAsName.MatchString(s) &&
 		!isPrivateSerial(s) && !isPrivateVersion(s) && !dateShape.MatchString(s)
 }
 
@@ -72,43 +82,66 @@ func groupOf(name string) string {
 }
 
 // fromPrivate searches the objects of one maker.
-func fromPrivate(values []snmp.Private, enterprise int) described {
+func fromPrivate(values []snmp.Private, enterprise int, in *inquiry) {
 	groups, order := map[string]*identityGroup{}, []string{}
+	all, scalars := newGroup(), newGroup()
 	for _, v := range values {
 		if enterprise != 0 && v.Enterprise != enterprise {
 			continue
 		}
-		g := groupOf(v.Name)
-		if groups[g] == nil {
-			groups[g] = newGroup()
-			order = append(order, g)
+		name := groupOf(v.Name)
+		g := groups[name]
+		if g == nil {
+			g = newGroup()
+			groups[name] = g
+			order = append(order, name)
 		}
-		switch t := strings.TrimSpace(v.Text); {
-		case isPrivateVersion(t):
-			groups[g].version[t] = true
-		case isPrivateSerial(t):
-			groups[g].serial[t] = true
-		case isPrivateModel(t):
-			groups[g].model[t] = true
+		g.add(v.Text)
+		all.add(v.Text)
+		if strings.HasSuffix(v.Name, ".0") {
+			scalars.add(v.Text)
 		}
 	}
-	all := newGroup()
 	for _, name := range order {
 		g := groups[name]
-		for v := range g.version {
-			all.version[v] = true
+		if !strings.HasSuffix(name, "|.0") {
+			continue
 		}
-		for v := range g.serial {
-			all.serial[v] = true
-		}
-		for v := range g.model {
-			all.model[v] = true
-		}
-		if strings.HasSuffix(name, "|.0") && len(g.serial) == 1 && (len(g.version) > 0 || len(g.model) > 0) {
-			return described{only(g.model), only(g.serial), only(g.version)}
+		if len(g.serial) == 1 && (len(g.version) > 0 || len(g.model) > 0) {
+			w := in.witness(factPrivate, name, "neighbours among private objects", sureOfGroup)
+			w.tell("model", only(g.model))
+			w.tell("serial", only(g.serial))
+			w.tell("version", only(g.version))
+			return
 		}
 	}
-	return described{serial: only(all.serial), version: only(all.version)}
+	for _, name := range order {
+		if g := groups[name]; strings.HasSuffix(name, "|.0") && len(g.model) == 1 && len(g.version) == 1 {
+			in.witness(factPrivate, name, "name and version among private objects", sureOfShape).tell("model", only(g.model))
+			break
+		}
+	}
+	w := in.witness(factPrivate, "", "the only one among private objects", sureOfShape)
+	w.tell("model", only(scalars.model))
+	w.tell("serial", only(all.serial))
+	w.tell("version", only(all.version))
+}
+
+// add files a text under what it has the shape of.
+func (g *identityGroup) add(text string) {
+	t := strings.TrimSpace(text)
+	if m := namedVersion.FindStringSubmatch(t); m != nil && isPrivateModel(m[1]) {
+		g.version[m[2]] = true
+		return
+	}
+	switch {
+	case isPrivateVersion(t):
+		g.version[t] = true
+	case isPrivateSerial(t):
+		g.serial[t] = true
+	case isPrivateModel(t):
+		g.model[t] = true
+	}
 }
 
 func only(values map[string]bool) string {

@@ -1,10 +1,12 @@
 package identify
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +26,7 @@ type Rules struct {
 	announced      []AnnouncedRule
 	enterprises    map[int]string
 	types          map[int]inventory.Class
+	products       map[string]string // models by sysObjectID
 	others, shared map[int]bool
 	brands         []string
 }
@@ -97,6 +100,15 @@ type ruleFile struct {
 	Rules []Rule `yaml:"rules"`
 	// Announced are tried in order after Rules; for each field the first answer stands.
 	Announced []AnnouncedRule `yaml:"announced"`
+	// Products are makers' lists of what their sysObjectIDs stand for.
+	Products []ProductList `yaml:"products"`
+}
+
+// ProductList names the products that a maker registered below one object identifier.
+type ProductList struct {
+	Below string `yaml:"below"`
+	// Models are names by the rest of the identifier.
+	Models map[string]string `yaml:"models"`
 }
 
 // Builtin are the rules that come with the scanner.
@@ -131,7 +143,7 @@ func Load(dir fs.FS) (*Rules, error) {
 }
 
 func newRules() *Rules {
-	return &Rules{enterprises: map[int]string{}, types: map[int]inventory.Class{}, others: map[int]bool{}, shared: map[int]bool{}}
+	return &Rules{enterprises: map[int]string{}, types: map[int]inventory.Class{}, products: map[string]string{}, others: map[int]bool{}, shared: map[int]bool{}}
 }
 
 // maxRules bounds a file of rules.
@@ -151,6 +163,15 @@ func (r *Rules) read(name string, in io.Reader) error {
 			return inventory.Errorf(inventory.CodeInvalid, "rules %s: rule %q: %w", name, rule.Name, err)
 		}
 		r.rules = append(r.rules, rule)
+	}
+	for _, list := range content.Products {
+		for rest, model := range list.Models {
+			id := list.Below + "." + rest
+			if !objectID.MatchString(id) || !meaningful(model) {
+				return inventory.Errorf(inventory.CodeInvalid, "rules %s: product %q of %s: needs the rest of an object id and a name", name, rest, list.Below)
+			}
+			r.products[id] = model
+		}
 	}
 	for _, rule := range content.Announced {
 		if err := rule.compile(); err != nil {
@@ -172,12 +193,9 @@ func BuiltinAfter(name string, in io.Reader) (*Rules, error) {
 		return nil, err
 	}
 	r.rules, r.announced = append(own.rules, r.rules...), append(own.announced, r.announced...)
-	for n, vendor := range own.enterprises {
-		r.enterprises[n] = vendor
-	}
-	for n, class := range own.types {
-		r.types[n] = class
-	}
+	maps.Copy(r.enterprises, own.enterprises)
+	maps.Copy(r.types, own.types)
+	maps.Copy(r.products, own.products)
 	return r, nil
 }
 
@@ -322,36 +340,25 @@ func (r *Rule) text(field string, f *snmp.Facts) string {
 
 // match applies every rule that matches; for each field the first answer stands. opaque
 // tells that sysDescr is not to be searched.
-func (r *Rules) match(f *snmp.Facts) (id Identity, opaque bool) {
+func (r *Rules) match(f *snmp.Facts, in *inquiry) (opaque bool) {
 	for i := range r.rules {
 		rule := &r.rules[i]
 		groups, ok := rule.groups(f.System)
 		if !ok {
 			continue
 		}
-		value := func(field, fixed string) string {
-			if t := rule.text(field, f); t != "" {
-				return t
-			}
-			if groups[field] != "" {
-				return groups[field]
-			}
-			return fixed
+		w := in.witness(factObjectID, f.System.ObjectID, rule.Name, sureOfRule)
+		if rule.descr != nil {
+			w = in.witness(factDescr, f.System.Description, rule.Name, sureOfRule)
 		}
-		fill(&id.Vendor, value("vendor", rule.Vendor))
-		fill(&id.Model, value("model", rule.Model))
-		fill(&id.Serial, value("serial", ""))
-		fill(&id.OS.Name, value("os", rule.OS))
-		if id.OS.Version == "" {
-			id.OS.Version = value("version", "")
-		}
-		if id.Type == "" {
-			id.Type = rule.Type
+		fixed := map[string]string{"vendor": rule.Vendor, "model": rule.Model, "os": rule.OS, "type": string(rule.Type)}
+		for _, field := range serviceFields {
+			w.tell(field, cmp.Or(rule.text(field, f), groups[field], fixed[field]))
 		}
 		opaque = opaque || rule.Opaque
 		if rule.Last {
 			break
 		}
 	}
-	return id, opaque
+	return opaque
 }

@@ -1,7 +1,9 @@
 package identify_test
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -31,7 +33,14 @@ func TestExamples(t *testing.T) {
 						t.Errorf("%s is not asked for", o)
 					}
 				}
-				id := rules.Device(f)
+				id, evidence := rules.Device(f)
+				said := map[string]string{}
+				for _, e := range evidence {
+					if e.Fact == "" || e.Rule == "" || e.Confidence < 1 || e.Confidence > 100 {
+						t.Errorf("evidence that says too little: %+v", e)
+					}
+					maps.Copy(said, e.Values)
+				}
 				for _, c := range []struct{ field, want, got string }{
 					{"vendor", e.Want.Vendor, id.Vendor}, {"type", string(e.Want.Type), string(id.Type)},
 					{"model", e.Want.Model, id.Model}, {"serial", e.Want.Serial, id.Serial},
@@ -39,6 +48,9 @@ func TestExamples(t *testing.T) {
 				} {
 					if c.got != c.want {
 						t.Errorf("%s: got %q, want %q", c.field, c.got, c.want)
+					}
+					if said[c.field] != c.got {
+						t.Errorf("%s: the evidence is for %q", c.field, said[c.field])
 					}
 				}
 			})
@@ -105,6 +117,39 @@ func TestStandard(t *testing.T) {
 			{Name: "1.3.6.1.4.1.4294967.3.3.0", Enterprise: 4294967, Text: "230.5"},
 			{Name: "1.3.6.1.4.1.4294967.4.3.0", Enterprise: 4294967, Text: "356853051257295"},
 		}}, identify.Identity{}},
+		{"the only name of a product among private objects", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.1.0", Enterprise: 4294967, Text: "GW-210"},
+			{Name: "1.3.6.1.4.1.4294967.1.4.0", Enterprise: 4294967, Text: "D6E8FF"},
+			{Name: "1.3.6.1.4.1.4294967.1.5.0", Enterprise: 4294967, Text: "Ext Sensor 100"},
+			{Name: "1.3.6.1.4.1.4294967.2.1.1", Enterprise: 4294967, Text: "GW-LINE-4"},
+		}}, identify.Identity{Model: "GW-210"}},
+		{"two such names", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.1.0", Enterprise: 4294967, Text: "GW-210"},
+			{Name: "1.3.6.1.4.1.4294967.7.1.0", Enterprise: 4294967, Text: "GX-500"},
+		}}, identify.Identity{}},
+		{"a product and its release in one text", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.1.0", Enterprise: 4294967, Text: "GW210-v7.4.5-build249"},
+		}}, identify.Identity{OS: inventory.OS{Version: "7.4.5-build249"}}},
+		{"private objects deny the beginning of sysDescr", snmp.Facts{System: snmp.System{Description: "Acme MC1240 Hub", ObjectID: "1.3.6.1.4.1.4294967.1"},
+			Private: []snmp.Private{{Name: "1.3.6.1.4.1.4294967.1.1.0", Enterprise: 4294967, Text: "GW-5206"}}}, identify.Identity{Model: "GW-5206"}},
+		{"private objects support it", snmp.Facts{System: snmp.System{Description: "GW-5206", ObjectID: "1.3.6.1.4.1.4294967.1"},
+			Private: []snmp.Private{{Name: "1.3.6.1.4.1.4294967.1.1.3", Enterprise: 4294967, Text: "Acme GW 5206"}}}, identify.Identity{Model: "GW-5206"}},
+		{"a system and its release are no product", snmp.Facts{System: snmp.System{Description: "AcmeOS-11.2-U7 (b088e78e8d)"}}, identify.Identity{}},
+		{"nor is what somebody calls it", snmp.Facts{System: snmp.System{Description: "Lab-7 rack12"}}, identify.Identity{}},
+		{"nor a technique", snmp.Facts{System: snmp.System{Description: "Acme DVB-S2 receiver"}}, identify.Identity{}},
+		{"the product that a system runs on", snmp.Facts{System: snmp.System{Description: "AcmeOS release 2.3.1 running on an X-210"}},
+			identify.Identity{Model: "X-210", OS: inventory.OS{Version: "2.3.1"}}},
+		{"in brackets before the version", snmp.Facts{System: snmp.System{Description: "AcmeOS (X690-48x-2q) version 22.6.1"}},
+			identify.Identity{Model: "X690-48x-2q", OS: inventory.OS{Version: "22.6.1"}}},
+		{"a label with a plain end", snmp.Facts{System: snmp.System{Description: "Prod: Integra;Vers: 3.6.18;kernel: 3.15.0"}},
+			identify.Identity{Model: "Integra", OS: inventory.OS{Version: "3.6.18"}}},
+		{"the maker's list, by the chassis", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.2636.1.1.1.4.0"}, Components: []snmp.Component{
+			{Index: 1, Class: snmp.ClassChassis, VendorType: "1.3.6.1.4.1.2636.1.1.1.2.25", Serial: "JN1234ABCAFB"}}},
+			identify.Identity{Vendor: "Juniper", Type: inventory.ClassRouter, Model: "MX480", Serial: "JN1234ABCAFB"}},
+		{"a chassis whose model is a part", snmp.Facts{Components: []snmp.Component{{Index: 1, Class: snmp.ClassChassis, Model: "Unit 1", Name: "AX-930-28", Serial: "A12345"}}},
+			identify.Identity{Model: "AX-930-28", Serial: "A12345"}},
+		{"an order number and a long description", snmp.Facts{Components: []snmp.Component{{Index: 1, Class: snmp.ClassChassis, Model: "FP1ZZ5654001A",
+			Description: "Acme Networks arm-acme_x4610_54-r0 4610-54P-O Chassis", Serial: "A12345"}}}, identify.Identity{Model: "4610-54P-O", Serial: "A12345"}},
 		{"wording of an unknown maker", snmp.Facts{System: snmp.System{Description: "Acme Giga Switch GS-24x4 Series, SW version 3.1.7, HW version 1.2.0, S/N: AC1234567"}},
 			identify.Identity{Type: inventory.ClassSwitch, Serial: "AC1234567", OS: inventory.OS{Version: "3.1.7"}}},
 		{"no chassis, one root", snmp.Facts{Components: []snmp.Component{
@@ -139,7 +184,7 @@ func TestStandard(t *testing.T) {
 			identify.Identity{Type: inventory.ClassRouter}},
 		{"telephone with a second socket", snmp.Facts{Bridge: snmp.Bridge{Ports: 2}}, identify.Identity{}},
 	} {
-		if d := cmp.Diff(c.want, rules.Device(&c.facts)); d != "" {
+		if d := cmp.Diff(c.want, first(rules.Device(&c.facts))); d != "" {
 			t.Errorf("%s: %s", c.name, d)
 		}
 	}
@@ -155,4 +200,31 @@ func FuzzDevice(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, descr, objectID, lldp string) {
 		rules.Device(&snmp.Facts{System: snmp.System{Description: descr, ObjectID: objectID}, LLDP: snmp.LLDP{Description: lldp}})
 	})
+}
+
+// Every number of the registry is found, whatever lies before and behind it.
+func TestRegistry(t *testing.T) {
+	text, err := identify.Registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if len(lines) < 60_000 {
+		t.Errorf("%d numbers", len(lines))
+	}
+	for _, line := range lines {
+		digits, name, _ := strings.Cut(line, "\t")
+		number, err := strconv.Atoi(digits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := identify.RegisteredName(number); got != name {
+			t.Errorf("%d: %q, not %q", number, got, name)
+		}
+	}
+	for _, number := range []int{-1, 4294967, 1 << 40} {
+		if got := identify.RegisteredName(number); got != "" {
+			t.Errorf("%d: %q", number, got)
+		}
+	}
 }

@@ -20,7 +20,12 @@ import (
 var builtinServices embed.FS
 
 // ServiceRules say what a device is from what its ports told.
-type ServiceRules struct{ rules []ServiceRule }
+type ServiceRules struct {
+	facts []string                 // in the order of the files
+	rules map[string][]ServiceRule // by fact
+	// Recog are a site's own fingerprints in recog's format; nil for none.
+	Recog *Recog
+}
 
 // ServiceRule is one entry of a file: when the fact matches, the device is what the rule
 // says, as surely as its confidence.
@@ -50,15 +55,6 @@ type ServiceExample struct {
 	Want map[string]string `yaml:"want"`
 }
 
-// Evidence is a fact that a rule took for a sign.
-type Evidence struct {
-	Port       int    `json:"port"`
-	Fact       string `json:"fact"`
-	Text       string `json:"text"`
-	Rule       string `json:"rule"`
-	Confidence int    `json:"confidence"`
-}
-
 // BuiltinServices are the rules that come with the scanner.
 func BuiltinServices() (*ServiceRules, error) {
 	sub, err := fs.Sub(builtinServices, "services")
@@ -75,7 +71,7 @@ func LoadServices(dir fs.FS) (*ServiceRules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list service rules: %w", err)
 	}
-	r := &ServiceRules{}
+	r := &ServiceRules{rules: map[string][]ServiceRule{}}
 	for _, name := range names {
 		text, err := fs.ReadFile(dir, name)
 		if err != nil {
@@ -93,7 +89,10 @@ func LoadServices(dir fs.FS) (*ServiceRules, error) {
 			if err := rule.compile(); err != nil {
 				return nil, inventory.Errorf(inventory.CodeInvalid, "service rules %s: rule %q: %w", name, rule.Name, err)
 			}
-			r.rules = append(r.rules, rule)
+			if r.rules[rule.Fact] == nil {
+				r.facts = append(r.facts, rule.Fact)
+			}
+			r.rules[rule.Fact] = append(r.rules[rule.Fact], rule)
 		}
 	}
 	return r, nil
@@ -154,79 +153,34 @@ func (r *ServiceRule) tell(text string) map[string]string {
 // maxEvidence is how many signs are kept of one device.
 const maxEvidence = 32
 
-// conclusion is the surest text for a field, or none when two are as sure and differ.
-type conclusion struct {
-	text       string
-	confidence int
-	torn       bool
-}
-
-// Identify adds to id what the ports tell and what it does not know yet, and answers with
-// the signs. What contradicts id, as a port that leads to another machine does, adds nothing.
-func (r *ServiceRules) Identify(id *Identity, ports []service.Port) []Evidence {
-	found := map[string]conclusion{}
-	var signs []Evidence
-	for i := range r.rules {
-		rule := &r.rules[i]
-		for _, p := range ports {
-			text := p.Facts[rule.Fact]
-			if text == "" {
-				continue
-			}
-			told := rule.tell(text)
-			if told == nil {
-				continue
-			}
-			for field, text := range told {
-				found[field] = found[field].with(text, rule.Confidence)
-			}
-			if len(signs) < maxEvidence {
-				signs = append(signs, Evidence{p.Number, rule.Fact, text, rule.Name, rule.Confidence})
-			}
+// tell is what the rules for a fact make of a text, at most so many signs.
+func (r *ServiceRules) tell(port int, fact, text string, room int) (signs []Evidence) {
+	rules := r.rules[fact]
+	for i := range rules {
+		if len(signs) == room {
+			break
+		}
+		if told := rules[i].tell(text); told != nil {
+			signs = append(signs, Evidence{port, fact, text, rules[i].Name, rules[i].Confidence, told})
 		}
 	}
-	slices.SortStableFunc(signs, func(a, b Evidence) int { return cmp.Compare(b.Confidence, a.Confidence) })
-	id.adopt(found)
 	return signs
 }
 
-func (c conclusion) with(text string, confidence int) conclusion {
-	switch {
-	case confidence > c.confidence:
-		return conclusion{text: text, confidence: confidence}
-	case confidence == c.confidence && !strings.EqualFold(text, c.text):
-		c.torn = true
-	}
-	return c
-}
-
-// adopt takes what the conclusions add. Model and serial number go with a vendor, version
-// and kernel with an operating system.
-func (id *Identity) adopt(found map[string]conclusion) {
-	text := func(field string) string {
-		if c := found[field]; !c.torn {
-			return c.text
+// Identify adds to id what the ports tell, and answers with the signs, surest first. known is the
+// evidence for what id knows already: a sign must be surer to replace that, and what
+// contradicts its vendor, as a port that leads to another machine does, adds nothing.
+func (r *ServiceRules) Identify(id *Identity, known []Evidence, ports []service.Port) []Evidence {
+	var signs []Evidence
+	for _, fact := range r.facts {
+		for _, p := range ports {
+			if text := p.Facts[fact]; text != "" {
+				signs = append(signs, r.tell(p.Number, fact, text, maxEvidence-len(signs))...)
+			}
 		}
-		return ""
 	}
-	agrees := func(have, field string) bool {
-		return have == "" || !found[field].torn && (text(field) == "" || strings.EqualFold(have, text(field)))
-	}
-	if agrees(id.Vendor, "vendor") && !found["vendor"].torn {
-		fill(&id.Vendor, text("vendor"))
-		fill(&id.Model, text("model"))
-		fill(&id.Serial, text("serial"))
-	}
-	if id.Type == "" {
-		id.Type = inventory.Class(text("type"))
-	}
-	if !agrees(id.OS.Name, "os") || !agrees(id.OS.Family, "family") || found["os"].torn {
-		return
-	}
-	fill(&id.OS.Family, text("family"))
-	fill(&id.OS.Name, text("os"))
-	fill(&id.OS.Kernel, text("kernel"))
-	if id.OS.Version == "" {
-		id.OS.Version = text("version")
-	}
+	signs = append(signs, r.Recog.tell(ports, maxEvidence-len(signs))...)
+	slices.SortStableFunc(signs, func(a, b Evidence) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	id.adopt(signs, known)
+	return signs
 }

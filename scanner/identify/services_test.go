@@ -86,12 +86,69 @@ func TestIdentifyServices(t *testing.T) {
 				ports = append(ports, service.Port{Protocol: "tcp", Number: i + 1, Answer: service.Answer{Facts: f}})
 			}
 			got := c.known
-			signs := rules.Identify(&got, ports)
+			signs := rules.Identify(&got, nil, ports)
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Error(d)
 			}
 			if len(signs) != c.signs {
 				t.Errorf("%d signs, not %d: %v", len(signs), c.signs, signs)
+			}
+		})
+	}
+}
+
+// A sign that is surer replaces what is known of the same maker's device; one of another
+// maker's adds nothing, however sure.
+func TestContradictions(t *testing.T) {
+	rules, err := identify.BuiltinServices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	guess := func(confidence int, values map[string]string) identify.Evidence {
+		return identify.Evidence{Fact: "snmp.sys_descr", Rule: "wording of sysDescr", Confidence: confidence, Values: values}
+	}
+	type facts = service.Facts
+	for _, c := range []struct {
+		name  string
+		known identify.Identity
+		why   []identify.Evidence
+		facts []facts
+		want  identify.Identity
+	}{
+		{"a guess gives way to the device's own words", identify.Identity{Vendor: "Lexmark", Model: "MS610 Series"},
+			[]identify.Evidence{guess(75, map[string]string{"model": "MS610 Series"})}, []facts{{"http.title": "Lexmark MS610dn"}},
+			identify.Identity{Vendor: "Lexmark", Type: inventory.ClassPrinter, Model: "MS610dn"}},
+		{"a standard MIB does not", identify.Identity{Vendor: "Lexmark", Model: "MS610de"},
+			[]identify.Evidence{guess(95, map[string]string{"model": "MS610de"})}, []facts{{"http.title": "Lexmark MS610dn"}},
+			identify.Identity{Vendor: "Lexmark", Type: inventory.ClassPrinter, Model: "MS610de"}},
+		{"nor does what nobody has a reason for", identify.Identity{Vendor: "Lexmark", Model: "Lobby printer"}, nil, []facts{{"http.title": "Lexmark MS610dn"}},
+			identify.Identity{Vendor: "Lexmark", Type: inventory.ClassPrinter, Model: "Lobby printer"}},
+		{"a port that leads to another maker's machine", identify.Identity{Vendor: "MikroTik", Type: inventory.ClassRouter},
+			[]identify.Evidence{guess(75, map[string]string{"type": "router"})}, []facts{{"http.title": "Live view / - AXIS M1054 Network Camera version 5.02"}},
+			identify.Identity{Vendor: "MikroTik", Type: inventory.ClassRouter}},
+		{"one maker by two names", identify.Identity{Vendor: "Axis Communications AB"}, nil, []facts{{"http.title": "Live view / - AXIS M1054 Network Camera version 5.02"}},
+			identify.Identity{Vendor: "Axis Communications AB", Type: inventory.ClassCamera, Model: "M1054", OS: inventory.OS{Version: "5.02"}}},
+		{"the surer of two makers, with nothing of the other's", identify.Identity{},
+			[]identify.Evidence{}, []facts{{"http.realm": "DH_00408CA5EA04"}, {"http.realm": "DIR-615"}},
+			identify.Identity{Vendor: "D-Link", Type: inventory.ClassRouter, Model: "DIR-615"}},
+		{"two systems as sure", identify.Identity{}, nil, []facts{{"http.title": "pfSense - Login"}, {"http.title": "Login | OPNsense"}},
+			identify.Identity{Type: inventory.ClassFirewall}},
+		{"a management controller and its host's web server", identify.Identity{}, nil, []facts{{"http.title": "iDRAC9 - Login"}, {"http.server": "nginx"}},
+			identify.Identity{Vendor: "Dell", Type: inventory.ClassBMC, Model: "iDRAC9"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var ports []service.Port
+			for i, f := range c.facts {
+				ports = append(ports, service.Port{Protocol: "tcp", Number: i + 1, Answer: service.Answer{Facts: f}})
+			}
+			got := c.known
+			for _, e := range rules.Identify(&got, c.why, ports) {
+				if e.Port == 0 || e.Rule == "" || e.Confidence < 1 || len(e.Values) == 0 {
+					t.Errorf("evidence that says too little: %+v", e)
+				}
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error(d)
 			}
 		})
 	}

@@ -111,7 +111,7 @@ func TestRecordedDevices(t *testing.T) {
 						t.Errorf("%s: %s: %s", devices[a], name, st.Reason)
 					}
 				}
-				id := rules.Device(f)
+				id, _ := rules.Device(f)
 				mu.Lock()
 				answers[devices[a]] = answer{devices[a], id.Vendor, string(id.Type), id.Model, id.Serial, id.OS.Name, id.OS.Version}
 				mu.Unlock()
