@@ -46,6 +46,7 @@ type recordState struct {
 	mine    bool // read for this transaction to change, and locked where others might
 	created bool // its row is not written yet
 	touched bool // among pending.records
+	passed  bool // to another source, which is not written yet
 }
 
 // holderList are the ids of the records that carry a value, in order; the first of them when cut.
