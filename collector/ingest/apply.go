@@ -138,7 +138,7 @@ func (a *applier) gatherFacts(ctx context.Context, list []*item) error {
 			}
 		}
 		if changed || rec.ClaimsDay != dayOf(it.said) || rec.Site != it.obs.Source.Site {
-			for _, name := range a.stored(it, rec.ID) {
+			for _, name := range a.stored(it, rec.ID, identifying) {
 				refs = append(refs, store.SectionRef{Record: rec.ID, Name: name})
 			}
 		}
@@ -220,8 +220,13 @@ func (a *applier) apply(ctx context.Context, it *item) (Ack, error) {
 	case len(news) > 0:
 		a.tx.SetChanges(strings.Join(news, ","))
 	}
-	if rec.Asset != 0 && anyOf(changed, summary) { // a new record's asset comes with the decision
-		a.dirty[rec.Asset] = true
+	if anyOf(changed, summary) {
+		if len(a.stored(it, rec.ID, summary)) == 0 {
+			a.tx.Told(rec.ID, it.wholes(summary))
+		}
+		if rec.Asset != 0 { // a new record's asset comes with the decision
+			a.dirty[rec.Asset] = true
+		}
 	}
 	return Ack{Outcome: Accepted, Needed: needed}, nil
 }
@@ -414,7 +419,7 @@ func (a *applier) claims(ctx context.Context, rec *store.Record, it *item, chang
 		return false, nil
 	}
 	evidence := it.evidence
-	if names := a.stored(it, rec.ID); len(names) > 0 || !it.read {
+	if names := a.stored(it, rec.ID, identifying); len(names) > 0 || !it.read {
 		bodies, err := a.tx.Bodies(ctx, rec.ID, names)
 		if err != nil {
 			return false, err
@@ -431,12 +436,12 @@ func (a *applier) claims(ctx context.Context, rec *store.Record, it *item, chang
 	return decide, nil
 }
 
-// stored are the sections that identify a record's thing as it is kept, because the
+// stored are those of some sections that count as a record has them, because the
 // observation does not have them whole.
-func (a *applier) stored(it *item, record int64) []inventory.SectionName {
+func (a *applier) stored(it *item, record int64, names []inventory.SectionName) []inventory.SectionName {
 	var out []inventory.SectionName
 	for name, s := range a.tx.Sections(record) {
-		if s.BodyObs != 0 && slices.Contains(identifying, name) && !it.whole(name) {
+		if s.BodyObs != 0 && slices.Contains(names, name) && !it.whole(name) {
 			out = append(out, name)
 		}
 	}

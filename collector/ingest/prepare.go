@@ -74,6 +74,17 @@ func (it *item) whole(name inventory.SectionName) bool {
 	return false
 }
 
+// wholes are those of some sections that the observation has whole.
+func (it *item) wholes(names []inventory.SectionName) map[inventory.SectionName]inventory.Body {
+	out := make(map[inventory.SectionName]inventory.Body, len(names))
+	for _, name := range names {
+		if it.whole(name) {
+			out[name] = it.bodies[name]
+		}
+	}
+	return out
+}
+
 // plausible is a source's time for claims that are only good around it.
 func plausible(said, now time.Time) time.Time {
 	if said.After(now.Add(90*day)) || said.Before(now.Add(-90*day)) {

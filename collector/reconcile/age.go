@@ -3,7 +3,6 @@ package reconcile
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -14,16 +13,16 @@ import (
 
 // How far apart two holders of a value may be in time for it to mean one thing.
 const (
-	cardLife = 90 * day // addresses of network cards, disks, machine-ids
-	nameLife = 30 * day // names, SSH host keys
+	cardLife Day = 90 // addresses of network cards, disks, machine-ids
+	nameLife Day = 30 // names, SSH host keys
 )
 
 // clockOff is how far apart an agent's days and others' lie when its clock is wrong: then
 // they say nothing. Nobody else's clock is an endpoint's.
-const clockOff = 2 * 365 * day
+const clockOff Day = 2 * 365
 
 // lifeOf is how long a value outlives its holder's last word of it; 0 is for ever.
-func lifeOf(t Type) time.Duration {
+func lifeOf(t Type) Day {
 	switch t {
 	case inventory.IDMAC, inventory.IDMachine, TypeDisk:
 		return cardLife
@@ -48,7 +47,7 @@ func eras(h *held, holders []*node) [][]*node {
 	}
 	type span struct {
 		*node
-		first, last time.Time
+		first, last Day
 	}
 	spans := make([]span, len(holders))
 	for i, n := range holders {
@@ -56,20 +55,20 @@ func eras(h *held, holders []*node) [][]*node {
 		spans[i] = span{n, c.First, c.Last}
 	}
 	slices.SortFunc(spans, func(a, b span) int {
-		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last), cmp.Compare(a.ID, b.ID))
 	})
 	var out [][]*node
-	var last time.Time // of the era at hand
-	agents := true     // hold it alone
+	var last Day   // of the era at hand
+	agents := true // hold it alone
 	for i, s := range spans {
-		gap := s.first.Sub(last)
+		gap := s.first - last
 		wrongClock := gap > clockOff && (agents || s.Kind == inventory.KindAgent)
 		if i == 0 || gap > life && !wrongClock {
 			out, agents = append(out, nil), true
 		}
 		out[len(out)-1] = append(out[len(out)-1], s.node)
 		agents = agents && s.Kind == inventory.KindAgent
-		if s.last.After(last) {
+		if s.last > last {
 			last = s.last
 		}
 	}
@@ -86,13 +85,13 @@ func longSilence(h *held, holders []*node) bool {
 	for i, n := range holders {
 		claims[i] = n.claimOf(h)
 	}
-	slices.SortFunc(claims, func(a, b Claim) int { return a.First.Compare(b.First) })
+	slices.SortFunc(claims, func(a, b Claim) int { return cmp.Compare(a.First, b.First) })
 	last := claims[0].Last
 	for _, c := range claims[1:] {
-		if c.First.Sub(last) > clockOff {
+		if c.First-last > clockOff {
 			return true
 		}
-		if c.Last.After(last) {
+		if c.Last > last {
 			last = c.Last
 		}
 	}
@@ -100,17 +99,17 @@ func longSilence(h *held, holders []*node) bool {
 }
 
 // within says that all that was ever heard of nodes lies within a time.
-func within(nodes []*node, d time.Duration) bool {
+func within(nodes []*node, d Day) bool {
 	first, last := nodes[0].first, nodes[0].last
 	for _, n := range nodes[1:] {
-		if n.first.Before(first) {
+		if n.first < first {
 			first = n.first
 		}
-		if n.last.After(last) {
+		if n.last > last {
 			last = n.last
 		}
 	}
-	return last.Sub(first) <= d
+	return last-first <= d
 }
 
 // claimOf is the node's claim with that value; zero when it has none.

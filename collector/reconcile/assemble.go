@@ -13,10 +13,39 @@ import (
 // RecordFacts is what one record knows, for the choice of an asset's attributes.
 type RecordFacts struct {
 	ID     int64
-	Source inventory.Source
+	Source inventory.SourceKind
 	// LastSeen is when the record's source last spoke of it, by the collector's clock.
 	LastSeen time.Time
-	Bodies   map[inventory.SectionName]inventory.Body
+	Said     Said
+}
+
+// Said is what a record says of each attribute, in their order. It follows from the
+// record's source and sections alone, so that it can be kept while these are as they were.
+type Said []attributeValue
+
+type attributeValue struct {
+	attribute   int
+	value       string
+	placeholder bool
+}
+
+// Say is what a record with those sections says.
+func Say(src inventory.Source, bodies map[inventory.SectionName]inventory.Body) Said {
+	r := facts{src, bodies}
+	out := make(Said, 0, 12)
+	for i := range attributes {
+		a := &attributes[i]
+		if v := strings.TrimSpace(a.of(&r)); v != "" {
+			out = append(out, attributeValue{i, v, a.placeholder != nil && a.placeholder(v)})
+		}
+	}
+	return slices.Clip(out)
+}
+
+// facts are a record's sections.
+type facts struct {
+	Source inventory.Source
+	Bodies map[inventory.SectionName]inventory.Body
 }
 
 // Attribute is one value with where it comes from. Value is empty when all that
@@ -49,7 +78,7 @@ var (
 var attributes = []struct {
 	name  string
 	order []inventory.SourceKind
-	of    func(*RecordFacts) string
+	of    func(*facts) string
 	// meaningless values never win; nil when all mean something
 	placeholder func(string) bool
 }{
@@ -72,7 +101,7 @@ var attributes = []struct {
 	{"os_family", usualOrder, system(func(o *inventory.OS) string { return o.Family }), meaninglessText},
 	{"os_version", usualOrder, system(func(o *inventory.OS) string { return o.Version }), meaninglessText},
 	{"serial", usualOrder, serialOf, func(s string) bool { _, ok := Serial(s); return !ok }},
-	{"site", usualOrder, func(r *RecordFacts) string { return r.Source.Site }, nil},
+	{"site", usualOrder, func(r *facts) string { return r.Source.Site }, nil},
 	{"smbios_uuid", usualOrder, identifier(inventory.IDSMBIOS), func(s string) bool { _, ok := UUID(s); return !ok }},
 	{"state", cloudOrder, device(func(d *inventory.Device) string { return d.State }), nil},
 	{"user", usualOrder, device(func(d *inventory.Device) string { return d.User }), meaninglessText},
@@ -84,53 +113,61 @@ var attributes = []struct {
 // is left out.
 func Assemble(now time.Time, records []RecordFacts) []Attribute {
 	var out []Attribute
-	for _, a := range attributes {
-		var said []Attribute
-		for i := range records {
-			r := &records[i]
-			if v := strings.TrimSpace(a.of(r)); v != "" {
-				life, ok := fresh[r.Source.Kind]
-				said = append(said, Attribute{Name: a.name, Value: v, Record: r.ID, Source: r.Source.Kind, Seen: r.LastSeen,
-					Stale: !ok || now.Sub(r.LastSeen) > life})
+	next := make([]int, len(records)) // of what each says
+	for i := range attributes {
+		var all []candidate
+		for j := range records {
+			r := &records[j]
+			if next[j] == len(r.Said) || r.Said[next[j]].attribute != i {
+				continue
 			}
+			s := &r.Said[next[j]]
+			next[j]++
+			life, ok := fresh[r.Source]
+			c := candidate{Attribute: Attribute{Name: attributes[i].name, Value: s.value, Record: r.ID, Source: r.Source, Seen: r.LastSeen,
+				Stale: !ok || now.Sub(r.LastSeen) > life}, placeholder: s.placeholder}
+			c.rank = rank(&c, attributes[i].order)
+			all = append(all, c)
 		}
-		if len(said) > 0 {
-			out = append(out, choose(said, a.order, a.placeholder))
+		if len(all) > 0 {
+			out = append(out, choose(all))
 		}
 	}
 	return out
 }
 
-func choose(said []Attribute, order []inventory.SourceKind, placeholder func(string) bool) Attribute {
-	bad := func(a Attribute) bool { return placeholder != nil && placeholder(a.Value) }
-	rank := func(a Attribute) int {
-		r := slices.Index(order, a.Source)
-		if r < 0 {
-			r = len(order)
-		}
-		if a.Stale {
-			r += 100
-		}
-		if bad(a) {
-			r += 1000
-		}
-		return r
+// candidate is one record's value for an attribute; the one of the lowest rank shows.
+type candidate struct {
+	Attribute
+	placeholder bool
+	rank        int
+}
+
+func rank(c *candidate, order []inventory.SourceKind) int {
+	r := slices.Index(order, c.Source)
+	if r < 0 {
+		r = len(order)
 	}
-	if len(said) > 1 {
-		ranks := make(map[int64]int, len(said))
-		for _, a := range said {
-			ranks[a.Record] = rank(a)
-		}
-		slices.SortStableFunc(said, func(a, b Attribute) int {
-			return cmp.Or(cmp.Compare(ranks[a.Record], ranks[b.Record]), b.Seen.Compare(a.Seen), cmp.Compare(a.Record, b.Record))
-		})
+	if c.Stale {
+		r += 100
 	}
-	if bad(said[0]) {
-		return Attribute{Name: said[0].Name, Others: said}
+	if c.placeholder {
+		r += 1000
 	}
-	best := said[0]
-	if len(said) > 1 {
-		best.Others = said[1:]
+	return r
+}
+
+func choose(all []candidate) Attribute {
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), b.Seen.Compare(a.Seen), cmp.Compare(a.Record, b.Record))
+	})
+	best := all[0].Attribute
+	others := all[1:]
+	if all[0].placeholder {
+		best, others = Attribute{Name: best.Name}, all
+	}
+	for i := range others {
+		best.Others = append(best.Others, others[i].Attribute)
 	}
 	return best
 }
@@ -146,8 +183,8 @@ func meaninglessText(s string) bool {
 	return plain == "" || badSerials.match(plain)
 }
 
-func device(get func(*inventory.Device) string) func(*RecordFacts) string {
-	return func(r *RecordFacts) string {
+func device(get func(*inventory.Device) string) func(*facts) string {
+	return func(r *facts) string {
 		if d, ok := r.Bodies[inventory.SectionDevice].(*inventory.Device); ok && d != nil {
 			return get(d)
 		}
@@ -155,8 +192,8 @@ func device(get func(*inventory.Device) string) func(*RecordFacts) string {
 	}
 }
 
-func hardware(get func(*inventory.Hardware) string) func(*RecordFacts) string {
-	return func(r *RecordFacts) string {
+func hardware(get func(*inventory.Hardware) string) func(*facts) string {
+	return func(r *facts) string {
 		if h, ok := r.Bodies[inventory.SectionHardware].(*inventory.Hardware); ok && h != nil {
 			return get(h)
 		}
@@ -164,8 +201,8 @@ func hardware(get func(*inventory.Hardware) string) func(*RecordFacts) string {
 	}
 }
 
-func system(get func(*inventory.OS) string) func(*RecordFacts) string {
-	return func(r *RecordFacts) string {
+func system(get func(*inventory.OS) string) func(*facts) string {
+	return func(r *facts) string {
 		if o, ok := r.Bodies[inventory.SectionOS].(*inventory.OS); ok && o != nil {
 			return get(o)
 		}
@@ -173,7 +210,7 @@ func system(get func(*inventory.OS) string) func(*RecordFacts) string {
 	}
 }
 
-func identifier(t inventory.IdentifierType) func(*RecordFacts) string {
+func identifier(t inventory.IdentifierType) func(*facts) string {
 	return device(func(d *inventory.Device) string {
 		for _, id := range d.Identifiers {
 			if id.Type == t {
@@ -184,15 +221,15 @@ func identifier(t inventory.IdentifierType) func(*RecordFacts) string {
 	})
 }
 
-func vendor(r *RecordFacts) string {
+func vendor(r *facts) string {
 	return cmp.Or(device(func(d *inventory.Device) string { return d.Vendor })(r), hardware(func(h *inventory.Hardware) string { return h.SystemVendor })(r))
 }
 
-func model(r *RecordFacts) string {
+func model(r *facts) string {
 	return cmp.Or(device(func(d *inventory.Device) string { return d.Model })(r), hardware(func(h *inventory.Hardware) string { return h.SystemModel })(r))
 }
 
-func serialOf(r *RecordFacts) string {
+func serialOf(r *facts) string {
 	return device(func(d *inventory.Device) string {
 		if d.Serial != "" {
 			return d.Serial
@@ -206,7 +243,7 @@ func serialOf(r *RecordFacts) string {
 	})(r)
 }
 
-func memoryBytes(r *RecordFacts) string {
+func memoryBytes(r *facts) string {
 	var sum int64
 	modules, _ := r.Bodies[inventory.SectionMemory].(inventory.MemoryModules)
 	for _, m := range modules {
@@ -218,7 +255,7 @@ func memoryBytes(r *RecordFacts) string {
 	return positive(sum)
 }
 
-func diskBytes(r *RecordFacts) string {
+func diskBytes(r *facts) string {
 	var sum int64
 	disks, _ := r.Bodies[inventory.SectionDisks].(inventory.Disks)
 	for _, d := range disks {
@@ -247,7 +284,7 @@ var chassisClasses = map[string]inventory.Class{
 }
 
 // classOfRecord is the class a source states, or the one that its facts leave no doubt about.
-func classOfRecord(r *RecordFacts) string {
+func classOfRecord(r *facts) string {
 	d, _ := r.Bodies[inventory.SectionDevice].(*inventory.Device)
 	if d == nil {
 		return ""

@@ -13,7 +13,7 @@ import (
 
 func record(id int64, kind inventory.SourceKind, last time.Time, bodies ...inventory.Body) reconcile.RecordFacts {
 	s := see(kind, "s", "", "", last, bodies...)
-	return reconcile.RecordFacts{ID: id, Source: s.source, LastSeen: last, Bodies: s.bodies}
+	return reconcile.RecordFacts{ID: id, Source: kind, LastSeen: last, Said: reconcile.Say(s.source, s.bodies)}
 }
 
 func TestAssemble(t *testing.T) {

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -17,7 +16,7 @@ import (
 type bearer struct {
 	*component
 	kind        inventory.SourceKind
-	first, last time.Time
+	first, last Day
 }
 
 func (d *decision) attach() {
@@ -30,9 +29,9 @@ func (d *decision) attach() {
 			weak = append(weak, c)
 		}
 	}
-	a := attacher{decision: d, strong: strong, contested: map[*held]bool{}, released: map[*component]time.Time{}}
+	a := attacher{decision: d, strong: strong, contested: map[*held]bool{}, released: map[*component]Day{}}
 	for c := range strong {
-		if day := c.releasedOn(); !day.IsZero() {
+		if day := c.releasedOn(); day != 0 {
 			a.released[c] = day
 		}
 	}
@@ -133,14 +132,14 @@ type attacher struct {
 	*decision
 	strong    map[*component]bool
 	contested map[*held]bool // values that several assets have
-	released  map[*component]time.Time
+	released  map[*component]Day
 }
 
 // handOver notes where a component's records belonged before the last of a line of bearers.
 func (d *decision) handOver(u *component, k Key, line []bearer) {
 	for i := 1; i < len(line); i++ {
 		for _, n := range u.nodes {
-			d.handovers = append(d.handovers, Handover{Key: k, Record: n.ID, From: line[i-1].anchor, To: line[i].anchor, On: line[i].first})
+			d.handovers = append(d.handovers, Handover{Key: k, Record: n.ID, From: line[i-1].anchor, To: line[i].anchor, On: line[i].first.Time()})
 		}
 	}
 }
@@ -189,7 +188,7 @@ func (a *attacher) byName(u *component, qualified bool) (k Key, line []bearer, a
 // gaveUp says that a component was gone when a claim was made.
 func (a *attacher) gaveUp(g *component, c *Claim) bool {
 	day, ok := a.released[g]
-	return ok && c.First.After(day)
+	return ok && c.First > day
 }
 
 // bearers are the assets that have the value over the same time.
@@ -214,7 +213,7 @@ func (a *attacher) bearers(u *component, c carried, admit func(*node) bool) []be
 		a.contested[c.value] = true
 	}
 	for _, b := range all {
-		gap := max(b.first.Sub(c.Last), c.First.Sub(b.last))
+		gap := max(b.first-c.Last, c.First-b.last)
 		wrongClock := b.kind == inventory.KindAgent && gap > clockOff
 		if gap > nameLife && !wrongClock {
 			continue
@@ -229,10 +228,10 @@ func (a *attacher) bearers(u *component, c carried, admit func(*node) bool) []be
 // succession is bearers in their order when each begins after the one before ended, else nothing.
 func succession(all []bearer) []bearer {
 	slices.SortFunc(all, func(a, b bearer) int {
-		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last), cmp.Compare(a.anchor, b.anchor))
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last), cmp.Compare(a.anchor, b.anchor))
 	})
 	for i := 1; i < len(all); i++ {
-		if all[i].first.Before(all[i-1].last) {
+		if all[i].first < all[i-1].last {
 			return nil
 		}
 	}
@@ -243,10 +242,10 @@ func succession(all []bearer) []bearer {
 func addBearer(all []bearer, b bearer) []bearer {
 	for i := range all {
 		if all[i].component == b.component {
-			if b.first.Before(all[i].first) {
+			if b.first < all[i].first {
 				all[i].first = b.first
 			}
-			if b.last.After(all[i].last) {
+			if b.last > all[i].last {
 				all[i].last = b.last
 			}
 			return all
@@ -272,7 +271,7 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 				if g == nil || c.value.many || !a.strong[g] || n.answersForOthers(c.Scope) || !admit(c.Claim, n) || slices.Contains(found, g) || a.gaveUp(g, c.Claim) {
 					continue
 				}
-				if a.released[g].Equal(c.First) { // whoever comes on that day takes over
+				if a.released[g] == c.First { // whoever comes on that day takes over
 					leaving, left = []*component{g}, c.Key
 					continue
 				}

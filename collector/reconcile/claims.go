@@ -80,7 +80,7 @@ func Read(src inventory.Source, seen time.Time, bodies map[inventory.SectionName
 // reader collects the claims of one observation.
 type reader struct {
 	src        inventory.Source
-	day        time.Time
+	day        Day
 	dev        *inventory.Device
 	windows    bool
 	interfaces inventory.Interfaces
@@ -96,7 +96,7 @@ type reader struct {
 }
 
 func newReader(src inventory.Source, seen time.Time, bodies map[inventory.SectionName]inventory.Body) *reader {
-	r := &reader{src: src, day: seen.UTC().Truncate(day), dev: &inventory.Device{}, at: map[Key]int{}}
+	r := &reader{src: src, day: DayOf(seen), dev: &inventory.Device{}, at: map[Key]int{}}
 	if d, ok := bodies[inventory.SectionDevice].(*inventory.Device); ok && d != nil {
 		r.dev = d
 	}
@@ -427,13 +427,13 @@ func (r *reader) addresses() {
 		}
 		r.claim(TypeAddress, onDay(place, r.day), a.String(), tierAddress)
 		if only {
-			r.claim(TypeAddress, onDay(place, r.day.Add(-day)), a.String(), tierNearby)
-			r.claim(TypeAddress, onDay(place, r.day.Add(day)), a.String(), tierNearby)
+			r.claim(TypeAddress, onDay(place, r.day-1), a.String(), tierNearby)
+			r.claim(TypeAddress, onDay(place, r.day+1), a.String(), tierNearby)
 		}
 	}
 }
 
-func onDay(place string, d time.Time) string { return place + "@" + d.Format(time.DateOnly) }
+func onDay(place string, d Day) string { return place + "@" + d.Time().Format(time.DateOnly) }
 
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
 

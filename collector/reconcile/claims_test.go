@@ -130,19 +130,19 @@ func TestRead(t *testing.T) {
 
 func TestAccumulate(t *testing.T) {
 	key := reconcile.Key{Type: reconcile.TypeDisk, Value: "PHLN96731CB3R"}
-	first, changed := reconcile.Accumulate(nil, []reconcile.Claim{{Key: key, Tier: 6, First: on(3), Last: on(3)}})
+	first, changed := reconcile.Accumulate(nil, []reconcile.Claim{{Key: key, Tier: 6, First: reconcile.DayOf(on(3)), Last: reconcile.DayOf(on(3))}})
 	if len(first) != 1 || len(changed) != 1 {
 		t.Fatalf("first: %v, changed %v", first, changed)
 	}
 	if again, changed := reconcile.Accumulate(first, first); len(again) != 1 || len(changed) != 0 {
 		t.Errorf("the same again: %v, changed %v", again, changed)
 	}
-	late, changed := reconcile.Accumulate(first, []reconcile.Claim{{Key: key, Tier: 6, First: on(1), Last: on(1)}})
-	want := []reconcile.Claim{{Key: key, Tier: 6, First: on(1), Last: on(3)}}
+	late, changed := reconcile.Accumulate(first, []reconcile.Claim{{Key: key, Tier: 6, First: reconcile.DayOf(on(1)), Last: reconcile.DayOf(on(1))}})
+	want := []reconcile.Claim{{Key: key, Tier: 6, First: reconcile.DayOf(on(1)), Last: reconcile.DayOf(on(3))}}
 	if diff := cmp.Diff(want, late); diff != "" || len(changed) != 1 {
 		t.Errorf("an earlier day (-want +got), %d changed:\n%s", len(changed), diff)
 	}
-	if diff := cmp.Diff(on(3), first[0].First); diff != "" {
+	if diff := cmp.Diff(reconcile.DayOf(on(3)), first[0].First); diff != "" {
 		t.Errorf("what was handed in has changed:\n%s", diff)
 	}
 }

@@ -336,13 +336,15 @@ func (d *decision) join(h *held, tier int, rule string, nodes []*node) {
 	if rule == "" {
 		j.Rule = "same " + typeWords(h.Type)
 	}
+	since := Day(0)
 	for i, n := range nodes {
 		j.Records[i] = n.ID
 		d.unite(nodes[0], n)
-		if since := n.claimOf(h).First; since.After(j.Since) {
-			j.Since = since // they agree from the day on which the last of them said so
+		if first := n.claimOf(h).First; first > since {
+			since = first // they agree from the day on which the last of them said so
 		}
 	}
+	j.Since = since.Time()
 	d.joins = append(d.joins, j)
 }
 

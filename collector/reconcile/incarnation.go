@@ -44,7 +44,7 @@ func (r *reader) incarnation() string {
 		}
 	}
 	if r.addressOnly() {
-		return r.day.Format(time.DateOnly)
+		return r.day.Time().Format(time.DateOnly)
 	}
 	if v := r.lowest(TypeName, func(c Claim) bool { return c.Scope == "" }); v != "" {
 		return "name:" + v
@@ -76,10 +76,10 @@ func Accumulate(have, fresh []Claim) (all, changed []Claim) {
 			continue
 		}
 		old := all[i]
-		if c.First.Before(old.First) {
+		if c.First < old.First {
 			all[i].First = c.First
 		}
-		if c.Last.After(old.Last) {
+		if c.Last > old.Last {
 			all[i].Last = c.Last
 		}
 		all[i].Tier = min(old.Tier, c.Tier)

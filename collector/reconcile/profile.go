@@ -3,7 +3,6 @@ package reconcile
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -20,12 +19,12 @@ type node struct {
 	machines       []string // machine-ids
 	names          []string
 	provider       map[scope][]string
-	first, last    time.Time
-	qualified      []Key     // names with their domains
-	released       time.Time // when its source, to this day, says it went
-	engine         bool      // answered to SNMP
-	view           bool      // its list of network cards is the whole list
-	more           bool      // something was seen of it besides addresses
+	first, last    Day
+	qualified      []Key // names with their domains
+	released       Day   // when its source, to this day, says it went
+	engine         bool  // answered to SNMP
+	view           bool  // its list of network cards is the whole list
+	more           bool  // something was seen of it besides addresses
 
 	strong, weak []carried // its claims by what they can do; weak are filled in when they are needed
 	of           *component
@@ -42,15 +41,15 @@ type scope struct {
 
 func newNode(r *Record) *node {
 	n := &node{Record: r}
-	var gone time.Time
+	var gone Day
 	for i := range r.Claims {
 		n.note(&r.Claims[i])
 		if r.Claims[i].Type == TypeGone {
 			gone = r.Claims[i].Last
 		}
 	}
-	if gone.Before(n.last) {
-		n.released = time.Time{} // it came back
+	if gone < n.last {
+		n.released = 0 // it came back
 	}
 	switch r.Kind {
 	case inventory.KindAgent, inventory.KindAWS, inventory.KindAzure:
@@ -68,10 +67,10 @@ func newNode(r *Record) *node {
 }
 
 func (n *node) note(c *Claim) {
-	if n.first.IsZero() || c.First.Before(n.first) {
+	if n.first == 0 || c.First < n.first {
 		n.first = c.First
 	}
-	if c.Last.After(n.last) {
+	if c.Last > n.last {
 		n.last = c.Last
 	}
 	n.more = n.more || c.Type != inventory.IDMAC && c.Type != TypeAddress && c.Type != TypeRole
@@ -160,7 +159,7 @@ func shared(a, b []string) int {
 // atOnce says that both were about over the same days. One that ends on the day on which
 // the other begins may have been replaced by it.
 func atOnce(a, b *node) bool {
-	return a.first.Before(b.last) && b.first.Before(a.last)
+	return a.first < b.last && b.first < a.last
 }
 
 // goesOn says that two sets of hardware are one machine after the other though their

@@ -37,12 +37,12 @@ type Key struct {
 }
 
 // Claim is a normalised identifier that a record carries or once carried. First and
-// Last are days (midnight UTC) by the source's own clock, so that a claim changes at
+// Last are by the source's own clock, so that a claim changes at
 // most once a day while the thing stays the same.
 type Claim struct {
 	Key
 	Tier        int
-	First, Last time.Time
+	First, Last Day
 }
 
 // Record is what deciding needs to know of a record: the claims that it ever made.

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -25,16 +24,16 @@ func gone(state string) bool {
 
 // releasedOn is the day since which a component is said to be gone; zero while it is not.
 // Its own agent knows better.
-func (c *component) releasedOn() time.Time {
-	var day time.Time
+func (c *component) releasedOn() Day {
+	day := Day(0)
 	for _, n := range c.nodes {
-		if !n.released.IsZero() && (day.IsZero() || n.released.Before(day)) {
+		if n.released != 0 && (day == 0 || n.released < day) {
 			day = n.released
 		}
 	}
 	for _, n := range c.nodes {
-		if !day.IsZero() && n.Kind == inventory.KindAgent && n.last.After(day) {
-			return time.Time{}
+		if day != 0 && n.Kind == inventory.KindAgent && n.last > day {
+			return 0
 		}
 	}
 	return day

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -67,12 +68,18 @@ func (r *reader) onlyRouterCards() bool {
 	return seen
 }
 
-// hypervisors are makers and models that only virtual machines show.
-var hypervisors = regexp.MustCompile(`(?i)vmware|virtualbox|innotek|qemu|\bkvm\b|bochs|\bxen\b|hvm domu|virtual machine|parallels|\bahv\b|ovirt|openstack|rhev|` +
-	`red hat|amazon ec2|google compute|standard pc|bhyve|proxmox|digitalocean|droplet|alibaba cloud|hyper-v`)
+// hypervisors are in makers' and models' names that only virtual machines show.
+var hypervisors = []string{"vmware", "virtualbox", "innotek", "qemu", "bochs", "hvm domu", "virtual machine", "parallels", "ovirt", "openstack", "rhev",
+	"red hat", "amazon ec2", "google compute", "standard pc", "bhyve", "proxmox", "digitalocean", "droplet", "alibaba cloud", "hyper-v"}
+
+// shortHypervisors are words, and parts of other words.
+var shortHypervisors = regexp.MustCompile(`\b(kvm|xen|ahv)\b`)
 
 func isVirtual(d *inventory.Device) bool {
 	v := strings.ToLower(d.Virtual)
-	return d.Class == inventory.ClassVM || v != "" && v != "none" && v != "physical" ||
-		d.Vendor+d.Model != "" && hypervisors.MatchString(d.Vendor+"\n"+d.Model)
+	if d.Class == inventory.ClassVM || v != "" && v != "none" && v != "physical" {
+		return true
+	}
+	shown := strings.ToLower(d.Vendor + "\n" + d.Model)
+	return slices.ContainsFunc(hypervisors, func(name string) bool { return strings.Contains(shown, name) }) || shortHypervisors.MatchString(shown)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -75,7 +74,7 @@ type settler struct {
 // brief is what settling needs to know of a record.
 type brief struct {
 	Record
-	first, last time.Time
+	first, last Day
 	cards       int  // network cards
 	agent       bool // has an agent's id
 	view        bool // its list of network cards may be the whole list
@@ -117,12 +116,12 @@ func (b *brief) elsewhere(other *brief) bool {
 }
 
 // span is the first and the last day of claims.
-func span(claims []Claim) (first, last time.Time) {
+func span(claims []Claim) (first, last Day) {
 	for i := range claims {
-		if c := &claims[i]; first.IsZero() || c.First.Before(first) {
+		if c := &claims[i]; first == 0 || c.First < first {
 			first = c.First
 		}
-		if c := &claims[i]; c.Last.After(last) {
+		if c := &claims[i]; c.Last > last {
 			last = c.Last
 		}
 	}
@@ -324,7 +323,7 @@ func (s *settler) alone(id int64) bool {
 func (s *settler) settled(id int64) bool {
 	before, now := s.before[id], s.briefs[id]
 	first, last := span(before)
-	if len(before) == 0 || s.assets[id] == 0 || len(now.Pins) > 0 || now.addressOnly || now.gone || now.Kind == inventory.KindScanner && !now.Identified() || !now.first.Equal(first) {
+	if len(before) == 0 || s.assets[id] == 0 || len(now.Pins) > 0 || now.addressOnly || now.gone || now.Kind == inventory.KindScanner && !now.Identified() || now.first != first {
 		return false
 	}
 	for i := range now.Claims {
@@ -336,10 +335,10 @@ func (s *settler) settled(id int64) bool {
 			continue
 		}
 		was := &before[i]
-		if c.Key != was.Key || c.Tier != was.Tier || !c.First.Equal(was.First) {
+		if c.Key != was.Key || c.Tier != was.Tier || c.First != was.First {
 			return false
 		}
-		grown := !c.Last.Equal(was.Last)
+		grown := c.Last != was.Last
 		switch {
 		case c.Type == TypeAddress:
 			if grown && !s.addressIdle(id, c.Key) {
@@ -391,7 +390,7 @@ func (s *settler) nameKept(id int64, was *Claim) bool {
 			return false // the days on which each was seen are compared
 		}
 		theirs := s.claimed(h, was.Key)
-		if theirs == nil || max(theirs.First.Sub(was.Last), was.First.Sub(theirs.Last)) > nameLife {
+		if theirs == nil || max(theirs.First-was.Last, was.First-theirs.Last) > nameLife {
 			return false
 		}
 	}
@@ -425,7 +424,7 @@ func (b *brief) fills(placeAndDay string) bool {
 
 // valueKept says that the others who hold a value are about at once with the record where
 // they were before, and near it in time; last is its last day then.
-func (s *settler) valueKept(now *brief, was *Claim, last time.Time) bool {
+func (s *settler) valueKept(now *brief, was *Claim, last Day) bool {
 	held, life := s.holders[was.Key], lifeOf(was.Type)
 	if len(held) > s.rules.holders() {
 		return true
@@ -438,7 +437,7 @@ func (s *settler) valueKept(now *brief, was *Claim, last time.Time) bool {
 		if len(other.Pins) > 0 {
 			return false
 		}
-		if theirs := s.claimed(h, was.Key); life > 0 && (theirs == nil || max(theirs.First.Sub(was.Last), was.First.Sub(theirs.Last)) > life) {
+		if theirs := s.claimed(h, was.Key); life > 0 && (theirs == nil || max(theirs.First-was.Last, was.First-theirs.Last) > life) {
 			return false
 		}
 		if now.Kind == inventory.KindScanner && other.Kind == inventory.KindScanner && now.cards == 1 && other.cards == 1 && now.elsewhere(other) {
@@ -453,7 +452,7 @@ func (s *settler) valueKept(now *brief, was *Claim, last time.Time) bool {
 
 // assetKept is valueKept for all agents of the assets that share a value with an agent's:
 // whether two agents were about at once can keep their assets apart.
-func (s *settler) assetKept(now *brief, last time.Time) bool {
+func (s *settler) assetKept(now *brief, last Day) bool {
 	var keys []Key
 	for _, id := range s.members[s.assets[now.ID]] {
 		if len(s.briefs[id].Pins) > 0 || s.briefs[id].gone {
@@ -474,18 +473,18 @@ func (s *settler) assetKept(now *brief, last time.Time) bool {
 	return true
 }
 
-func (s *settler) joinsAgent(now *brief, id int64, last time.Time) bool {
+func (s *settler) joinsAgent(now *brief, id int64, last Day) bool {
 	other := s.briefs[id]
 	return id != now.ID && (len(other.Pins) > 0 || other.agent && s.meets(now, other, last))
 }
 
 // meets says that two were not about at once before the change and are now, or the reverse.
-func (s *settler) meets(now, other *brief, last time.Time) bool {
+func (s *settler) meets(now, other *brief, last Day) bool {
 	first, until := other.first, other.last
 	if before, changed := s.before[other.ID]; changed {
 		first, until = span(before)
 	}
-	was := now.first.Before(until) && first.Before(last)
-	is := now.first.Before(other.last) && other.first.Before(now.last)
+	was := now.first < until && first < last
+	is := now.first < other.last && other.first < now.last
 	return was != is
 }

@@ -10,18 +10,57 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
+// share is what a record has for the line of its asset. It follows from the record's site
+// and sections, and is kept while these are as they were.
+type share struct {
+	site string
+	said reconcile.Said
+	ips  []netip.Addr
+	macs []string
+}
+
+func shareOf(kind inventory.SourceKind, site string, bodies map[inventory.SectionName]inventory.Body) *share {
+	s := &share{site: site, said: reconcile.Say(inventory.Source{Kind: kind, Site: site}, bodies)}
+	list, _ := bodies[inventory.SectionInterfaces].(inventory.Interfaces)
+	for _, i := range list {
+		if inner(i.Type) {
+			continue
+		}
+		if mac := inventory.CanonicalMAC(i.MAC); mac != "" {
+			s.macs = append(s.macs, mac)
+		}
+		for _, p := range i.Addresses {
+			if ip := p.Addr().Unmap(); !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsMulticast() && !ip.IsUnspecified() {
+				s.ips = append(s.ips, ip.WithZone(""))
+			}
+		}
+	}
+	return s
+}
+
+// sharesOf are those of records whose sections were read.
+func sharesOf(members []Record, bodies map[int64]map[inventory.SectionName]inventory.Body) map[int64]*share {
+	out := make(map[int64]*share, len(members))
+	for i := range members {
+		r := &members[i]
+		out[r.ID] = shareOf(r.Key.Kind, r.Site, bodies[r.ID])
+	}
+	return out
+}
+
 // assemble puts the records of one asset together into its line.
-func assemble(now time.Time, members []Record, bodies map[int64]map[inventory.SectionName]inventory.Body) inventory.Asset {
+func assemble(now time.Time, members []Record, shares map[int64]*share) inventory.Asset {
 	in := make([]reconcile.RecordFacts, len(members))
-	for i, r := range members {
-		in[i] = reconcile.RecordFacts{ID: r.ID, Source: inventory.Source{Kind: r.Key.Kind, Site: r.Site}, LastSeen: r.LastSeen, Bodies: bodies[r.ID]}
+	for i := range members {
+		r := &members[i]
+		in[i] = reconcile.RecordFacts{ID: r.ID, Source: r.Key.Kind, LastSeen: r.LastSeen, Said: shares[r.ID].said}
 	}
 	var a inventory.Asset
 	for _, attr := range reconcile.Assemble(now, in) {
 		set(&a, attr.Name, attr.Value)
 		a.Attributes = append(a.Attributes, attribute(attr))
 	}
-	addresses(&a, members, bodies)
+	addresses(&a, members, shares)
 	return a
 }
 
@@ -74,43 +113,23 @@ const current = 7 * 24 * time.Hour
 
 // addresses collects the addresses and MACs of all records that are current: a sweep
 // may add an address that the agent does not see, but never takes one away.
-func addresses(a *inventory.Asset, members []Record, bodies map[int64]map[inventory.SectionName]inventory.Body) {
+func addresses(a *inventory.Asset, members []Record, shares map[int64]*share) {
 	var newest time.Time
-	for _, r := range members {
-		newest = latest(newest, r.LastSeen)
+	for i := range members {
+		newest = latest(newest, members[i].LastSeen)
 	}
-	ips, macs := map[netip.Addr]bool{}, map[string]bool{}
-	for _, r := range members {
-		list, ok := bodies[r.ID][inventory.SectionInterfaces].(inventory.Interfaces)
-		if !ok || newest.Sub(r.LastSeen) > current {
-			continue
-		}
-		for _, i := range list {
-			if inner(i.Type) {
-				continue
-			}
-			if mac := inventory.CanonicalMAC(i.MAC); mac != "" {
-				macs[mac] = true
-			}
-			for _, p := range i.Addresses {
-				if ip := p.Addr().Unmap(); !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsMulticast() && !ip.IsUnspecified() {
-					ips[ip.WithZone("")] = true
-				}
-			}
+	var ips []netip.Addr
+	for i := range members {
+		if r := &members[i]; newest.Sub(r.LastSeen) <= current {
+			ips, a.MACs = append(ips, shares[r.ID].ips...), append(a.MACs, shares[r.ID].macs...)
 		}
 	}
-	sorted := make([]netip.Addr, 0, len(ips))
-	for ip := range ips {
-		sorted = append(sorted, ip)
-	}
-	slices.SortFunc(sorted, netip.Addr.Compare)
-	for _, ip := range sorted {
+	slices.SortFunc(ips, netip.Addr.Compare)
+	for _, ip := range slices.Compact(ips) {
 		a.Addresses = append(a.Addresses, ip.String())
 	}
-	for mac := range macs {
-		a.MACs = append(a.MACs, mac)
-	}
 	slices.Sort(a.MACs)
+	a.MACs = slices.Compact(a.MACs)
 }
 
 // inner are interfaces whose addresses mean nothing outside the machine.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -24,17 +25,11 @@ func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) err
 	if err := t.lockAssets(ctx, ids); err != nil {
 		return err
 	}
-	members, err := membersOf(ctx, t, ids)
+	members, err := t.membersNow(ctx, ids)
 	if err != nil {
 		return err
 	}
-	var records []int64
-	for _, list := range members {
-		for _, r := range list {
-			records = append(records, r.ID)
-		}
-	}
-	bodies, err := bodiesOf(ctx, t, records, summary)
+	shares, err := t.shares(ctx, members)
 	if err != nil {
 		return err
 	}
@@ -45,7 +40,7 @@ func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) err
 			gone = append(gone, id)
 			continue
 		}
-		doc, err := json.Marshal(assemble(now, members[id], bodies))
+		doc, err := json.Marshal(assemble(now, members[id], shares))
 		if err != nil {
 			return fmt.Errorf("asset %d: %w", id, err)
 		}
@@ -64,6 +59,70 @@ func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) err
 	}
 	return t.exec(ctx, `insert into asset (id, doc) select cast(value->>'i' as bigint), value->'d' from json_each($1) where true
 		on conflict (id) do update set doc = excluded.doc`, string(docs)+"]")
+}
+
+// membersNow are the records of assets, oldest first.
+func (t *Tx) membersNow(ctx context.Context, assets []int64) (map[int64][]Record, error) {
+	if t.d.concurrent { // what was read before the assets were locked may be old
+		return membersOf(ctx, t, assets)
+	}
+	lists, err := t.Members(ctx, assets)
+	if err != nil {
+		return nil, err
+	}
+	var all []int64
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	if err := t.gatherStates(ctx, all); err != nil {
+		return nil, err
+	}
+	out := make(map[int64][]Record, len(lists))
+	for asset, list := range lists {
+		for _, id := range list {
+			if r, ok := t.known.records.get(id); ok {
+				out[asset] = append(out[asset], r.Record)
+			}
+		}
+	}
+	return out, nil
+}
+
+// shares are those of the records of assets.
+func (t *Tx) shares(ctx context.Context, members map[int64][]Record) (map[int64]*share, error) {
+	out := map[int64]*share{}
+	var missing []Record
+	var ids []int64
+	for _, list := range members {
+		for _, r := range list {
+			if st, ok := t.known.records.get(r.ID); ok && st.share != nil && st.share.site == r.Site {
+				out[r.ID] = st.share
+			} else {
+				missing, ids = append(missing, r), append(ids, r.ID)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return out, nil
+	}
+	slices.Sort(ids)
+	bodies, err := bodiesOf(ctx, t, ids, summary)
+	if err != nil {
+		return nil, err
+	}
+	for id, s := range sharesOf(missing, bodies) {
+		out[id] = s
+		if st, ok := t.known.records.get(id); ok && !t.d.concurrent {
+			st.share = s
+		}
+	}
+	return out, nil
+}
+
+// Told says that bodies are all that is kept of a record's sections that show in a line.
+func (t *Tx) Told(record int64, bodies map[inventory.SectionName]inventory.Body) {
+	r, _ := t.known.records.get(record)
+	r.share = shareOf(r.Key.Kind, r.Site, bodies)
 }
 
 // membersOf are the records of assets, oldest first.

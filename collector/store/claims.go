@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -23,8 +22,6 @@ type keyRow struct {
 	Value string         `json:"v"`
 	Scope string         `json:"s"`
 }
-
-const dayMillis = 24 * 60 * 60 * 1000
 
 // PutClaims adds what a record claims now to what it claimed before: what it once
 // carried remains evidence. It reports whether anything is new, so that the records
@@ -42,6 +39,7 @@ func (t *Tx) PutClaims(record int64, fresh []reconcile.Claim) bool {
 	if len(changed) == 0 {
 		return false
 	}
+	t.known.once(all[len(before):])
 	r.claims = all
 	for _, c := range all[len(before):] {
 		t.known.claimed(c.Key, record)
@@ -68,7 +66,7 @@ type claimRow struct {
 }
 
 func rowOf(c *reconcile.Claim, lastDay int64) claimRow {
-	row := claimRow{tier: c.Tier, first: dayOf(c.First), until: dayOf(c.Last)}
+	row := claimRow{tier: c.Tier, first: c.First.Since1970(), until: c.Last.Since1970()}
 	if row.own = c.Type == reconcile.TypeAddress || row.until != lastDay; !row.own {
 		row.until = 0
 	}
@@ -80,13 +78,11 @@ func lastDay(claims []reconcile.Claim) int64 {
 	last := int64(0)
 	for i := range claims {
 		if c := &claims[i]; c.Type != reconcile.TypeAddress {
-			last = max(last, dayOf(c.Last))
+			last = max(last, c.Last.Since1970())
 		}
 	}
 	return last
 }
-
-func dayOf(t time.Time) int64 { return millis(t) / dayMillis }
 
 // queryer is what a Tx and a Reader have in common.
 type queryer interface {
@@ -109,7 +105,7 @@ func claimsOf(ctx context.Context, q queryer, records []int64) (map[int64][]reco
 		if err := rows.Scan(&id, &c.Type, &c.Value, &c.Scope, &c.Tier, &first, &last); err != nil {
 			return nil, err
 		}
-		c.First, c.Last = time.UnixMilli(first*dayMillis).UTC(), time.UnixMilli(last*dayMillis).UTC()
+		c.First, c.Last = reconcile.DaySince1970(first), reconcile.DaySince1970(last)
 		out[id] = append(out[id], c)
 	}
 	return out, rows.Err()

@@ -62,7 +62,7 @@ func TestClaimDays(t *testing.T) {
 					return err
 				}
 				for _, r := range list {
-					day := time.Date(2026, 3, r.day, 0, 0, 0, 0, time.UTC)
+					day := reconcile.DayOf(time.Date(2026, 3, r.day, 0, 0, 0, 0, time.UTC))
 					var fresh []reconcile.Claim
 					for _, c := range r.claims {
 						c.First, c.Last = day, day

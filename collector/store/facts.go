@@ -43,12 +43,16 @@ func (s *factSet) end(key string, f factState, obs int64) {
 // PutFacts makes facts the present ones of a section, as of obs. Facts that are not
 // among them end, unless keep says that the list is partial. It reports whether
 // anything changed.
-func (t *Tx) PutFacts(ctx context.Context, record, obs int64, section inventory.SectionName, facts []inventory.Fact, keep bool) (bool, error) {
+func (t *Tx) PutFacts(ctx context.Context, record, obs int64, section inventory.SectionName, facts []inventory.Fact, keep bool) (changed bool, err error) {
 	if err := t.GatherFacts(ctx, []SectionRef{{record, section}}); err != nil {
 		return false, err
 	}
 	set := t.facts[sectionKey{record, section}]
-	changed := false
+	defer func() {
+		if r, ok := t.known.records.get(record); ok && changed && slices.Contains(summary, section) {
+			r.share = nil
+		}
+	}()
 	listed := make(map[string]bool, len(facts))
 	for _, f := range facts {
 		listed[f.Key] = true

@@ -37,7 +37,7 @@ func (s *Store) WithAddress(ctx context.Context, a netip.Addr, t time.Time) (out
 		out, err = v.named(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), max(c.first_day) from claim c join record r on r.id = c.record_id
 			join asset a on a.id = r.asset_id where c.type = 'address' and c.value = $1 and c.first_day <= $2
 			and c.first_day >= (select max(x.first_day) from claim x where x.type = 'address' and x.value = $1 and x.first_day <= $2) - 1
-			group by 1, 2, 3 order by 4 desc, 1 limit $3`, a.String(), dayOf(t), maxFound)
+			group by 1, 2, 3 order by 4 desc, 1 limit $3`, a.String(), reconcile.DayOf(t).Since1970(), maxFound)
 		return err
 	})
 	return out, err

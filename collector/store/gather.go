@@ -187,6 +187,7 @@ func (t *Tx) gatherClaims(ctx context.Context, ids []int64) error {
 	}
 	for _, id := range missing {
 		r, _ := t.known.records.get(id)
+		t.known.once(claims[id])
 		r.claims, r.pins, r.claimed = claims[id], pins[id], true
 	}
 	return nil

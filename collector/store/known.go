@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/muster-itam/muster/collector/reconcile"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -24,6 +25,7 @@ type known struct {
 	newest  aged[RecordKey, int64] // by the key without incarnation: the one reported on last, 0 without one
 	holders aged[reconcile.Key, holderList]
 	members aged[int64, []int64] // records of an asset, oldest first
+	texts   aged[string, string] // of claims, each kept once: an address has a claim for each day
 	version int64                // of the file, as the engine counts the commits of others
 }
 
@@ -39,10 +41,12 @@ type recordState struct {
 	pins     []reconcile.Pin
 	claimed  bool                               // claims and pins are filled
 	sections map[inventory.SectionName]*Section // nil when not read
+	share    *share                             // nil when not worked out
 
 	mine    bool // read for this transaction to change, and locked where others might
 	created bool // its row is not written yet
 	touched bool // among pending.records
+	passed  bool // to another source, which is not written yet
 }
 
 // holderList are the ids of the records that carry a value, in order; the first of them when cut.
@@ -53,8 +57,9 @@ type holderList struct {
 
 // Bounds of the younger half of what is known, counted when a transaction begins.
 const (
-	maxKnownRecords = 40_000
+	maxKnownRecords = 60_000
 	maxKnownValues  = 400_000
+	maxKnownTexts   = 200_000
 )
 
 // age lets go of what was not used lately.
@@ -69,6 +74,9 @@ func (k *known) age() {
 		if len(m.young) > maxKnownRecords {
 			m.turn()
 		}
+	}
+	if len(k.texts.young) > maxKnownTexts {
+		k.texts.turn()
 	}
 	if len(k.sources.young) > maxKnownRecords {
 		k.sources.turn()
@@ -140,6 +148,23 @@ func (k *known) claimed(key reconcile.Key, record int64) {
 		h.ids = slices.Insert(slices.Clip(h.ids), i, record)
 		k.holders.put(key, h)
 	}
+}
+
+// once makes claims share the texts that are known.
+func (k *known) once(claims []reconcile.Claim) {
+	for i := range claims {
+		c := &claims[i]
+		c.Type, c.Scope, c.Value = reconcile.Type(k.text(string(c.Type))), k.text(c.Scope), k.text(c.Value)
+	}
+}
+
+func (k *known) text(s string) string {
+	if one, ok := k.texts.get(s); ok {
+		return one
+	}
+	s = strings.Clone(s)
+	k.texts.put(s, s)
+	return s
 }
 
 // reported notes that a record may now be the one of its key that was reported on last.

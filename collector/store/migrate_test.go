@@ -150,9 +150,8 @@ func oldClaims(t *testing.T, db *sql.DB) {
 
 func wantOldClaims(t *testing.T, dsn string) {
 	t.Helper()
-	on := func(day int) time.Time { return time.UnixMilli(int64(day) * 24 * 60 * 60 * 1000).UTC() }
-	claim := func(typ reconcile.Type, value, scope string, tier, first, last int) reconcile.Claim {
-		return reconcile.Claim{Key: reconcile.Key{Type: typ, Scope: scope, Value: value}, Tier: tier, First: on(first), Last: on(last)}
+	claim := func(typ reconcile.Type, value, scope string, tier int, first, last int64) reconcile.Claim {
+		return reconcile.Claim{Key: reconcile.Key{Type: typ, Scope: scope, Value: value}, Tier: tier, First: reconcile.DaySince1970(first), Last: reconcile.DaySince1970(last)}
 	}
 	want := []reconcile.Claim{
 		claim("address", "10.0.0.1", "site:hq@2024-10-13", 8, 20009, 20009), claim("address", "10.0.0.1", "site:hq@2024-10-14", 9, 20010, 20010),

@@ -131,19 +131,29 @@ func (t *Tx) flushRecords(ctx context.Context) error {
 		}
 	}
 	b = bulk{}
+	var passed bulk // to another source: the column has an index, which is written whatever the value was
 	slices.SortFunc(t.records, func(a, b *recordState) int { return cmp.Compare(a.ID, b.ID) })
 	for _, r := range t.records {
-		b.row(r.ID, r.Source, r.Site, string(r.Role), millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay, r.Digest, lastDay(r.claims))
-		r.touched = false
+		b.row(r.ID, r.Site, string(r.Role), millis(r.FirstSeen), millis(r.LastSeen), r.FirstObs, r.ClaimsDay, r.Digest, lastDay(r.claims))
+		if r.passed {
+			passed.row(r.ID, r.Source)
+		}
+		r.touched, r.passed = false, false
+	}
+	if passed.n > 0 {
+		if err := t.exec(ctx, `update record set source_id = n.source
+			from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as source from json_each($1)) n where record.id = n.id`, passed.text()); err != nil {
+			return err
+		}
 	}
 	if b.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `update record set source_id = n.source, site = n.site, role = n.role, first_seen = n.first, last_seen = n.last,
+	return t.exec(ctx, `update record set site = n.site, role = n.role, first_seen = n.first, last_seen = n.last,
 			first_obs = n.obs, claims_day = n.day, digest = n.digest, last_day = n.last_day
-		from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as source, value->>2 as site, value->>3 as role, cast(value->>4 as bigint) as first,
-			cast(value->>5 as bigint) as last, cast(value->>6 as bigint) as obs, cast(value->>7 as bigint) as day, `+t.d.bytes("value->>8")+` as digest,
-			cast(value->>9 as bigint) as last_day from json_each($1)) n
+		from (select cast(value->>0 as bigint) as id, value->>1 as site, value->>2 as role, cast(value->>3 as bigint) as first,
+			cast(value->>4 as bigint) as last, cast(value->>5 as bigint) as obs, cast(value->>6 as bigint) as day, `+t.d.bytes("value->>7")+` as digest,
+			cast(value->>8 as bigint) as last_day from json_each($1)) n
 		where record.id = n.id`, b.text())
 }
 

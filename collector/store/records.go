@@ -181,6 +181,7 @@ func (t *Tx) AddRecord(ctx context.Context, r Record) (Record, error) {
 // TouchRecord writes what changes with every report.
 func (t *Tx) TouchRecord(r Record) {
 	st, _ := t.known.records.get(r.ID)
+	st.passed = st.passed || !st.created && st.Source != r.Source
 	st.Record = r
 	t.known.reported(st)
 	t.touch(st)

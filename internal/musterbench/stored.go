@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -20,14 +21,22 @@ type stored struct {
 	in      *ingest.Ingester
 	stop    context.CancelFunc
 	stopped chan struct{}
-	clock   atomic.Int64 // arrival of the batch at hand: observations come with their own times
-	arrival int64        // of the batch being read
-	batch   []inventory.Observation
-	ids     []string   // by sequence number, from 1
-	sent    chan error // of the batch under way, which is taken in while the next one is read
+	clock   atomic.Int64 // arrival of what was read last: observations come with their own times
+	lanes   [lanes]lane
+	ids     []string // by sequence number, from 1
 }
 
+// lanes is how many batches are under way at a time, of different sources: as in a
+// collector, where each source waits for its answer and others' reports are read meanwhile.
+const lanes = 4
+
 const batchSize = 512 // as many as a collector takes in one transaction
+
+// lane is the observations of some sources, in their order.
+type lane struct {
+	batch []inventory.Observation
+	sent  chan error // of the batch under way, nil without one
+}
 
 func openStored(ctx context.Context, dsn string) (*stored, error) {
 	st, err := store.Open(ctx, dsn)
@@ -47,37 +56,41 @@ func openStored(ctx context.Context, dsn string) (*stored, error) {
 }
 
 func (b *stored) report(ctx context.Context, l *line, o *inventory.Observation) error {
-	if len(b.batch) == batchSize {
-		if err := b.handOver(ctx); err != nil {
-			return err
-		}
+	of := o.Source.ID
+	if o.Source.Kind == inventory.KindScanner {
+		of = o.Source.Site // the scanners of a site share their records
 	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(of))
+	at := &b.lanes[h.Sum32()%lanes]
+	b.clock.Store(max(b.clock.Load(), l.ReceivedAt.UnixMilli()))
 	b.ids = append(b.ids, l.ID)
-	b.batch = append(b.batch, *o)
-	b.arrival = l.ReceivedAt.UnixMilli()
-	return nil
+	at.batch = append(at.batch, *o)
+	if len(at.batch) < batchSize {
+		return nil
+	}
+	return b.handOver(ctx, at)
 }
 
-// handOver sends the batch, once the one before is in.
-func (b *stored) handOver(ctx context.Context) error {
-	if err := b.await(); err != nil || len(b.batch) == 0 {
+// handOver sends a lane's batch, once the one before is in.
+func (b *stored) handOver(ctx context.Context, l *lane) error {
+	if err := l.await(); err != nil || len(l.batch) == 0 {
 		return err
 	}
-	batch := b.batch
-	b.batch = make([]inventory.Observation, 0, batchSize)
-	b.clock.Store(b.arrival)
-	b.sent = make(chan error, 1)
-	go func() { b.sent <- b.submit(ctx, batch) }()
+	batch := l.batch
+	l.batch = make([]inventory.Observation, 0, batchSize)
+	l.sent = make(chan error, 1)
+	go func() { l.sent <- b.submit(ctx, batch) }()
 	return nil
 }
 
 // await waits for the batch under way.
-func (b *stored) await() error {
-	if b.sent == nil {
+func (l *lane) await() error {
+	if l.sent == nil {
 		return nil
 	}
-	err := <-b.sent
-	b.sent = nil
+	err := <-l.sent
+	l.sent = nil
 	return err
 }
 
@@ -96,10 +109,20 @@ func (b *stored) submit(ctx context.Context, batch []inventory.Observation) erro
 
 // flush takes in all that was reported.
 func (b *stored) flush(ctx context.Context) error {
-	if err := b.handOver(ctx); err != nil {
-		return err
+	for i := range b.lanes {
+		if err := b.handOver(ctx, &b.lanes[i]); err != nil {
+			return err
+		}
 	}
 	return b.await()
+}
+
+func (b *stored) await() error {
+	var errs []error
+	for i := range b.lanes {
+		errs = append(errs, b.lanes[i].await())
+	}
+	return errors.Join(errs...)
 }
 
 // pin enters a pin as a person would: on the records that the two observations are in.
@@ -137,10 +160,7 @@ func (b *stored) answers(ctx context.Context, each func(answer) error) (reconcil
 }
 
 func (b *stored) close() error {
-	var sent error
-	if b.sent != nil {
-		sent = <-b.sent
-	}
+	sent := b.await()
 	b.stop()
 	<-b.stopped
 	return errors.Join(sent, b.store.Close())
