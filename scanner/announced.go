@@ -71,7 +71,7 @@ func (r *run) failSearch(ctx context.Context, what string, err error) {
 
 // searches are one for each own address on a link that is scanned as a whole, and one for all else.
 func (r *run) searches() []announce.Search {
-	found := r.book.addresses()
+	found := r.askable()
 	var out []announce.Search
 	onLink := map[netip.Addr]bool{}
 	for i := range r.plan.host.Links {
@@ -99,6 +99,26 @@ func (r *run) searches() []announce.Search {
 		}
 	}
 	return r.searchHosts(out, slices.DeleteFunc(found, func(a netip.Addr) bool { return onLink[a] || !r.plan.Allowed.Contains(a) }))
+}
+
+// askable are the addresses of the book that may be asked to announce themselves: not those
+// of fragile stations, and of one that answers for many only the first.
+func (r *run) askable() []netip.Addr {
+	var out []netip.Addr
+	for _, st := range r.book.stations() {
+		if r.fragileStation(st) != "" {
+			continue
+		}
+		entries := st.entries
+		if len(entries) > manyAddresses {
+			entries = entries[:1]
+		}
+		for _, e := range entries {
+			out = append(out, e.addr)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return out
 }
 
 // searchHosts adds searches that ask hosts one by one.
@@ -166,24 +186,33 @@ func (r *run) describeAll(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, book := range r.heard.links {
 		for who, s := range book.Speeches() {
-			for _, location := range s.Locations {
-				if !r.allowed(who.Addr) || who.Addr.IsLinkLocalUnicast() || r.pace.wait(ctx, who.Addr) != nil {
-					continue
-				}
-				slots <- struct{}{}
-				wg.Go(func() {
-					defer func() { <-slots }()
-					described, err := announce.Describe(ctx, location, who.Addr)
-					if err != nil {
-						r.cfg.Log.Debug("no description", "address", who.Addr, "error", err)
-						return
-					}
-					book.Add(who, described)
-				})
+			e := r.book.entry(who.Addr)
+			if len(s.Locations) == 0 || !r.allowed(who.Addr) || who.Addr.IsLinkLocalUnicast() || e == nil || r.fragileEntry(e) != "" {
+				continue
 			}
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				r.describeOne(ctx, book, who, s.Locations)
+			})
 		}
 	}
 	wg.Wait()
+}
+
+// describeOne fetches the descriptions of one station, one after the other.
+func (r *run) describeOne(ctx context.Context, book *announce.Notebook, who announce.Speaker, locations []string) {
+	for _, location := range locations {
+		if r.pace.wait(ctx, who.Addr) != nil {
+			return
+		}
+		described, err := announce.Describe(ctx, location, who.Addr)
+		if err != nil {
+			r.cfg.Log.Debug("no description", "address", who.Addr, "error", err)
+			continue
+		}
+		book.Add(who, described)
+	}
 }
 
 // attach gives stations what they said, and answers with those that said something without

@@ -183,19 +183,31 @@ func respond(t *testing.T, port int, answers func(question string) []string) {
 
 func startResponder(t *testing.T) {
 	t.Helper()
+	inHostTest(t, speaker, "TestResponder")
+	awaitPort(t, "10.92.1.10:8099")
+}
+
+// inHostTest runs what stands as a test of this file for another host.
+func inHostTest(t *testing.T, index int, name string) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	inHost(t, speaker, self, "-test.run=^TestResponder$", "-test.timeout=2m")
-	for range 100 { // until it listens
-		if c, err := net.DialTimeout("tcp", "10.92.1.10:8099", 100*time.Millisecond); err == nil {
+	inHost(t, index, self, "-test.run=^"+name+"$", "-test.timeout=2m")
+}
+
+// awaitPort waits until somebody listens.
+func awaitPort(t *testing.T, at string) {
+	t.Helper()
+	for range 200 {
+		if c, err := net.DialTimeout("tcp", at, 100*time.Millisecond); err == nil {
 			_ = c.Close()
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatal("the responder did not start")
+	t.Fatalf("nobody listens at %s", at)
 }
 
 // outgoing records frames that leave an interface; pick makes a text of those that matter.

@@ -1,7 +1,6 @@
 package scanner
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -44,7 +43,13 @@ type book struct {
 
 	mu      sync.Mutex
 	entries map[netip.Addr]*entry
+	six     int // of entries that are IPv6
+	lost    int // sightings of further IPv6 addresses
 }
+
+// maxSix bounds the IPv6 addresses of a scan. Other than those of IPv4 nobody asked for them
+// one by one, and one station can make up as many as it likes.
+const maxSix = 1 << 14
 
 func newBook(now func() time.Time) *book {
 	return &book{now: now, entries: map[netip.Addr]*entry{}}
@@ -63,6 +68,13 @@ func (b *book) see(s sighting) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[s.addr]
+	if e == nil && s.addr.Is6() {
+		if b.six == maxSix {
+			b.lost++
+			return
+		}
+		b.six++
+	}
 	if e == nil {
 		e = &entry{addr: s.addr, refused: s.refused}
 		b.entries[s.addr] = e
@@ -104,17 +116,17 @@ func (b *book) has(a netip.Addr) bool {
 	return b.entries[a] != nil
 }
 
+// leftOut is how many sightings were not kept.
+func (b *book) leftOut() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lost
+}
+
 func (b *book) len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.entries)
-}
-
-// addresses of the book in ascending order.
-func (b *book) addresses() []netip.Addr {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.SortedFunc(maps.Keys(b.entries), netip.Addr.Compare)
 }
 
 // station is a set of addresses that one hardware address answers for on one link, or a

@@ -43,6 +43,8 @@ type Device struct {
 	// Ports are those that answered; PortState is nil when none was asked.
 	Ports     []service.Port
 	PortState *snmp.State
+	// Everything marks one on which every port answers.
+	Everything bool
 	// ReportedName is what its services say that it is called.
 	ReportedName string
 	// Evidence are the signs in what Ports told, surest first.

@@ -198,11 +198,11 @@ func (r *run) sweepTCP(ctx context.Context, sent func()) error {
 	})
 }
 
-// silent visits the targets that gave no sign yet.
+// silent visits the targets that gave no sign yet and may be connected to.
 func (r *run) silent(targets Set) iter.Seq[netip.Addr] {
 	return func(yield func(netip.Addr) bool) {
 		for a := range targets.All() {
-			if !r.book.has(a) && !yield(a) {
+			if !r.book.has(a) && r.cfg.Fragile.address(a) == "" && !yield(a) {
 				return
 			}
 		}

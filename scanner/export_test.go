@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
@@ -62,6 +63,26 @@ func Merge(plan *Plan, seen []Sighting, facts map[string]*snmp.Facts) ([]*Device
 	}
 	stations = append(stations, r.learn(stations)...)
 	return r.merge(stations), r.notes, nil
+}
+
+// WhyFragile asks f about an address, a card and a type; those that are empty are left out.
+func WhyFragile(f *Fragile, address, card, maker string, class inventory.Class) string {
+	if address != "" {
+		return f.address(netip.MustParseAddr(address))
+	}
+	if card != "" {
+		return f.card(MustMAC(card), maker)
+	}
+	return f.class(class)
+}
+
+// FragileMakers are the names of f's rules, by their reason.
+func FragileMakers(f *Fragile) map[string][]string {
+	out := map[string][]string{}
+	for _, r := range f.rules {
+		out[r.Why] = r.Makers
+	}
+	return out
 }
 
 // MustMAC reads colon-separated bytes.

@@ -251,22 +251,53 @@ func (r *run) dropImpostors(stations []*station) []*station {
 		}
 		asked[subnet] = r.plan.Routed.Intersect(PrefixSet(subnet)).Count()
 	}
-	noted := map[netip.Prefix]bool{}
+	var imposed []netip.Prefix
+	var left uint64
+	for subnet, n := range bare {
+		if n >= asked[subnet] {
+			imposed, left = append(imposed, subnet), left+n
+		}
+	}
+	if len(imposed) == 0 {
+		return stations
+	}
+	set := PrefixSet(imposed...)
+	r.note("%s: all %d addresses answer, so something answers in their place; none is listed", set, left)
 	return slices.DeleteFunc(stations, func(st *station) bool {
-		if st.facts != nil || st.mac.Unicast() {
-			return false
-		}
-		subnet := subnetOf(st.entries[0].addr)
-		if bare[subnet] == 0 || bare[subnet] < asked[subnet] {
-			return false
-		}
-		if !noted[subnet] {
-			noted[subnet] = true
-			r.note("%s: all %d addresses answer, so something answers in their place; none is listed", subnet, bare[subnet])
-		}
-		return true
+		return st.facts == nil && !st.mac.Unicast() && set.Contains(st.entries[0].addr)
 	})
 }
+
+// dropTarpits leaves out the devices of routed subnets that are known by their address alone
+// and on which every port answers, where there are many of them: a tarpit stands in for
+// addresses that nobody has. A single one may be a machine behind a proxy, and stays.
+func (r *run) dropTarpits(devices []*Device) []*Device {
+	bare := func(d *Device) bool {
+		return d.Everything && d.Facts == nil && !d.Seen.Unicast() && len(d.Announced.Via) == 0
+	}
+	pits := map[netip.Prefix]int{}
+	for _, d := range devices {
+		if bare(d) {
+			pits[subnetOf(d.Address())]++
+		}
+	}
+	var imposed []netip.Prefix
+	left := 0
+	for subnet, n := range pits {
+		if n >= tarpitShare {
+			imposed, left = append(imposed, subnet), left+n
+		}
+	}
+	if len(imposed) == 0 {
+		return devices
+	}
+	set := PrefixSet(imposed...)
+	r.note("%s: every port of %d addresses answers, so a tarpit or a proxy answers in their place; none of these is listed", set, left)
+	return slices.DeleteFunc(devices, func(d *Device) bool { return bare(d) && set.Contains(d.Address()) })
+}
+
+// tarpitShare is from how many addresses of a subnet on they are taken for a tarpit's.
+const tarpitShare = 8
 
 // manyAddresses is from how many addresses on a host is taken to answer for others.
 const manyAddresses = 32
@@ -276,6 +307,9 @@ func (r *run) describe(group []*station) *Device {
 	m := merged{Device: &Device{}, addrs: map[netip.Addr]bool{}, macs: map[ether.MAC]bool{}, sources: map[string]bool{}}
 	for _, st := range group {
 		m.station(st)
+		if n := len(st.entries); n > manyAddresses {
+			r.note("%s answers for %d addresses from %s on: it is listed as one device", st.mac, n, st.entries[0].addr)
+		}
 		for _, e := range st.entries {
 			m.entry(e)
 			if name := r.plan.Names[e.addr.String()]; name != "" && !slices.Contains(m.Names, name) {

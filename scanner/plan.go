@@ -208,7 +208,11 @@ func (p *Plan) Steps() []Step {
 	for _, l := range p.Links {
 		name := l.Link.Interface.Name
 		if n := l.V4.Count(); n > 0 {
-			add("ARP", name, n, n*passes, p.Rate)
+			packets := n * passes
+			if l.V4.Contains(l.Source) { // who has that is known
+				packets -= passes
+			}
+			add("ARP", name, n, packets, p.Rate)
 		}
 		if l.Multicast || len(l.V6) > 0 {
 			n := l.V6.Count()

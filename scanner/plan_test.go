@@ -137,7 +137,7 @@ func TestPlanSteps(t *testing.T) {
 		got = append(got, strings.Join([]string{s.What, s.Where, s.Time.String()}, "|"))
 	}
 	want := []string{
-		"ARP|eth0|5.08s",
+		"ARP|eth0|5.06s",
 		"IPv6 multicast echo and neighbour discovery|eth0|80ms",
 		"ICMP echo|routed|10.16s", // at half the rate: one subnet
 		"ICMP timestamp to the silent|routed|5.08s",

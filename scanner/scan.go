@@ -21,6 +21,8 @@ type Config struct {
 	// Allow, when not empty, is all that may be scanned; Deny never is, whoever asks.
 	Allow, Deny Set
 	Credentials []snmp.Credential
+	// Fragile are the devices that get only the gentlest probes; see ParseFragile.
+	Fragile Fragile
 	// Services are the ports that are asked of each device; none by default.
 	Services service.Ports
 	// NoNames leaves out reverse DNS, NoSearch asking devices to announce themselves.
@@ -127,12 +129,16 @@ func (s *Scanner) Run(ctx context.Context, plan *Plan) (*Result, error) {
 	res.Devices = r.merge(stations)
 	if ctx.Err() == nil {
 		r.services(ctx, res.Devices)
+		res.Devices = r.dropTarpits(res.Devices)
 	}
 	if ctx.Err() == nil && !s.cfg.NoNames {
 		r.names(ctx, res.Devices)
 	}
 	nameByAnnouncement(res.Devices)
 	stop()
+	if n := r.book.leftOut(); n > 0 {
+		r.note("%d sightings of further IPv6 addresses are left out: more than %d in one scan are made up by somebody", n, maxSix)
+	}
 	res.Finished = s.cfg.Now().UTC()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -205,23 +211,36 @@ func (r *run) progress(p *phaseState) Progress {
 // other; most wait for a host that has no agent.
 const readParallel = 256
 
+// gentleBatch is how many values a fragile device is asked for at once.
+const gentleBatch = 10
+
 // readAll reads the stations by SNMP, then those that the first ones' ARP tables show.
 func (r *run) readAll(ctx context.Context, stations []*station) []*station {
 	prober := &snmp.Prober{Credentials: r.cfg.Credentials, Extra: r.rules.Wanted, Wait: r.pace.wait, Now: r.cfg.Now}
-	r.read(ctx, prober, stations)
+	gentle := &snmp.Prober{
+		Credentials: r.cfg.Credentials, Extra: r.rules.Wanted, Wait: r.pace.waitGently, Now: r.cfg.Now,
+		Limits: snmp.Limits{Batch: gentleBatch},
+	}
+	choose := func(st *station) *snmp.Prober {
+		if r.fragileStation(st) != "" {
+			return gentle
+		}
+		return prober
+	}
+	r.read(ctx, choose, stations)
 	learnt := r.learn(stations)
-	r.read(ctx, prober, learnt)
+	r.read(ctx, choose, learnt)
 	return append(stations, learnt...)
 }
 
-func (r *run) read(ctx context.Context, prober *snmp.Prober, stations []*station) {
+func (r *run) read(ctx context.Context, prober func(*station) *snmp.Prober, stations []*station) {
 	phase := r.begin(PhaseSNMP, uint64(len(stations)))
 	work := make(chan *station)
 	var wg sync.WaitGroup
 	for range min(readParallel, len(stations)) {
 		wg.Go(func() {
 			for st := range work {
-				r.readStation(ctx, prober, st)
+				r.readStation(ctx, prober(st), st)
 				phase.probed.Add(1)
 			}
 		})

@@ -17,6 +17,7 @@ import (
 	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 
+	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/scanner"
 )
@@ -252,7 +253,7 @@ func watch(t *testing.T, name string) (stop func() []netip.Addr) {
 }
 
 // One host that answers for a whole network, at full speed.
-func TestScanProxy(t *testing.T) {
+func TestF22ProxyARP(t *testing.T) {
 	n := testkit.Network{
 		Hosts: []string{"scanner", "proxy"},
 		Setup: `
@@ -278,6 +279,16 @@ func TestScanProxy(t *testing.T) {
 		}
 		if count != 8193 { // all of the /19, and the proxy's own address
 			t.Errorf("%d addresses", count)
+		}
+		if notes := strings.Join(res.Notes, "\n"); !strings.Contains(notes, "00:1a:a1:00:00:09 answers for 8194 addresses from 10.91.32.0 on: it is listed as one device") {
+			t.Errorf("notes %q", notes)
+		}
+		for _, o := range scanner.Observations(res) {
+			for _, s := range o.Sections {
+				if list, ok := s.Body.(inventory.Interfaces); ok && len(list[0].Addresses) > 64 {
+					t.Errorf("%d addresses are reported", len(list[0].Addresses))
+				}
+			}
 		}
 		if len(d.Flags) != 1 || !strings.Contains(d.Flags[0], "proxy ARP") {
 			t.Errorf("flags %v", d.Flags)

@@ -3,6 +3,7 @@ package scanner
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,7 +30,9 @@ func (r *run) services(ctx context.Context, devices []*Device) {
 	for range min(askParallel, len(devices)) {
 		wg.Go(func() {
 			for d := range work {
-				if a := r.askAt(d); a.IsValid() && ctx.Err() == nil {
+				if why := r.fragileDevice(d); why != "" {
+					d.spare(why)
+				} else if a := r.askAt(d); a.IsValid() && ctx.Err() == nil {
 					d.asked(prober.Read(ctx, a), prober.Ports)
 					d.Evidence = r.serviceRules.Identify(&d.Identity, d.Ports)
 				}
@@ -59,9 +62,15 @@ func (r *run) askAt(d *Device) netip.Addr {
 	return best
 }
 
+// spare notes why d's ports are not asked.
+func (d *Device) spare(why string) {
+	d.Flags = append(d.Flags, fmt.Sprintf("fragile (%s): only the gentlest probes", why))
+	d.PortState = &snmp.State{Reason: "not asked: fragile, " + why}
+}
+
 // asked takes what d's ports told.
 func (d *Device) asked(told *service.Device, ports service.Ports) {
-	if told.Everything {
+	if d.Everything = told.Everything; d.Everything {
 		d.Flags = append(d.Flags, "every port answers: something answers in the place of services, and none is listed")
 		return
 	}

@@ -319,6 +319,7 @@ func printPlan(w io.Writer, plan *scanner.Plan, cfg *scanner.Config) error {
 	} else {
 		fmt.Fprintln(w, "\nServices: not asked")
 	}
+	fmt.Fprintf(w, "\nFragile devices are asked no ports: %s\n", plain(cfg.Fragile.String()))
 	for _, n := range plan.Notes {
 		fmt.Fprintln(w, "note:", plain(n))
 	}

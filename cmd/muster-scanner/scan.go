@@ -26,6 +26,7 @@ type local struct {
 	snmpConfig string
 	allow      []string
 	deny       []string
+	fragile    []string
 	noDNS      bool
 	noSearch   bool
 	dns        string
@@ -38,6 +39,7 @@ func (l *local) flags(f *pflag.FlagSet) {
 	f.StringVar(&l.snmpConfig, "snmp-config", "", "file of SNMP credentials (YAML); $MUSTER_SNMP_CONFIG")
 	f.StringSliceVar(&l.allow, "allow", nil, "scan nothing but these prefixes, whoever asks; $MUSTER_SCANNER_ALLOW")
 	f.StringSliceVar(&l.deny, "deny", nil, "never scan these prefixes, whoever asks; $MUSTER_SCANNER_DENY")
+	f.StringSliceVar(&l.fragile, "fragile", nil, "addresses, beginnings of hardware addresses (00:0e:8c) and type=TYPE that get only the gentlest probes, beside the built-in rules; $MUSTER_SCANNER_FRAGILE")
 	f.BoolVar(&l.noDNS, "no-dns", false, "do not look up host names")
 	f.BoolVar(&l.noSearch, "no-search", false, "do not ask devices to announce themselves (mDNS, SSDP, WS-Discovery, NetBIOS, LLMNR)")
 	f.StringVar(&l.dns, "dns", "", "name server to ask, ADDRESS or ADDRESS:PORT, in place of the system's")
@@ -50,6 +52,9 @@ func (l *local) flags(f *pflag.FlagSet) {
 func (p *program) lists(l *local) (scanner.Config, error) {
 	cfg := scanner.Config{NoNames: l.noDNS, NoSearch: l.noSearch, Now: p.now, Log: p.logger(l.verbose)}
 	var err error
+	if cfg.Fragile, err = scanner.ParseFragile(p.words(l.fragile, "MUSTER_SCANNER_FRAGILE")); err != nil {
+		return cfg, inventory.Errorf(inventory.CodeInvalid, "--fragile: %w", err)
+	}
 	if cfg.Allow, err = p.addresses("--allow", l.allow, "MUSTER_SCANNER_ALLOW"); err != nil {
 		return cfg, err
 	}
@@ -108,11 +113,14 @@ func resolver(addr string) (*net.Resolver, error) {
 	}}, nil
 }
 
+// words are those that were given and those of an environment variable.
+func (p *program) words(given []string, env string) []string {
+	text, _ := p.env(env)
+	return append(given, strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })...)
+}
+
 func (p *program) addresses(flag string, given []string, env string) (scanner.Set, error) {
-	if text, ok := p.env(env); ok && text != "" {
-		given = append(given, strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })...)
-	}
-	set, err := scanner.ParseExclusions(given)
+	set, err := scanner.ParseExclusions(p.words(given, env))
 	if err != nil {
 		return nil, inventory.Errorf(inventory.CodeInvalid, "%s: %w", flag, err)
 	}

@@ -56,15 +56,16 @@ var (
 	nbns = protocol{via: ViaNBNS, port: portNBNS}
 )
 
-// Run asks by all protocols at the same time. What was heard before an error is in Book.
+// Run asks by all protocols: groups at the same time, single hosts by one after the other, so
+// that none has two questions to answer. What was heard before an error is in Book.
 func (s Search) Run(ctx context.Context) error {
 	if s.Settle == 0 {
 		s.Settle = 1200 * time.Millisecond
 	}
-	searches := []func(context.Context) error{s.ssdp, s.wsd, s.nbns}
-	if s.Interface != nil {
-		searches = append(searches, s.mdns, s.llmnr)
+	if s.Interface == nil {
+		return errors.Join(s.nbns(ctx), s.ssdp(ctx), s.wsd(ctx))
 	}
+	searches := []func(context.Context) error{s.ssdp, s.wsd, s.nbns, s.mdns, s.llmnr}
 	errs := make([]error, len(searches))
 	var wg sync.WaitGroup
 	for i, search := range searches {

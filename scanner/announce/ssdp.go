@@ -104,12 +104,20 @@ func Describe(ctx context.Context, text string, from netip.Addr) (Speech, error)
 	if port == "" {
 		port = "80"
 	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(from.String(), port))
+	if err != nil {
+		return Speech{}, fmt.Errorf("description of %s: %w", from, err)
+	}
+	// The transport closes its connections, and its reader lets go of them, some time after the
+	// answer; here the next question to the device may follow at once.
+	defer func() {
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_ = conn.Close()
+	}()
 	transport := &http.Transport{
 		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10,
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, net.JoinHostPort(from.String(), port))
-		},
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 	}
 	defer transport.CloseIdleConnections()
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -180,7 +180,7 @@ func TestRun(t *testing.T) {
 			}
 		},
 		Batch: 3,
-		Wait: func(_ context.Context, n int) error { waited += n; return nil }, Sent: func() { sent++ },
+		Wait:  func(_ context.Context, n int) error { waited += n; return nil }, Sent: func() { sent++ },
 		Seen: func(s arp.Sighting) { seen[s.Addr] = s.MAC },
 	})
 	if err != nil {

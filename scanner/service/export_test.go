@@ -22,7 +22,9 @@ const (
 // Ask asks at as if it were port.
 func (p *Prober) Ask(ctx context.Context, port int, at netip.AddrPort) Answer {
 	protocol := tcpProtocol(port)
-	return protocol.ask(ctx, p.line(at, protocol.most))
+	l := p.line(at, protocol.most)
+	l.met.Ports = []Port{{Answer: Answer{Facts: Facts{"printer.languages": "PJL,PCL"}}}}
+	return protocol.ask(ctx, l)
 }
 
 // AskUDP asks at as if it were port.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -139,6 +140,8 @@ func (f Facts) deviceID(id string) {
 			f.set("printer.model", value)
 		case "SN", "SERN", "SERIALNUMBER":
 			f.set("printer.serial", value)
+		case "CMD", "COMMAND SET":
+			f.set("printer.languages", value)
 		}
 	}
 }
@@ -148,7 +151,16 @@ func (f Facts) deviceID(id string) {
 // Exit Language, without which it is no command.
 const pjlInfo = "\x1b%-12345X@PJL INFO ID\r\n\x1b%-12345X"
 
-func askPJL(c *conn) Answer {
+// askPJL asks only those that told by IPP that they know the language: old printers, and print
+// servers of others, put the question on paper.
+func askPJL(ctx context.Context, l *line) Answer {
+	if !slices.ContainsFunc(l.met.Ports, func(p Port) bool { return strings.Contains(p.Facts["printer.languages"], "PJL") }) {
+		return Answer{}
+	}
+	return single(askJobLanguage)(ctx, l)
+}
+
+func askJobLanguage(c *conn) Answer {
 	return parsePJL(c.ask([]byte(pjlInfo), maxGreeting, func(b []byte) bool { return bytes.IndexByte(b, '\f') >= 0 }))
 }
 

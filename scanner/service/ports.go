@@ -200,10 +200,10 @@ var tcpProtocols = map[int]protocol{
 	8008:  {askCast, 2 + mostHTTP},
 	8080:  {askHTTP, mostHTTP},
 	8443:  {askHTTPS, mostHTTPS},
-	9100:  {single(askPJL), 2},
-	9101:  {single(askPJL), 2}, // further ports of a print server
-	9102:  {single(askPJL), 2},
-	9103:  {single(askPJL), 2},
+	9100:  {askPJL, 2},
+	9101:  {askPJL, 2}, // further ports of a print server
+	9102:  {askPJL, 2},
+	9103:  {askPJL, 2},
 	27017: {single(askMongoDB), 2},
 }
 

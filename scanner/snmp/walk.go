@@ -14,6 +14,7 @@ type Limits struct {
 	Column    int           // in one column of a table; 0 means 20,000
 	Bytes     int           // of names and values; 0 means 16 MiB
 	Time      time.Duration // for everything; 0 means 60 s
+	Batch     int           // asked for at once; 0 means 40
 }
 
 func (l Limits) orDefault() Limits {
@@ -28,6 +29,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.Time == 0 {
 		l.Time = 60 * time.Second
+	}
+	if l.Batch == 0 {
+		l.Batch = normalBatch
 	}
 	return l
 }
@@ -320,5 +324,5 @@ func (r *reader) get(ctx context.Context, names ...oid) (map[string]value, error
 }
 
 func newReader(s session, limits Limits) *reader {
-	return &reader{session: s, limits: limits, batch: normalBatch, absent: map[string]bool{}}
+	return &reader{session: s, limits: limits, batch: limits.Batch, absent: map[string]bool{}}
 }
