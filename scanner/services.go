@@ -110,12 +110,15 @@ func reportedName(ports []service.Port) string {
 	return strings.ToLower(cmp.Or(facts("ldap.dns_host"), facts("ntlm.computer")))
 }
 
-// certificateNames are hints: names of certificates that are for one name only, which is a
-// whole one.
+// certificateNames are hints, where they are whole ones: names of certificates that are for one
+// name only, and the common names of those that a machine made for itself.
 func certificateNames(ports []service.Port) []string {
 	var out []string
 	for _, p := range ports {
 		name := p.Facts["tls.names"]
+		if p.Facts["tls.self_signed"] != "" && strings.Contains(name, " ") {
+			name = p.Facts["tls.common_name"]
+		}
 		if hostName(name) && strings.Contains(strings.Trim(name, "."), ".") && !slices.Contains(out, name) {
 			out = append(out, name)
 		}

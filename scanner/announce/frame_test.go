@@ -3,13 +3,16 @@ package announce_test
 import (
 	"bytes"
 	"encoding/hex"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/bpf"
 
+	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/scanner/announce"
 	"github.com/muster-itam/muster/scanner/ether"
 )
@@ -79,6 +82,7 @@ func samples(t testing.TB) map[string][]byte {
 }
 
 type heard struct {
+	ear  announce.Ear
 	seen []string
 	book announce.Notebook
 }
@@ -86,7 +90,7 @@ type heard struct {
 func hear(frames ...[]byte) *heard {
 	h := &heard{}
 	link := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fe80::/10")}
-	e := announce.Ear{
+	h.ear = announce.Ear{
 		Own: []ether.MAC{{2, 0, 0, 0, 0, 1}}, Book: &h.book,
 		OnLink: func(a netip.Addr) bool { return link[0].Contains(a) || link[1].Contains(a) },
 		Seen: func(a netip.Addr, m ether.MAC, via string) {
@@ -94,7 +98,7 @@ func hear(frames ...[]byte) *heard {
 		},
 	}
 	for _, f := range frames {
-		e.Hear(f)
+		h.ear.Hear(f)
 	}
 	return h
 }
@@ -173,6 +177,22 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s: let through (%v)", name, err)
 		}
 	}
+}
+
+// Frames by one who means harm do not come through as anything but clean text, and what is kept
+// of them has an end.
+func TestF20MutatedFrames(t *testing.T) {
+	seeds := slices.Collect(maps.Values(samples(t)))
+	slices.SortFunc(seeds, bytes.Compare) // the same every time
+	h := hear()
+	testkit.Mutants(t, seeds, func(b []byte) {
+		h.ear.Hear(bytes.Clone(b))
+		h.seen = h.seen[:0]
+	})
+	for _, s := range h.book.Speeches() {
+		check(t, s)
+	}
+	t.Logf("%d speakers, %d announcements lost", len(h.book.Speeches()), h.book.Lost())
 }
 
 func FuzzHear(f *testing.F) {

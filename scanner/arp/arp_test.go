@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/scanner/arp"
 	"github.com/muster-itam/muster/scanner/ether"
 )
@@ -73,6 +74,19 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%x: %v", frame, s)
 		}
 	})
+}
+
+func TestF20MutatedFrames(t *testing.T) {
+	seeds := [][]byte{
+		bytesOf(t, eth+reply+"001422100010 0a4d010a 0277000002500a4d01fa"),
+		bytesOf(t, "ffffffffffff 02aabbccddee 8100 0007 0806"+reply+"001422100010 0a4d010a 0277000002500a4d01fa"),
+	}
+	testkit.Mutants(t, seeds, func(b []byte) {
+		if s, ok := arp.Decode(b); ok && (!s.Addr.Is4() || !s.MAC.Unicast()) {
+			t.Fatalf("%x: %v", b, s)
+		}
+	})
+	testkit.Mutants(t, [][]byte{[]byte(table)}, func(b []byte) { _, _ = arp.ParseTable(bytes.NewReader(b)) })
 }
 
 const table = `IP address       HW type     Flags       HW address            Mask     Device

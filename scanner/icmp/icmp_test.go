@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 
+	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/scanner/icmp"
 )
 
@@ -52,6 +53,14 @@ func TestDecodeReply(t *testing.T) {
 			t.Errorf("%s: got %q %v, want %q %v", name, data, ok, c.want, c.ok)
 		}
 	}
+}
+
+func TestF20MutatedReplies(t *testing.T) {
+	echo := &xicmp.Echo{ID: 1, Seq: 2, Data: []byte("cookie")}
+	testkit.Mutants(t, [][]byte{message(t, ipv4.ICMPTypeEchoReply, echo), message(t, ipv6.ICMPTypeEchoReply, echo)}, func(b []byte) {
+		icmp.DecodeReply4(b)
+		icmp.DecodeReply6(b)
+	})
 }
 
 func FuzzDecodeReply(f *testing.F) {

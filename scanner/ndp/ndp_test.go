@@ -13,6 +13,7 @@ import (
 	"github.com/google/gopacket/layers"
 	"golang.org/x/net/bpf"
 
+	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/ndp"
 )
@@ -86,12 +87,29 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// samples are an echo, an advertisement and a router's.
+func samples(t testing.TB) [][]byte {
+	return [][]byte{
+		packet(t, "fd77::60", "fd77::1", 64, 129, &layers.ICMPv6Echo{}),
+		packet(t, "fd77::60", "fd77::1", 255, 136, &layers.ICMPv6NeighborAdvertisement{
+			TargetAddress: netip.MustParseAddr("fd77::60").AsSlice(),
+			Options:       layers.ICMPv6Options{{Type: layers.ICMPv6OptTargetAddress, Data: them[:]}}}),
+		packet(t, "fe80::1", "ff02::1", 255, 134, gopacket.Payload(make([]byte, 40))),
+	}
+}
+
+func TestF20MutatedFrames(t *testing.T) {
+	testkit.Mutants(t, samples(t), func(b []byte) {
+		if s, ok := ndp.Decode(b); ok && (!s.Addr.Is6() || !s.MAC.Unicast() || s.Addr.IsMulticast()) {
+			t.Fatalf("%x: %v", b, s)
+		}
+	})
+}
+
 func FuzzDecode(f *testing.F) {
-	f.Add(packet(f, "fd77::60", "fd77::1", 64, 129, &layers.ICMPv6Echo{}))
-	f.Add(packet(f, "fd77::60", "fd77::1", 255, 136, &layers.ICMPv6NeighborAdvertisement{
-		TargetAddress: netip.MustParseAddr("fd77::60").AsSlice(),
-		Options:       layers.ICMPv6Options{{Type: layers.ICMPv6OptTargetAddress, Data: them[:]}}}))
-	f.Add(packet(f, "fe80::1", "ff02::1", 255, 134, gopacket.Payload(make([]byte, 40))))
+	for _, s := range samples(f) {
+		f.Add(s)
+	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		if s, ok := ndp.Decode(frame); ok && (!s.Addr.Is6() || !s.MAC.Unicast() || s.Addr.IsMulticast()) {
 			t.Fatalf("%x: %v", frame, s)

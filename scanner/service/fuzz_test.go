@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/scanner/service"
 )
 
@@ -54,6 +55,21 @@ func fuzz(f *testing.F, name string) {
 		}
 		check(t, parse(b))
 	})
+}
+
+// Whatever comes, every parser answers, and with clean text.
+func TestF20MutatedAnswers(t *testing.T) {
+	for name, parse := range service.Parsers {
+		t.Run(name, func(t *testing.T) {
+			seeds := [][]byte{[]byte("\x1b]0;title\x07\x1b[2J\u202e")}
+			for _, c := range answers {
+				if c.parser == name {
+					seeds = append(seeds, c.bytes(t))
+				}
+			}
+			testkit.Mutants(t, seeds, func(b []byte) { check(t, parse(b)) })
+		})
+	}
 }
 
 func FuzzSSH(f *testing.F)        { fuzz(f, "ssh") }

@@ -15,6 +15,7 @@ import (
 	"github.com/gosnmp/gosnmp"
 
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
 
@@ -108,7 +109,7 @@ func v2c(community string, targets ...string) snmp.Credential {
 	return c
 }
 
-func TestEndlessDevice(t *testing.T) {
+func TestF17EndlessWalk(t *testing.T) {
 	r := listen(t, "127.0.0.1", func(req *gosnmp.SnmpPacket) [][]byte {
 		if req.PDUType != gosnmp.GetBulkRequest {
 			return [][]byte{encode(t, req, systemGroup(req)...)}
@@ -142,8 +143,45 @@ func TestEndlessDevice(t *testing.T) {
 	}
 }
 
+// A walk that turns back on itself or stands still ends as partial, after the first answer that
+// does so, and says why: what was read before is kept, and nothing counts as gone.
+func TestF18WalkInCircles(t *testing.T) {
+	for name, answers := range map[string][]string{
+		"standing still": {".1.3.6.1.2.1.2.2.1.1.1", ".1.3.6.1.2.1.2.2.1.1.1"},
+		"turning back":   {".1.3.6.1.2.1.2.2.1.1.5", ".1.3.6.1.2.1.2.2.1.1.2"},
+		"going outside":  {".1.3.6.1.2.1.2.2.1.1.5", ".1.3.6.1.2.1.1.1.0"},
+	} {
+		requests := 0
+		r := listen(t, "127.0.0.1", func(req *gosnmp.SnmpPacket) [][]byte {
+			if req.PDUType != gosnmp.GetBulkRequest {
+				return [][]byte{encode(t, req, systemGroup(req)...)}
+			}
+			requests++
+			var out []gosnmp.SnmpPDU
+			for _, n := range answers {
+				out = append(out, gosnmp.SnmpPDU{Name: n, Type: gosnmp.Integer, Value: 1})
+			}
+			return [][]byte{encode(t, req, out...)}
+		})
+		f, err := prober(r, v2c("public")).Read(t.Context(), r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := f.Sections[snmp.SectionInterfaces]
+		if st.Complete || !strings.Contains(st.Reason, "did not increase") {
+			t.Errorf("%s: interfaces %+v", name, st)
+		}
+		if f.System.Name != "trap.example" || f.Dropped == 0 {
+			t.Errorf("%s: name %q, %d dropped", name, f.System.Name, f.Dropped)
+		}
+		if requests > 100 {
+			t.Errorf("%s: asked %d times", name, requests)
+		}
+	}
+}
+
 // Late, duplicate and foreign answers and rubbish do not get in the way of the right one.
-func TestNoise(t *testing.T) {
+func TestF19LateDuplicateAndSpoofed(t *testing.T) {
 	r := listen(t, "127.0.0.1", func(req *gosnmp.SnmpPacket) [][]byte {
 		vars := systemGroup(req)
 		if req.PDUType == gosnmp.GetBulkRequest {
@@ -165,7 +203,7 @@ func TestNoise(t *testing.T) {
 }
 
 // Values of the wrong type, of foreign names and without end are dropped and counted.
-func TestWrongTypes(t *testing.T) {
+func TestF19WrongTypes(t *testing.T) {
 	r := listen(t, "127.0.0.1", func(req *gosnmp.SnmpPacket) [][]byte {
 		if req.PDUType == gosnmp.GetBulkRequest {
 			return [][]byte{encode(t, req, gosnmp.SnmpPDU{Name: req.Variables[0].Name, Type: gosnmp.EndOfMibView})}
@@ -191,7 +229,26 @@ func TestWrongTypes(t *testing.T) {
 	}
 }
 
-func TestRubbish(t *testing.T) {
+// An agent whose answers are damaged on the way, each in another manner.
+func TestF20MutatedAnswers(t *testing.T) {
+	var mutant []byte
+	r := listen(t, "127.0.0.1", func(*gosnmp.SnmpPacket) [][]byte { return [][]byte{bytes.Clone(mutant)} })
+	seed := encode(t, &gosnmp.SnmpPacket{Community: "public", RequestID: 1}, systemGroup(&gosnmp.SnmpPacket{Variables: []gosnmp.SnmpPDU{{Name: system + "1.0"}, {Name: system + "5.0"}}})...)
+	p := prober(r, v2c("hush-hush"))
+	n := 0
+	testkit.Mutants(t, [][]byte{seed}, func(b []byte) {
+		_, _ = (&gosnmp.GoSNMP{}).SnmpDecodePacket(b) // gosnmp's own, which has to stand all of them
+		if n++; n%1000 != 0 {
+			return
+		}
+		mutant = bytes.Clone(b)
+		if f, err := p.Read(t.Context(), r.addr); err == nil || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%x: %+v, %v", b, f, err)
+		}
+	})
+}
+
+func TestF19Rubbish(t *testing.T) {
 	rubbish := []string{"", "30", "3082ffff", "30800000", strings.Repeat("30820fff", 200), "300b020101040668756e746572", "ffffffffffffffff"}
 	i := 0
 	r := listen(t, "127.0.0.1", func(*gosnmp.SnmpPacket) [][]byte {
@@ -214,7 +271,7 @@ func TestRubbish(t *testing.T) {
 }
 
 // A host on the scanned network sees the credential bound to its scope and no other.
-func TestCredentialsStayInScope(t *testing.T) {
+func TestA21CredentialsStayInScope(t *testing.T) {
 	r := listen(t, "127.0.0.1", func(*gosnmp.SnmpPacket) [][]byte { return nil })
 	p := prober(r,
 		snmp.Credential{Version: gosnmp.Version3, User: "secret-user", Targets: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},

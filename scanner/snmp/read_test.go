@@ -194,7 +194,7 @@ func TestRead(t *testing.T) {
 
 // A device that restarts while it is read has told half of its tables from before and half
 // from after: nothing of that is complete.
-func TestReadRestart(t *testing.T) {
+func TestF18Restart(t *testing.T) {
 	s := walk(t, deviceWalk)
 	get, asked := s.Get, 0
 	s.Get = func(names []string) []snmp.Variable {
