@@ -102,7 +102,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func TestPlanRefuses(t *testing.T) {
+func TestA26PlanRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		job         scanner.Job

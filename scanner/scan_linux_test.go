@@ -178,7 +178,7 @@ func TestScanNetworkUnprivileged(t *testing.T) {
 }
 
 // Excluded and denied addresses are not asked for, not by any probe: this watches the wire.
-func TestDeniedAddressesAreLeftAlone(t *testing.T) {
+func TestA26DeniedAddressesAreLeftAlone(t *testing.T) {
 	testkit.InNetwork(t, lan, func(t *testing.T) {
 		asked := watch(t, "eth0")
 		res := scan(t, scanner.Config{Deny: prefixes("10.90.1.48/28", "fd90:1::60/128")},
