@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -143,10 +142,7 @@ func checkSubmitted(t *testing.T, res *scanner.Result) {
 }
 
 func TestListenAvahi(t *testing.T) {
-	daemon, err := exec.LookPath("avahi-daemon")
-	if err != nil {
-		t.Skip("avahi-daemon is not installed")
-	}
+	daemon := avahi(t)
 	testkit.InNetwork(t, talkers, func(t *testing.T) {
 		startAvahi(t, daemon, false)
 		s, err := scanner.New(scanner.Config{})
