@@ -31,6 +31,8 @@ func TestParseFragile(t *testing.T) {
 		{card: "00:09:fb:00:00:01", maker: "Philips Patient Monitoring", want: "medical device, by the maker of its card"},
 		{card: "00:09:fb:00:00:01", maker: "Philips Lighting BV"},
 		{card: "00:09:fb:00:00:01"},
+		{card: "00:0c:02:00:00:01", maker: "ABB Oy", want: "industrial controller, by the maker of its card"},
+		{card: "00:0c:02:00:00:01", maker: "Abbey Systems Ltd"},
 		{class: inventory.ClassPower, want: "supplies power, by its type"},
 		{class: inventory.ClassUPS, want: "named as fragile, by its type"},
 		{class: inventory.ClassServer},
