@@ -193,7 +193,7 @@ func TestImpostor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(devices) != 199 || len(notes) != 1 || !strings.Contains(notes[0], "10.2.0.0/24") {
+	if len(devices) != 199 || len(notes) != 1 || !strings.Contains(notes[0], "10.2.0.0-10.2.0.255: all 254 ") {
 		t.Errorf("%d devices, notes %q", len(devices), notes)
 	}
 }

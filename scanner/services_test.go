@@ -78,7 +78,7 @@ func TestServicesStop(t *testing.T) {
 	for range 5 {
 		ports = append(ports, speak(t, addr, ""))
 	}
-	s, err := scanner.New(scanner.Config{NoNames: true, Services: service.Ports{TCP: ports}})
+	s, err := scanner.New(scanner.Config{NoNames: true, NoSearch: true, Services: service.Ports{TCP: ports}})
 	if err != nil {
 		t.Fatal(err)
 	}
