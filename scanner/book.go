@@ -98,6 +98,13 @@ func (b *book) dropOthers(link string, wanted func(*entry) bool) {
 	}
 }
 
+// dropAddresses forgets entries.
+func (b *book) dropAddresses(drop func(*entry) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.entries, func(_ netip.Addr, e *entry) bool { return drop(e) })
+}
+
 func (b *book) has(a netip.Addr) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

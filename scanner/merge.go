@@ -24,14 +24,11 @@ func (r *run) learn(stations []*station) []*station {
 		}
 	}
 	var out []*station
-	for _, router := range stations {
-		if router.facts == nil {
-			continue
-		}
+	for _, router := range r.before.and(stations) {
 		byMAC := map[ether.MAC]*station{}
-		own := macSet(router.facts)
-		source := "arp table of " + displayName(router.facts)
-		for _, a := range router.facts.ARP {
+		own := macSet(router)
+		source := arpTableOf + displayName(router)
+		for _, a := range router.ARP {
 			if own[a.MAC] || !r.allowed(a.Addr) || a.Addr.IsLinkLocalUnicast() || r.onSweptLink(a.Addr) {
 				continue
 			}
@@ -262,6 +259,7 @@ func (r *run) dropImpostors(stations []*station) []*station {
 		}
 		if !noted[subnet] {
 			noted[subnet] = true
+			r.doubted(PrefixSet(subnet))
 			r.note("%s: all %d addresses answer, so something answers in their place; none is listed", subnet, bare[subnet])
 		}
 		return true
