@@ -12,6 +12,7 @@ import (
 
 	"github.com/muster-itam/muster/collector/identity"
 	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/vault"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -23,6 +24,7 @@ const AdminTokenFile = "admin.token"
 type Base struct {
 	Store     *store.Store
 	Authority *identity.Authority
+	Vault     *vault.Vault
 	Now       func() time.Time
 }
 
@@ -35,11 +37,15 @@ func Open(ctx context.Context, c Config, now func() time.Time) (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys, err := vault.Open(c.KeyFile())
+	if err != nil {
+		return nil, err
+	}
 	st, err := store.Open(ctx, c.DSN())
 	if err != nil {
 		return nil, err
 	}
-	return &Base{Store: st, Authority: authority, Now: now}, nil
+	return &Base{Store: st, Authority: authority, Vault: keys, Now: now}, nil
 }
 
 // Close closes the inventory.
@@ -72,4 +78,23 @@ func (b *Base) firstAdministrator(ctx context.Context, dir string) error {
 	}
 	_, err = b.Store.AddFirstAccess(ctx, access)
 	return err
+}
+
+// Rekey encrypts all credentials by a new key. The former keys stay in the file for backups
+// and for collectors that have not got the new file yet, unless they are to be dropped.
+func (b *Base) Rekey(ctx context.Context, by string, drop bool) (n int, err error) {
+	if err := b.Vault.AddKey(); err != nil {
+		return 0, err
+	}
+	n, err = b.Store.Reseal(ctx, by, b.Now(), func(name string, sealed []byte) ([]byte, error) {
+		secret, err := b.Vault.Decrypt(name, sealed)
+		if err != nil {
+			return nil, err
+		}
+		return b.Vault.Encrypt(name, secret)
+	})
+	if err == nil && drop {
+		err = b.Vault.DropFormer()
+	}
+	return n, err
 }

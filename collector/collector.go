@@ -22,6 +22,7 @@ import (
 	"github.com/muster-itam/muster/collector/ingest"
 	"github.com/muster-itam/muster/collector/server"
 	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/vault"
 )
 
 // Deps is what a collector is given beside its configuration.
@@ -37,6 +38,7 @@ type Deps struct {
 // Env is what routes are made of.
 type Env struct {
 	Store  *store.Store
+	Vault  *vault.Vault
 	Auth   *identity.Authenticator
 	Routes *server.Routes
 	Log    *slog.Logger
@@ -93,8 +95,8 @@ func (m *machine) build() error {
 	routes.Mount(api.SourceServices(
 		api.NewEnrolment(identity.NewEnroller(m.base.Authority, st, log, now), log),
 		api.NewReports(m.ingester, m.config.ReportInterval, log, now),
-		api.NewScanJobs(st, m.stopping, log, now)))
-	env := Env{Store: st, Auth: auth, Routes: routes, Log: log, Now: now}
+		api.NewScanJobs(st, m.base.Vault, m.stopping, log, now)))
+	env := Env{Store: st, Vault: m.base.Vault, Auth: auth, Routes: routes, Log: log, Now: now}
 	if err := mountPeople(env); err != nil {
 		return err
 	}
@@ -149,6 +151,7 @@ func (m *machine) run(ctx context.Context) error {
 	}
 	running.Go(func() { m.ingester.Run(parts) })
 	running.Go(func() { m.keepUp(parts) })
+	running.Go(func() { m.startScans(parts) })
 	failed := make(chan error, 1)
 	running.Go(func() { failed <- m.server.Serve(listener) })
 

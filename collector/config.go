@@ -15,6 +15,7 @@ import (
 
 	"github.com/muster-itam/muster/collector/server"
 	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/vault"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -24,6 +25,9 @@ type Config struct {
 	Listen  string `yaml:"listen"`
 	// Store is sqlite:FILE or postgres://...; empty means muster.db in DataDir.
 	Store string `yaml:"store"`
+	// CredentialKeys is the file of keys that credentials in the inventory are encrypted by;
+	// empty means credentials.key in DataDir. Collectors on one inventory need the same keys.
+	CredentialKeys string `yaml:"credential_keys"`
 	// Names are host names and addresses under which sources reach the collector, beside the machine's own.
 	Names []string `yaml:"names"`
 	// MetricsListen is a loopback address, or "off".
@@ -92,6 +96,7 @@ func (c *Config) Environ(lookup func(string) (string, bool)) error {
 		"DATA_DIR":        text(&c.DataDir),
 		"LISTEN":          text(&c.Listen),
 		"STORE":           text(&c.Store),
+		"CREDENTIAL_KEYS": text(&c.CredentialKeys),
 		"NAMES":           func(v string) error { c.Names = strings.FieldsFunc(v, isSeparator); return nil },
 		"METRICS_LISTEN":  text(&c.MetricsListen),
 		"LOG_FORMAT":      text(&c.LogFormat),
@@ -168,8 +173,16 @@ func (c *Config) DSN() string {
 	return c.Store
 }
 
+// KeyFile is the file of keys of credentials.
+func (c *Config) KeyFile() string {
+	if c.CredentialKeys == "" {
+		return filepath.Join(c.DataDir, vault.DefaultFile)
+	}
+	return c.CredentialKeys
+}
+
 // String is for config check: what will hold, without secrets.
 func (c *Config) String() string {
-	return fmt.Sprintf("data_dir %s\nlisten %s\nstore %s\nnames %s\nmetrics_listen %s\nlog_format %s\nlog_level %s\nreport_interval %v\nmax_connections %d\nstop_timeout %v\n",
-		c.DataDir, c.Listen, store.Redacted(c.DSN()), strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout) + c.Retention.String()
+	return fmt.Sprintf("data_dir %s\nlisten %s\nstore %s\ncredential_keys %s\nnames %s\nmetrics_listen %s\nlog_format %s\nlog_level %s\nreport_interval %v\nmax_connections %d\nstop_timeout %v\n",
+		c.DataDir, c.Listen, store.Redacted(c.DSN()), c.KeyFile(), strings.Join(c.Names, " "), c.MetricsListen, c.LogFormat, c.LogLevel, c.ReportInterval, c.MaxConnections, c.StopTimeout) + c.Retention.String()
 }

@@ -293,7 +293,7 @@ func observation(seq int64, name string) *musterv1.Observation {
 }
 
 func scanJob(site string) store.ScanJob {
-	return store.ScanJob{Site: site, Targets: []string{"192.0.2.0/24"}, CreatedBy: "test"}
+	return store.ScanJob{ScanSpec: store.ScanSpec{Site: site, Targets: []string{"192.0.2.0/24"}}, CreatedBy: "test"}
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -179,7 +179,7 @@ func TestRevokedScannerGetsNoJob(t *testing.T) {
 
 func TestScanTargets(t *testing.T) {
 	r := start(t)
-	for name, j := range map[string]store.ScanJob{
+	for name, j := range map[string]store.ScanSpec{
 		"none":     {},
 		"option":   {Targets: []string{"-oN"}},
 		"spaces":   {Targets: []string{"192.0.2.1 192.0.2.2"}},
@@ -189,7 +189,7 @@ func TestScanTargets(t *testing.T) {
 		"rate":     {Targets: []string{"192.0.2.1"}, Rate: -1},
 		"exclude":  {Targets: []string{"192.0.2.1"}, Exclude: []string{""}},
 	} {
-		if _, err := r.Store.CreateScan(t.Context(), j, r.clock.Now()); inventory.CodeOf(err) != inventory.CodeInvalid {
+		if _, err := r.Store.CreateScan(t.Context(), store.ScanJob{ScanSpec: j}, r.clock.Now()); inventory.CodeOf(err) != inventory.CodeInvalid {
 			t.Errorf("%s: %v, want it invalid", name, err)
 		}
 	}

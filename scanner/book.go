@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -108,6 +109,13 @@ func (b *book) dropOthers(link string, wanted func(*entry) bool) {
 			delete(b.entries, a)
 		}
 	}
+}
+
+// dropAddresses forgets entries.
+func (b *book) dropAddresses(drop func(*entry) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.entries, func(_ netip.Addr, e *entry) bool { return drop(e) })
 }
 
 func (b *book) has(a netip.Addr) bool {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner/announce"
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/identify"
@@ -85,6 +86,8 @@ type Result struct {
 	Finished time.Time
 	// Complete is false when the scan was stopped or a probe failed.
 	Complete bool
+	// Swept are the ranges that the scan is done with; none when it was stopped.
+	Swept []inventory.SweptRange
 	// Notes say what went wrong or was left out.
 	Notes []string
 }

@@ -24,6 +24,8 @@ const (
 	viaTCP       = "tcp"
 	viaSNMP      = "snmp"
 	viaSelf      = "own interface"
+
+	arpTableOf = "arp table of " // and whose
 )
 
 // self writes down the scanning host's own addresses on what is scanned.
@@ -128,6 +130,7 @@ func (r *run) sweepARP(ctx context.Context, l *LinkPlan, sent func()) error {
 // noteDropped says when answers came faster than they were read.
 func (r *run) noteDropped(name string, sock *ether.Socket) {
 	if n := sock.Dropped(); n > 0 {
+		r.doubted(r.plan.Allowed)
 		r.note("%s: %d frames were lost, answers may be missing: a lower --rate helps", name, n)
 	}
 }

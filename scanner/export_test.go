@@ -42,7 +42,7 @@ func Merge(plan *Plan, seen []Sighting, facts map[string]*snmp.Facts) ([]*Device
 		return nil, nil, err
 	}
 	clock := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	r := &run{Scanner: s, plan: plan, book: newBook(func() time.Time { return clock })}
+	r := &run{Scanner: s, before: &memory{}, plan: plan, book: newBook(func() time.Time { return clock })}
 	for _, g := range seen {
 		var mac ether.MAC
 		if g.MAC != "" {

@@ -80,7 +80,7 @@ func ThisHost() (Host, error) {
 			}
 			p = netip.PrefixFrom(p.Addr().Unmap().WithZone(""), p.Bits())
 			l.Prefixes = append(l.Prefixes, p)
-			own = append(own, Range{p.Addr(), p.Addr()})
+			own = append(own, Range{From: p.Addr(), To: p.Addr()})
 		}
 		const wrong = net.FlagLoopback | net.FlagPointToPoint
 		if len(ifi.HardwareAddr) == 6 && ifi.Flags&wrong == 0 && ifi.Flags&net.FlagBroadcast != 0 {

@@ -50,7 +50,7 @@ func (s *Scanner) Listen(ctx context.Context, job ListenJob) (*Result, error) {
 	wg.Wait()
 	stations := r.attach(append(r.book.stations(), r.selfOn(links)...))
 	for _, st := range stations {
-		st.reason = "only listened to"
+		st.reason = inventory.UnknownListened
 	}
 	res.Devices = r.merge(stations)
 	r.heardNeighbours(res.Devices)

@@ -25,14 +25,11 @@ func (r *run) learn(stations []*station) []*station {
 		}
 	}
 	var out []*station
-	for _, router := range stations {
-		if router.facts == nil {
-			continue
-		}
+	for _, router := range r.before.and(stations) {
 		byMAC := map[ether.MAC]*station{}
-		own := macSet(router.facts)
-		source := "arp table of " + displayName(router.facts)
-		for _, a := range router.facts.ARP {
+		own := macSet(router)
+		source := arpTableOf + displayName(router)
+		for _, a := range router.ARP {
 			if own[a.MAC] || !r.allowed(a.Addr) || a.Addr.IsLinkLocalUnicast() || r.onSweptLink(a.Addr) {
 				continue
 			}
@@ -263,6 +260,7 @@ func (r *run) dropImpostors(stations []*station) []*station {
 		return stations
 	}
 	set := PrefixSet(imposed...)
+	r.doubted(set)
 	r.note("%s: all %d addresses answer, so something answers in their place; none is listed", set, left)
 	return slices.DeleteFunc(stations, func(st *station) bool {
 		return st.facts == nil && !st.mac.Unicast() && set.Contains(st.entries[0].addr)
@@ -293,6 +291,7 @@ func (r *run) dropTarpits(devices []*Device) []*Device {
 		return devices
 	}
 	set := PrefixSet(imposed...)
+	r.doubted(set)
 	r.note("%s: every port of %d addresses answers, so a tarpit or a proxy answers in their place; none of these is listed", set, left)
 	return slices.DeleteFunc(devices, func(d *Device) bool { return bare(d) && set.Contains(d.Address()) })
 }

@@ -54,9 +54,9 @@ func observation(d *Device, finished time.Time, relays map[ether.MAC]relay) inve
 	if d.Facts == nil {
 		// The device may have more to it: names and serial numbers learnt by an earlier scan
 		// stay, as do interfaces that are not on this link.
-		outside := snmp.State{Reason: "seen from outside only"}
-		if d.Reason != "" {
-			outside.Reason += ": " + d.Reason
+		outside := snmp.State{Reason: inventory.SeenFromOutside}
+		if why := d.unread(); why != "" {
+			outside.Reason += ": " + why
 		}
 		add(deviceBody(d), outside)
 		if d.Identity.OS != (inventory.OS{}) {
@@ -70,6 +70,9 @@ func observation(d *Device, finished time.Time, relays map[ether.MAC]relay) inve
 	}
 	f := d.Facts
 	add(deviceBody(d), f.Sections[snmp.SectionSystem])
+	if device := &o.Sections[0]; device.Reason == "" {
+		device.Reason = d.unknown()
+	}
 	if d.Identity.OS != (inventory.OS{}) {
 		os := d.Identity.OS
 		add(&os, whole)
@@ -88,6 +91,35 @@ func observation(d *Device, finished time.Time, relays map[ether.MAC]relay) inve
 	}
 	addHeard(d, add)
 	return o
+}
+
+// unread says why a device is seen from outside only, and what else kept quiet.
+func (d *Device) unread() string {
+	why := []string{d.Reason}
+	layer2 := func(source string) bool {
+		return source == viaARP || source == viaNDP || strings.HasPrefix(source, arpTableOf)
+	}
+	switch {
+	case d.Self || d.Virtual != "" || d.Reason == inventory.UnknownListened:
+	case len(d.Sources) > 0 && !slices.ContainsFunc(d.Sources, func(s string) bool { return !layer2(s) }) && len(d.Ports) == 0:
+		why = append(why, inventory.UnknownOnlyARP)
+	case d.PortState != nil && len(d.Ports) == 0:
+		why = append(why, inventory.UnknownNoService)
+	}
+	return strings.Join(slices.DeleteFunc(why, func(s string) bool { return s == "" }), "; ")
+}
+
+// unknown says why a device that was read is not known.
+func (d *Device) unknown() string {
+	switch id := d.Identity; {
+	case id.Type != "" && id.Vendor != "" && id.Model != "":
+		return ""
+	case id.Type != "":
+		return inventory.UnknownNotTold
+	case d.Facts.System.ObjectID == "":
+		return inventory.UnknownNoObjectID
+	}
+	return inventory.UnknownObjectID + " " + d.Facts.System.ObjectID
 }
 
 func both(a, b snmp.State) snmp.State {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner/identify"
 	"github.com/muster-itam/muster/scanner/service"
 	"github.com/muster-itam/muster/scanner/snmp"
@@ -25,10 +26,15 @@ type Config struct {
 	Fragile Fragile
 	// Recog are a site's own fingerprints; nil for none.
 	Recog *identify.Recog
+	// Worked remembers which credential a device accepted; nil for nothing.
+	Worked *Worked
 	// Services are the ports that are asked of each device; none by default.
 	Services service.Ports
 	// NoNames leaves out reverse DNS, NoSearch asking devices to announce themselves.
 	NoNames, NoSearch bool
+	// Part is how many routed addresses of a collector's job are done at a time, a power of two;
+	// 0 for what the rate allows in some seconds.
+	Part int
 	// Resolver looks names up; nil means the system's name servers.
 	Resolver *net.Resolver
 	// Progress is called from time to time, by one goroutine; nil for never.
@@ -100,11 +106,14 @@ type run struct {
 	pace *pacer
 	// heard is what devices announced.
 	heard hearsay
+	// before is what earlier parts of the same job found.
+	before *memory
 
 	phase  atomic.Pointer[phaseState]
 	mu     sync.Mutex
 	notes  []string
 	failed bool
+	doubt  Set // where who was not seen may be there all the same
 }
 
 type phaseState struct {
@@ -117,7 +126,11 @@ type phaseState struct {
 // Run scans. When ctx ends it stops within a second and answers with what was found so
 // far; its only other error is a plan that cannot be run at all.
 func (s *Scanner) Run(ctx context.Context, plan *Plan) (*Result, error) {
-	r := &run{Scanner: s, plan: plan, book: newBook(s.cfg.Now), pace: newPacer(plan.Rate, SystemClock())}
+	return s.runPart(ctx, plan, &memory{})
+}
+
+func (s *Scanner) runPart(ctx context.Context, plan *Plan, before *memory) (*Result, error) {
+	r := &run{Scanner: s, plan: plan, before: before, book: newBook(s.cfg.Now), pace: newPacer(plan.Rate, SystemClock())}
 	res := &Result{Started: s.cfg.Now().UTC()}
 	stop := r.report(ctx)
 	r.self()
@@ -125,6 +138,7 @@ func (s *Scanner) Run(ctx context.Context, plan *Plan) (*Result, error) {
 	if ctx.Err() == nil && plan.Search {
 		r.search(ctx)
 	}
+	before.drop(r.book)
 	stations := r.attach(r.book.stations())
 	if ctx.Err() == nil {
 		stations = r.readAll(ctx, stations)
@@ -142,10 +156,14 @@ func (s *Scanner) Run(ctx context.Context, plan *Plan) (*Result, error) {
 	if n := r.book.leftOut(); n > 0 {
 		r.note("%d sightings of further IPv6 addresses are left out: more than %d in one scan are made up by somebody", n, maxSix)
 	}
+	before.add(res.Devices)
 	res.Finished = s.cfg.Now().UTC()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res.Complete = ctx.Err() == nil && !r.failed
+	if ctx.Err() == nil {
+		res.Swept = r.swept(res)
+	}
 	res.Notes = append(append(res.Notes, plan.Notes...), r.notes...)
 	return res, nil
 }
@@ -160,6 +178,13 @@ func (r *run) fail(ctx context.Context, what string, err error) {
 	defer r.mu.Unlock()
 	r.failed = true
 	r.notes = append(r.notes, fmt.Sprintf("%s: %v", what, err))
+}
+
+// doubted keeps in mind where silence shows nothing.
+func (r *run) doubted(where Set) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.doubt = NewSet(append(r.doubt, where...)...)
 }
 
 func (r *run) note(format string, args ...any) {
@@ -267,24 +292,28 @@ func (r *run) readStation(ctx context.Context, prober *snmp.Prober, st *station)
 		st.reason = "a shared address is not asked: its holder is"
 		return
 	case len(r.cfg.Credentials) == 0:
-		st.reason = "no SNMP credentials given"
+		st.reason = inventory.UnknownNoCredentials
 		return
 	}
-	st.reason = "no SNMP credential is meant for this address"
+	st.reason = inventory.UnknownNotMeant
+	worked := r.cfg.Worked.name(st)
 	for _, a := range st.asks(r.allowed) {
 		if !prober.Applies(a) || ctx.Err() != nil {
 			continue
 		}
-		facts, err := prober.Read(ctx, a)
+		facts, err := prober.ReadFirst(ctx, a, worked)
+		if ctx.Err() == nil {
+			r.cfg.Worked.keep(st, facts)
+		}
 		if err == nil {
 			st.facts, st.reason = facts, ""
 			return
 		}
 		switch {
 		case errors.Is(err, snmp.ErrRefused):
-			st.reason = "SNMP agent accepts none of the credentials"
+			st.reason = inventory.UnknownRefused
 		case errors.Is(err, snmp.ErrNoAnswer):
-			st.reason = "no answer to SNMP"
+			st.reason = inventory.UnknownNoSNMP
 		default:
 			st.reason = err.Error()
 		}

@@ -6,14 +6,13 @@ import (
 	"math"
 	"math/big"
 	"net/netip"
-	"slices"
 	"sort"
+
+	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// Range is a run of addresses of one family, both ends included.
-type Range struct {
-	From, To netip.Addr
-}
+// Range is a run of addresses.
+type Range = inventory.Range
 
 // prefixRange is the run of addresses that p covers.
 func prefixRange(p netip.Prefix) Range {
@@ -28,18 +27,11 @@ func prefixRange(p netip.Prefix) Range {
 		}
 	}
 	to, _ := netip.AddrFromSlice(b)
-	return Range{p.Addr(), to}
+	return Range{From: p.Addr(), To: to}
 }
 
-func (r Range) String() string {
-	if r.From == r.To {
-		return r.From.String()
-	}
-	return r.From.String() + "-" + r.To.String()
-}
-
-// count is the number of addresses, at most MaxUint64.
-func (r Range) count() uint64 {
+// sizeOf is the number of addresses, at most MaxUint64.
+func sizeOf(r Range) uint64 {
 	from := new(big.Int).SetBytes(r.From.AsSlice())
 	n := new(big.Int).SetBytes(r.To.AsSlice())
 	n.Sub(n, from).Add(n, big.NewInt(1))
@@ -54,25 +46,7 @@ func (r Range) count() uint64 {
 type Set []Range
 
 // NewSet is the union of ranges.
-func NewSet(ranges ...Range) Set {
-	rs := slices.Clone(ranges)
-	sort.Slice(rs, func(i, j int) bool { return rs[i].From.Less(rs[j].From) })
-	var out Set
-	for _, r := range rs {
-		if n := len(out); n > 0 {
-			last := &out[n-1]
-			sameFamily := last.To.BitLen() == r.From.BitLen()
-			if sameFamily && (!last.To.Less(r.From) || last.To.Next() == r.From) {
-				if last.To.Less(r.To) {
-					last.To = r.To
-				}
-				continue
-			}
-		}
-		out = append(out, r)
-	}
-	return out
-}
+func NewSet(ranges ...Range) Set { return inventory.UnionRanges(ranges) }
 
 // PrefixSet is the union of prefixes.
 func PrefixSet(prefixes ...netip.Prefix) Set {
@@ -105,12 +79,12 @@ func (s Set) Subtract(other Set) Set {
 			}
 			rest = rest[:len(rest)-1]
 			if last.From.Less(o.From) {
-				rest = append(rest, Range{last.From, o.From.Prev()})
+				rest = append(rest, Range{From: last.From, To: o.From.Prev()})
 			}
 			if !o.To.Less(last.To) {
 				break
 			}
-			rest = append(rest, Range{o.To.Next(), last.To})
+			rest = append(rest, Range{From: o.To.Next(), To: last.To})
 		}
 		out = append(out, rest...)
 	}
@@ -124,7 +98,7 @@ func (s Set) Intersect(other Set) Set { return s.Subtract(s.Subtract(other)) }
 func (s Set) Count() uint64 {
 	var n uint64
 	for _, r := range s {
-		c := r.count()
+		c := sizeOf(r)
 		if n+c < n {
 			return math.MaxUint64
 		}

@@ -55,7 +55,7 @@ func ParseTargets(ctx context.Context, texts []string, lookup Lookup) (Targets, 
 		}
 		for _, a := range addrs {
 			names[a] = text
-			ranges = append(ranges, Range{a, a})
+			ranges = append(ranges, Range{From: a, To: a})
 		}
 	}
 	set := NewSet(ranges...)
@@ -93,7 +93,7 @@ func parseRange(text string, hostsOnly bool) (Range, error) {
 				"%s is a link-local address: name a prefix of its link instead, its hosts are found by multicast", text)
 		}
 		a = a.Unmap()
-		return Range{a, a}, nil
+		return Range{From: a, To: a}, nil
 	}
 	if strings.Contains(text, "/") {
 		p, err := netip.ParsePrefix(text)
@@ -138,7 +138,7 @@ func parseEnd(text string, from netip.Addr, end string) (Range, error) {
 	case to.Less(from):
 		return Range{}, inventory.Errorf(inventory.CodeInvalid, "%q ends before it begins", text)
 	}
-	return Range{from, to}, nil
+	return Range{From: from, To: to}, nil
 }
 
 func resolve(ctx context.Context, text string, lookup Lookup) ([]netip.Addr, error) {

@@ -4,18 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/seal"
 	"github.com/muster-itam/muster/internal/wire"
 )
 
 // Collector is where a Worker gets its jobs and delivers to; wire.Client is the real one.
 type Collector interface {
 	wire.Reporter
-	FetchJob(ctx context.Context, wait time.Duration) (*wire.Job, error)
-	UpdateJob(ctx context.Context, u wire.JobUpdate) (cancel bool, err error)
+	FetchJob(ctx context.Context, wait time.Duration, key []byte) (*wire.Job, error)
+	UpdateJob(ctx context.Context, u wire.JobUpdate) (inventory.ScanOrder, error)
 	Identity() wire.Identity
 	Renew(ctx context.Context) error
 }
@@ -32,21 +32,23 @@ type Worker struct {
 	Config    Config
 	Collector Collector
 	Outbox    Outbox
+
+	key *seal.Key
 }
 
 // fetchWait is how long the collector holds a question for the next job.
 const fetchWait = 50 * time.Second
 
-// updateEvery is how often a job's progress is reported, and so how soon a cancelled one stops.
-const updateEvery = time.Second
-
 // Run works until ctx ends. Trouble with the collector is waited out.
-func (w *Worker) Run(ctx context.Context) error {
+func (w *Worker) Run(ctx context.Context) (err error) {
 	if w.Config.Log == nil {
 		w.Config.Log = slog.New(slog.DiscardHandler)
 	}
 	if w.Config.Now == nil {
 		w.Config.Now = time.Now
+	}
+	if w.key, err = seal.NewKey(); err != nil {
+		return err
 	}
 	log := w.Config.Log
 	sleep := SystemClock().Sleep
@@ -58,7 +60,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var backoff wire.Backoff
 	for ctx.Err() == nil {
 		w.renew(ctx)
-		job, err := w.Collector.FetchJob(ctx, fetchWait)
+		job, err := w.Collector.FetchJob(ctx, fetchWait, w.key.Public())
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
@@ -86,52 +88,48 @@ func (w *Worker) renew(ctx context.Context) {
 	}
 }
 
-// do runs one job to its end and tells the collector about it.
+// lastWord is how long a scanner that is stopped, or lets go of a job, takes to say so.
+const lastWord = time.Second
+
+// do runs one job to its end, or until it is to let go of it, and tells the collector.
 func (w *Worker) do(ctx context.Context, job wire.Job) error {
 	log := w.Config.Log
-	log.Info("job begins", "job", job.ID, "targets", len(job.Targets))
+	log.Info("job begins", "job", job.ID, "targets", len(job.Targets), "done", len(job.Done))
 	jobCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	t := &ticker{worker: w, id: job.ID, cancel: cancel}
-	cfg := w.Config
-	cfg.Progress = t.set
-	res, err := scanJob(jobCtx, cfg, job, t)
-	if err != nil {
-		w.update(ctx, wire.JobUpdate{ID: job.ID, State: "failed", Message: message(err)})
+	j := &jobRun{worker: w, job: job, cancel: cancel, begun: w.Config.Now(), heard: w.Config.Now()}
+	hush := j.talk(jobCtx)
+	err := j.scan(jobCtx)
+	hush()
+	if err := w.Config.Worked.Save(); err != nil {
+		log.Warn("not remembered", "error", err)
+	}
+	u := j.word()
+	switch {
+	case j.told(errStopped), j.told(errLost): // it is not ours any more
+		log.Info("job left", "job", job.ID, "why", j.why())
+		return nil
+	case ctx.Err() != nil, j.told(errPaused):
+		// Goes on here or elsewhere. The scanner may be on its way out: it does not wait for long.
+		last, stop := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+		defer stop()
+		u.State, u.Message = "paused", ""
+		w.update(last, u)
+		log.Info("job given back", "job", job.ID)
+		return nil
+	case err != nil:
+		u.State, u.Message = "failed", message(err)
+		w.update(ctx, u)
 		return err
 	}
-	if err := w.Outbox.Add(Observations(res)...); err != nil {
-		log.Warn("some findings cannot be sent", "error", err)
+	u.State, u.Message = "done", clipText(j.summary())
+	if j.incomplete {
+		u.State, u.Message = "failed", clipText("incomplete: "+j.summary())
 	}
-	if err := w.deliver(ctx); err != nil {
-		return err // ctx ended: what waits is sent after the restart
-	}
-	u := wire.JobUpdate{ID: job.ID, State: "done", Found: int64(len(res.Devices)), Probed: t.probed(), Planned: t.probed()}
-	u.Message = fmt.Sprintf("%d devices with %d addresses", len(res.Devices), res.Addresses())
-	for _, n := range res.Notes {
-		u.Message += "; " + n
-	}
-	if !res.Complete {
-		u.State, u.Message = "failed", "incomplete: "+u.Message
-	}
-	u.Message = clipText(u.Message)
+	u.Probed, u.Left = u.Planned, 0
 	w.update(ctx, u)
-	log.Info("job ends", "job", job.ID, "state", u.State, "devices", len(res.Devices))
+	log.Info("job ends", "job", job.ID, "state", u.State, "devices", j.devices)
 	return nil
-}
-
-func scanJob(ctx context.Context, cfg Config, job wire.Job, t *ticker) (*Result, error) {
-	s, err := New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := s.Plan(ctx, Job{Targets: job.Targets, Exclude: job.Exclude, Rate: job.Rate})
-	if err != nil {
-		return nil, err
-	}
-	stop := t.start(ctx)
-	defer stop()
-	return s.Run(ctx, plan)
 }
 
 // message is what an administrator is shown of an error: domain errors say what was wrong
@@ -159,72 +157,15 @@ func (w *Worker) deliver(ctx context.Context) error {
 	}
 	if d.Lost > 0 {
 		w.Config.Log.Warn("the collector did not take all findings", "lost", d.Lost, "problem", d.Problem)
+		return errNotTaken
 	}
 	return nil
 }
 
-func (w *Worker) update(ctx context.Context, u wire.JobUpdate) (cancel bool) {
-	cancel, err := w.Collector.UpdateJob(ctx, u)
+func (w *Worker) update(ctx context.Context, u wire.JobUpdate) (order inventory.ScanOrder, ok bool) {
+	order, err := w.Collector.UpdateJob(ctx, u)
 	if err != nil && ctx.Err() == nil {
 		w.Config.Log.Warn("collector not told about job", "job", u.ID, "state", u.State, "error", err)
 	}
-	return cancel
-}
-
-// ticker tells the collector how far a job is, and hears whether it is to stop.
-type ticker struct {
-	worker *Worker
-	id     string
-	cancel context.CancelCauseFunc
-
-	mu   sync.Mutex
-	last Progress
-	sum  int64 // packets of the phases before
-}
-
-func (t *ticker) set(p Progress) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if p.Phase != t.last.Phase {
-		t.sum += int64(t.last.Probed)
-	}
-	t.last = p
-}
-
-func (t *ticker) probed() int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.sum + int64(t.last.Probed)
-}
-
-// errCancelled is the cause of a job's end when the collector asked for it.
-var errCancelled = inventory.Errorf(inventory.CodeConflict, "cancelled")
-
-func (t *ticker) start(ctx context.Context) (stop func()) {
-	ctx, end := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(updateEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			t.mu.Lock()
-			p := t.last
-			u := wire.JobUpdate{
-				ID: t.id, State: "running", Message: string(p.Phase), Found: int64(p.Found),
-				Probed: t.sum + int64(p.Probed), Planned: t.sum + int64(p.Planned),
-			}
-			t.mu.Unlock()
-			if t.worker.update(ctx, u) {
-				t.cancel(errCancelled)
-				return
-			}
-		}
-	}()
-	return func() { end(); <-done }
+	return order, err == nil
 }

@@ -18,7 +18,7 @@ import (
 // fakeCollector hands out jobs and ends the test when there are no more.
 type fakeCollector struct {
 	end    context.CancelFunc
-	cancel map[string]bool // jobs that are to stop
+	orders map[string]inventory.ScanOrder // for jobs that run
 
 	mu      sync.Mutex
 	jobs    []wire.Job
@@ -40,7 +40,7 @@ func (c *fakeCollector) Renew(context.Context) error {
 	return nil
 }
 
-func (c *fakeCollector) FetchJob(context.Context, time.Duration) (*wire.Job, error) {
+func (c *fakeCollector) FetchJob(context.Context, time.Duration, []byte) (*wire.Job, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.errs > 0 {
@@ -56,14 +56,14 @@ func (c *fakeCollector) FetchJob(context.Context, time.Duration) (*wire.Job, err
 	return &job, nil
 }
 
-func (c *fakeCollector) UpdateJob(_ context.Context, u wire.JobUpdate) (bool, error) {
+func (c *fakeCollector) UpdateJob(_ context.Context, u wire.JobUpdate) (inventory.ScanOrder, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if u.State == "running" {
-		return c.cancel[u.ID], nil
+		return c.orders[u.ID], nil
 	}
 	c.updates = append(c.updates, u)
-	return false, nil
+	return inventory.OrderRun, nil
 }
 
 // fakeOutbox keeps what it is given.
@@ -87,13 +87,14 @@ func TestWorker(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
 	c := &fakeCollector{
-		end: end, cancel: map[string]bool{"stopped": true}, errs: 1,
+		end: end, orders: map[string]inventory.ScanOrder{"stopped": inventory.OrderStop, "paused": inventory.OrderPause}, errs: 1,
 		jobs: []wire.Job{
 			{ID: "good", Targets: []string{"127.0.0.1"}},
 			{ID: "denied", Targets: []string{"127.0.0.9"}},
 			{ID: "everything", Targets: []string{"0.0.0.0/0"}},
 			{ID: "nonsense", Targets: []string{"a b"}},
 			{ID: "stopped", Targets: []string{"127.0.1.0/24"}, Rate: 1},
+			{ID: "paused", Targets: []string{"127.0.1.0/24"}, Rate: 1},
 		},
 	}
 	box := &fakeOutbox{waiting: 1}
@@ -110,7 +111,8 @@ func TestWorker(t *testing.T) {
 		"denied":     "failed: nothing is left to scan: every target is excluded",
 		"everything": "failed: 0.0.0.0-255.255.255.255 cannot be scanned: it includes 0.0.0.0/8 (the unspecified network)",
 		"nonsense":   `failed: "a b" is no address, range, prefix or host name`,
-		"stopped":    "failed: incomplete: ",
+		"stopped":    "", // it is not ours any more
+		"paused":     "paused: ",
 	} {
 		if !strings.HasPrefix(got[id], want) {
 			t.Errorf("%s: %q, want %q", id, got[id], want)
@@ -143,8 +145,8 @@ func TestWorkerStops(t *testing.T) {
 	if err := w.Run(ctx); err != nil {
 		t.Errorf("stopping is no error: %v", err)
 	}
-	if len(c.updates) != 0 {
-		t.Errorf("the job was called ended before its findings were delivered: %v", c.updates)
+	if len(c.updates) != 1 || c.updates[0].State != "paused" || len(c.updates[0].Swept) != 0 {
+		t.Errorf("its findings were not delivered, and what the scanner says is: %v", c.updates)
 	}
 }
 

@@ -87,7 +87,7 @@ func (p *program) command() *cobra.Command {
 	f.StringVar(&p.flags.file, "config", "", "configuration file (YAML); $MUSTER_CONFIG")
 	f.StringVar(&p.flags.DataDir, "data-dir", d.DataDir, "directory of keys and of the embedded inventory")
 	f.StringVar(&p.flags.Store, "store", "", "the inventory: sqlite:FILE or postgres://USER@HOST/DATABASE (default muster.db in the data directory)")
-	root.AddCommand(p.serve(d), p.configCommand(), p.tokens(), p.sources(), p.persons(), p.ca(), p.restored(), p.reconcile(), p.retention())
+	root.AddCommand(p.serve(d), p.configCommand(), p.tokens(), p.sources(), p.persons(), p.ca(), p.restored(), p.reconcile(), p.retention(), p.credentials())
 	root.AddCommand(p.inventory()...)
 	return root
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +18,11 @@ import (
 	"github.com/muster-itam/muster/scanner"
 )
 
-const defaultStateDir = "/var/lib/muster-scanner"
+const (
+	defaultStateDir = "/var/lib/muster-scanner"
+	// workedFile says by which credential each device was read; it has no secret in it.
+	workedFile = "snmp-worked.json"
+)
 
 func (p *program) enroll() *cobra.Command {
 	var cfg wire.EnrollConfig
@@ -149,7 +154,8 @@ func (p *program) run() *cobra.Command {
 		Use:   "run",
 		Short: "Scan what the collector asks for, until stopped",
 		Long: `Takes scan jobs from the collector that this scanner is enrolled with. --allow and --deny,
-and the targets of the SNMP credentials, hold whatever a job says.`,
+and the targets of the SNMP credentials, hold whatever a job says; so do --no-dns, --no-search
+and --services=false. Stopped, it gives the job it has back, and the next scanner goes on with it.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := p.config(&o)
@@ -162,6 +168,9 @@ and the targets of the SNMP credentials, hold whatever a job says.`,
 				return err
 			}
 			defer out.close()
+			if cfg.Worked, err = scanner.OpenWorked(filepath.Join(stateDir, workedFile)); err != nil {
+				return err
+			}
 			id := out.client.Identity()
 			cfg.Log.Info("ready", "scanner", id.ID, "site", id.Site, "collector", id.Collector, "version", version)
 			w := scanner.Worker{Config: cfg, Collector: out.client, Outbox: out.box}

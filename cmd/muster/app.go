@@ -22,6 +22,7 @@ import (
 
 // app is one run of the program.
 type app struct {
+	in        io.Reader
 	out, errs io.Writer
 	getenv    func(string) string
 	now       func() time.Time
@@ -110,7 +111,7 @@ func (a *app) commands() *cobra.Command {
 	f.StringVar(&a.tokenFile, "token-file", "", "file with the token, instead of MUSTER_TOKEN")
 	f.StringVarP(&a.format, "output", "o", "table", "table, json or csv")
 	f.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for each answer")
-	return group(root, a.assets(), a.asset(), a.why(), a.software(), a.changes(), a.sources(), a.source(), a.scan(),
+	return group(root, a.assets(), a.asset(), a.why(), a.software(), a.changes(), a.sources(), a.source(), a.scan(), a.credential(), a.unidentified(),
 		a.pin(), a.unpin(), a.pins(), a.undo(), a.review(), a.rehearse(), a.rules(),
 		a.where(), a.path(), a.topology())
 }

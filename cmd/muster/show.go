@@ -93,10 +93,23 @@ func (a *app) showAsset(res *musterv1.GetAssetResponse) error {
 	line("MACs", strings.Join(x.GetMacs(), " "))
 	line("First seen", local(x.GetFirstSeen()))
 	line("Last seen", local(x.GetLastSeen())+" ("+ago(a.now(), x.GetLastSeen())+")")
+	line("Missed", missed(res))
 	if _, err := io.WriteString(a.out, b.String()); err != nil {
 		return err
 	}
 	return a.showParts(res)
+}
+
+// missed says how many complete sweeps did not see it any more.
+func missed(res *musterv1.GetAssetResponse) string {
+	switch n := res.GetMissedSweeps(); n {
+	case 0:
+		return ""
+	case 1:
+		return "not seen by a complete sweep since, on " + local(res.GetMissedAt())
+	default:
+		return fmt.Sprintf("not seen by %d complete sweeps since, the last on %s", n, local(res.GetMissedAt()))
+	}
 }
 
 // security is how the machine protects itself, in a line.

@@ -13,6 +13,7 @@ import (
 	"github.com/muster-itam/muster/collector/identity"
 	"github.com/muster-itam/muster/collector/query"
 	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/vault"
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/wire"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
@@ -22,6 +23,7 @@ import (
 type Inventory struct {
 	query  *query.Inventory
 	store  *store.Store
+	vault  *vault.Vault
 	forget func()
 	log    *slog.Logger
 	now    func() time.Time
@@ -31,8 +33,8 @@ type Inventory struct {
 
 // NewInventory makes the service. forget is called after a source was revoked, so that
 // what is remembered of its credentials ends at once.
-func NewInventory(st *store.Store, forget func(), log *slog.Logger, now func() time.Time) *Inventory {
-	return &Inventory{query: query.New(st, now), store: st, forget: forget, log: log, now: now}
+func NewInventory(st *store.Store, v *vault.Vault, forget func(), log *slog.Logger, now func() time.Time) *Inventory {
+	return &Inventory{query: query.New(st, now), store: st, vault: v, forget: forget, log: log, now: now}
 }
 
 // personError is what a person is told about err.

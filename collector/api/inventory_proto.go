@@ -27,6 +27,8 @@ func detailToProto(d *query.Detail) *musterv1.GetAssetResponse {
 		Attributes: attributesToProto(d.Attributes),
 		Records:    recordsToProto(d.Records),
 		From:       map[string]string{},
+
+		MissedSweeps: int32(d.Missed), MissedAt: stamp(d.MissedAt), //nolint:gosec // at most some tens
 	}
 	wire.FillSections(res, d)
 	if d.Former != 0 {

@@ -12,25 +12,49 @@ import (
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 )
 
-// CreateScan orders a sweep from the scanners of a site. Without a site it is the only
-// one that has a scanner.
+// CreateScan orders a sweep from the scanners of a site, or what a template says. Without
+// a site it is the only one that has a scanner.
 func (s *Inventory) CreateScan(ctx context.Context, req *musterv1.CreateScanRequest) (*musterv1.CreateScanResponse, error) {
-	for _, t := range req.GetTargets() {
+	job, err := s.createScan(ctx, req)
+	if err != nil {
+		return nil, s.personError(ctx, "create scan", err)
+	}
+	s.log.InfoContext(ctx, "scan ordered", "scan", job.ID, "site", job.Site, "caller", identity.CallerOf(ctx).String())
+	return &musterv1.CreateScanResponse{Job: ScanJobToProto(job)}, nil
+}
+
+func (s *Inventory) createScan(ctx context.Context, req *musterv1.CreateScanRequest) (store.ScanJob, error) {
+	job := store.ScanJob{Template: req.GetTemplate(), Windows: req.GetWindows(), CreatedBy: identity.CallerOf(ctx).ID}
+	if job.Template == "" {
+		job.ScanSpec = store.ScanSpec{Site: req.GetSite(), Targets: req.GetTargets(), Exclude: req.GetExclude(), Rate: int(req.GetRate()), Options: optionsFromProto(req.GetOptions())}
+	} else {
+		if len(req.GetTargets())+len(req.GetExclude()) > 0 || req.GetRate() != 0 || req.GetSite() != "" || req.GetOptions() != nil {
+			return job, inventory.Errorf(inventory.CodeInvalid, "template: it says targets, site, rate and options; none can be given beside it")
+		}
+		template, err := s.store.ScanTemplate(ctx, job.Template)
+		if err != nil {
+			return job, err
+		}
+		job.ScanSpec = template.ScanSpec
+	}
+	if err := s.checkSpec(ctx, &job.ScanSpec); err != nil {
+		return job, err
+	}
+	return s.store.CreateScan(ctx, job, s.now())
+}
+
+// checkSpec refuses what nobody should scan, and finds the site.
+func (s *Inventory) checkSpec(ctx context.Context, spec *store.ScanSpec) (err error) {
+	if err := spec.Validate(); err != nil {
+		return err
+	}
+	for _, t := range spec.Targets {
 		if err := tooWide(t); err != nil {
-			return nil, s.personError(ctx, "create scan", err)
+			return err
 		}
 	}
-	site, err := s.scanSite(ctx, req.GetSite())
-	if err != nil {
-		return nil, s.personError(ctx, "create scan", err)
-	}
-	job, err := s.store.CreateScan(ctx, store.ScanJob{Site: site, Targets: req.GetTargets(), Exclude: req.GetExclude(),
-		Rate: int(req.GetRate()), CreatedBy: identity.CallerOf(ctx).ID}, s.now())
-	if err != nil {
-		return nil, s.personError(ctx, "create scan", err)
-	}
-	s.log.InfoContext(ctx, "scan ordered", "scan", job.ID, "site", site, "caller", identity.CallerOf(ctx).String())
-	return &musterv1.CreateScanResponse{Job: ScanJobToProto(job)}, nil
+	spec.Site, err = s.scanSite(ctx, spec.Site)
+	return err
 }
 
 // scanSite is the site whose scanners can do a job.
@@ -113,4 +137,20 @@ func (s *Inventory) CancelScan(ctx context.Context, req *musterv1.CancelScanRequ
 		return nil, s.personError(ctx, "cancel scan", err)
 	}
 	return &musterv1.CancelScanResponse{}, nil
+}
+
+// PauseScan lets a scan wait until it is resumed.
+func (s *Inventory) PauseScan(ctx context.Context, req *musterv1.PauseScanRequest) (*musterv1.PauseScanResponse, error) {
+	if err := s.store.PauseScan(ctx, req.GetId(), identity.CallerOf(ctx).ID, s.now()); err != nil {
+		return nil, s.personError(ctx, "pause scan", err)
+	}
+	return &musterv1.PauseScanResponse{}, nil
+}
+
+// ResumeScan lets a paused scan go on where it was.
+func (s *Inventory) ResumeScan(ctx context.Context, req *musterv1.ResumeScanRequest) (*musterv1.ResumeScanResponse, error) {
+	if err := s.store.ResumeScan(ctx, req.GetId(), identity.CallerOf(ctx).ID, s.now()); err != nil {
+		return nil, s.personError(ctx, "resume scan", err)
+	}
+	return &musterv1.ResumeScanResponse{}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -48,6 +49,9 @@ type Detail struct {
 	// Places are where it is plugged in with the evidence, Switch its ports when it is a bridge.
 	Places Whereabouts
 	Switch Switch
+	// Missed is how many complete sweeps did not see it since it was last seen, MissedAt when the last of them began.
+	Missed   int
+	MissedAt time.Time
 	// From has for each section that is known the record it is from.
 	From map[inventory.SectionName]*store.RecordDetail
 }
@@ -66,6 +70,11 @@ func (q *Inventory) Asset(ctx context.Context, id string, at When) (Detail, erro
 		return Detail{}, err
 	}
 	d := choose(found, at)
+	sweeps, err := q.store.Sweeps(ctx, at)
+	if err != nil {
+		return Detail{}, err
+	}
+	d.Missed, d.MissedAt = sweeps.Missed(&d.Asset)
 	return d, q.connect(ctx, &d, at)
 }
 

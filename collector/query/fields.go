@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ func fields() []field {
 		{"mac", macField},
 		textField("machine_id", func(x *a) []string { return []string{x.MachineID} }),
 		sizeField("memory", func(x *a) int64 { return x.MemoryBytes }),
+		{"missed", missedField},
+		{"missing", missingField},
 		textField("model", func(x *a) []string { return []string{x.Model} }),
 		textField("name", names),
 		textField("os", func(x *a) []string { return append(attribute(x, "os_family"), x.OS) }),
@@ -295,6 +298,44 @@ func timeField(name string, value func(*inventory.Asset) time.Time) field {
 		cond, _ := ordered(op, compare)
 		return known(has, cond), nil
 	}}
+}
+
+// missedField counts the complete sweeps that did not see the asset since it was last seen.
+func missedField(p *parser, op string, val operand) (condition, error) {
+	want, err := strconv.ParseUint(val.text, 10, 8)
+	if err != nil {
+		return nil, errors.New("expected a number of sweeps such as 2")
+	}
+	if op == ":" {
+		op = "="
+	}
+	p.filter.sweeps = true
+	cond, _ := ordered(op, func(s *subject) int {
+		n, _ := s.sweeps.Missed(s.Asset)
+		return n - int(want)
+	})
+	return cond, nil
+}
+
+// missingField is yes for what one complete sweep at least did not see.
+func missingField(p *parser, op string, val operand) (condition, error) {
+	var want bool
+	switch val.lower {
+	case "yes", "true":
+		want = true
+	case "no", "false":
+	default:
+		return nil, errors.New("expected yes or no")
+	}
+	if op != ":" && op != "=" && op != "!=" {
+		return nil, errors.New("missing is yes or no; missed counts")
+	}
+	want = want != (op == "!=")
+	p.filter.sweeps = true
+	return func(s *subject) bool {
+		n, _ := s.sweeps.Missed(s.Asset)
+		return n > 0 == want
+	}, nil
 }
 
 // compareSpan is 0 for a time within [from, to).

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -23,6 +24,7 @@ const (
 type Filter struct {
 	root     condition
 	software []softwareTerm
+	sweeps   bool // it asks about them
 }
 
 // condition tells whether an asset has a property.
@@ -33,6 +35,8 @@ type subject struct {
 	*inventory.Asset
 	// installed has for each software term of the filter the assets that fulfil it.
 	installed []map[inventory.AssetID]bool
+	// sweeps are those of the time, where the filter asks about them.
+	sweeps store.Sweeps
 }
 
 // Parse reads a filter:
@@ -67,15 +71,17 @@ func Parse(text string, now time.Time) (*Filter, error) {
 	return p.filter, nil
 }
 
-// TitleFinder finds the assets on which a software title is installed, now or at a
-// time: one whose name contains part, which is lower case, and that match takes.
-type TitleFinder interface {
+// Finder looks up what is not in an asset itself.
+type Finder interface {
+	// AssetsWithTitle finds the assets on which a software title is installed, now or at a
+	// time: one whose name contains part, which is lower case, and that match takes.
 	AssetsWithTitle(ctx context.Context, part string, match func(inventory.Software) bool, at When) (map[inventory.AssetID]bool, error)
+	Sweeps(ctx context.Context, at When) (store.Sweeps, error)
 }
 
-// Prepare looks up what the filter asks about software, and gives the filter's
+// Prepare looks up what the filter asks about software and sweeps, and gives the filter's
 // condition on assets as of the same time.
-func (f *Filter) Prepare(ctx context.Context, find TitleFinder, at When) (func(*inventory.Asset) bool, error) {
+func (f *Filter) Prepare(ctx context.Context, find Finder, at When) (func(*inventory.Asset) bool, error) {
 	if f.root == nil {
 		return func(*inventory.Asset) bool { return true }, nil
 	}
@@ -86,7 +92,14 @@ func (f *Filter) Prepare(ctx context.Context, find TitleFinder, at When) (func(*
 			return nil, fmt.Errorf("look for software %.40q: %w", term.part, err)
 		}
 	}
-	return func(a *inventory.Asset) bool { return f.root(&subject{a, installed}) }, nil
+	var sweeps store.Sweeps
+	if f.sweeps {
+		var err error
+		if sweeps, err = find.Sweeps(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	return func(a *inventory.Asset) bool { return f.root(&subject{a, installed, sweeps}) }, nil
 }
 
 type tokenKind int

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/collector/query"
+	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -25,6 +26,8 @@ func web1() inventory.Asset {
 
 // titles are the programs of assets.
 type titles map[inventory.AssetID]inventory.SoftwareList
+
+func (titles) Sweeps(context.Context, query.When) (store.Sweeps, error) { return nil, nil }
 
 func (ts titles) AssetsWithTitle(_ context.Context, part string, match func(inventory.Software) bool, _ query.When) (map[inventory.AssetID]bool, error) {
 	out := map[inventory.AssetID]bool{}
@@ -195,7 +198,7 @@ func TestFilter(t *testing.T) {
 
 func TestFilterErrors(t *testing.T) {
 	for filter, want := range map[string]string{
-		"nmae:x":                               "filter, character 1: unknown field \"nmae\"; the fields are address, asset_tag, class, cpu, disk, domain, first_seen, id, last_seen, mac, machine_id, memory, model, name, os, serial, site, software, source, user, vendor, version",
+		"nmae:x":                               "filter, character 1: unknown field \"nmae\"; the fields are address, asset_tag, class, cpu, disk, domain, first_seen, id, last_seen, mac, machine_id, memory, missed, missing, model, name, os, serial, site, software, source, user, vendor, version",
 		"name:":                                `filter, character 6: expected a value after "name:", found the end`,
 		"name: (x)":                            `filter, character 7: expected a value after "name:", found "("`,
 		"(name:x":                              `filter, character 8: expected ) for the ( at character 1, found the end`,

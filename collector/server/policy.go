@@ -63,7 +63,7 @@ func Policies() map[string]Policy {
 	enrol := func(d identity.Demand) Policy {
 		return Policy{Demand: d, Class: ClassEnrol, MaxBody: bodySmall, Proto: true}
 	}
-	jobs := Policy{Demand: scanner, Class: ClassJobs, MaxBody: bodySmall, Proto: true, Write: 90 * time.Second}
+	jobs := Policy{Demand: scanner, Class: ClassJobs, MaxBody: bodyPeople, Proto: true, Write: 90 * time.Second}
 	people := func(d identity.Demand) Policy {
 		return Policy{Demand: d, Class: ClassPeople, MaxBody: bodyPeople, Write: 5 * time.Minute}
 	}
@@ -77,16 +77,29 @@ func Policies() map[string]Policy {
 		musterv1connect.ScanJobServiceFetchJobProcedure:  jobs,
 		musterv1connect.ScanJobServiceUpdateJobProcedure: jobs,
 
-		musterv1connect.InventoryServiceListAssetsProcedure:   people(reader),
-		musterv1connect.InventoryServiceGetAssetProcedure:     people(reader),
-		musterv1connect.InventoryServiceWhyProcedure:          people(reader),
-		musterv1connect.InventoryServiceListSoftwareProcedure: people(reader),
-		musterv1connect.InventoryServiceListChangesProcedure:  people(reader),
-		musterv1connect.InventoryServiceListSourcesProcedure:  people(reader),
-		musterv1connect.InventoryServiceRevokeSourceProcedure: people(admin),
-		musterv1connect.InventoryServiceCreateScanProcedure:   people(admin),
-		musterv1connect.InventoryServiceListScansProcedure:    people(reader),
-		musterv1connect.InventoryServiceCancelScanProcedure:   people(admin),
+		musterv1connect.InventoryServiceListAssetsProcedure:         people(reader),
+		musterv1connect.InventoryServiceGetAssetProcedure:           people(reader),
+		musterv1connect.InventoryServiceWhyProcedure:                people(reader),
+		musterv1connect.InventoryServiceListSoftwareProcedure:       people(reader),
+		musterv1connect.InventoryServiceListChangesProcedure:        people(reader),
+		musterv1connect.InventoryServiceListSourcesProcedure:        people(reader),
+		musterv1connect.InventoryServiceRevokeSourceProcedure:       people(admin),
+		musterv1connect.InventoryServiceCreateScanProcedure:         people(admin),
+		musterv1connect.InventoryServiceListScansProcedure:          people(reader),
+		musterv1connect.InventoryServiceCancelScanProcedure:         people(admin),
+		musterv1connect.InventoryServicePauseScanProcedure:          people(admin),
+		musterv1connect.InventoryServiceResumeScanProcedure:         people(admin),
+		musterv1connect.InventoryServicePutScanTemplateProcedure:    people(admin),
+		musterv1connect.InventoryServiceListScanTemplatesProcedure:  people(reader),
+		musterv1connect.InventoryServiceDeleteScanTemplateProcedure: people(admin),
+		musterv1connect.InventoryServicePutScanScheduleProcedure:    people(admin),
+		musterv1connect.InventoryServiceListScanSchedulesProcedure:  people(reader),
+		musterv1connect.InventoryServiceDeleteScanScheduleProcedure: people(admin),
+		musterv1connect.InventoryServiceSetCredentialProcedure:      people(admin),
+		musterv1connect.InventoryServiceListCredentialsProcedure:    people(admin),
+		musterv1connect.InventoryServiceDeleteCredentialProcedure:   people(admin),
+		musterv1connect.InventoryServiceListUnidentifiedProcedure:   people(reader),
+
 		musterv1connect.InventoryServiceAddPinProcedure:       people(admin),
 		musterv1connect.InventoryServiceRemovePinProcedure:    people(admin),
 		musterv1connect.InventoryServiceListPinsProcedure:     people(reader),

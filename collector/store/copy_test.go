@@ -53,7 +53,7 @@ func furnish(t *testing.T, st *store.Store) {
 	if err := st.AddAccess(ctx, identity.Access{ID: "p1", Hash: []byte{7}, Person: "Zoë", Role: identity.Administrator, CreatedAt: now}, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.CreateScan(ctx, store.ScanJob{Site: "hq", Targets: []string{"192.0.2.0/24"}, CreatedBy: "test"}, now); err != nil {
+	if _, err := st.CreateScan(ctx, store.ScanJob{ScanSpec: store.ScanSpec{Site: "hq", Targets: []string{"192.0.2.0/24"}}, CreatedBy: "test"}, now); err != nil {
 		t.Fatal(err)
 	}
 }

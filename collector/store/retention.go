@@ -76,6 +76,7 @@ func (r Retention) plain() []struct {
 			where o.received_at < $1 and v.pin_id = 0 and v.id <> (select max(id) from event) order by v.id limit $2)`}, r.History},
 		{sweep{"history", "move", `obs_id in (select v.obs_id from move v join observation o on o.id = v.obs_id where o.received_at < $1 order by v.obs_id limit $2)`}, r.History},
 		{sweep{"scans", "scan_job", `id in (select id from scan_job where finished_at <> 0 and finished_at < $1 order by id limit $2)`}, r.Scans},
+		{sweep{"scans", "sweep", `(site, first, last, job) in (select site, first, last, job from sweep where finished_at < $1 order by finished_at limit $2)`}, r.Scans},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/muster-itam/muster/collector/schedule"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -21,20 +22,36 @@ type ScanState string
 const (
 	ScanQueued    ScanState = "queued"
 	ScanRunning   ScanState = "running"
+	ScanPaused    ScanState = "paused"
 	ScanDone      ScanState = "done"
 	ScanFailed    ScanState = "failed"
 	ScanCancelled ScanState = "cancelled"
 )
 
-// ScanJob is a sweep that the scanner of a site is asked for.
-type ScanJob struct {
-	ID      string // uuid
+// Over tells whether a job in that state is done with for good.
+func (s ScanState) Over() bool { return s == ScanDone || s == ScanFailed || s == ScanCancelled }
+
+// ScanSpec is what is to be scanned, and how.
+type ScanSpec struct {
 	Site    string
 	Targets []string
 	Exclude []string
 	Rate    int // packets a second; 0 for the scanner's default
+	Options inventory.ScanOptions
+}
 
-	State      ScanState
+// ScanJob is a sweep that the scanner of a site is asked for.
+type ScanJob struct {
+	ID string // uuid
+	ScanSpec
+	Template, Schedule string
+	Windows            []string
+
+	State     ScanState
+	Wanted    inventory.ScanOrder // run or pause
+	NotBefore time.Time           // while it is queued
+	Done      []inventory.Range
+
 	CreatedAt  time.Time
 	CreatedBy  string
 	Scanner    string // id of the scanner that has or had it
@@ -43,43 +60,76 @@ type ScanJob struct {
 	Message    string
 
 	Probed, Planned, Found int64
+	Left                   time.Duration
 }
 
 const (
-	// scanLease is how long a running job may go without a word from its scanner.
-	scanLease = 2 * time.Minute
-	// maxScanTries is how often a job is given out before it counts as failed.
-	maxScanTries = 3
-
 	maxScanTargets = 1024
 	maxScanRate    = 1_000_000
 	maxScanList    = 500 // jobs shown
 )
 
-const scanColumns = `id, site, targets, exclude, rate, state, created_at, created_by, scanner, started_at, finished_at, message, probed, planned, found`
+const scanColumns = `id, site, targets, exclude, rate, options, template, schedule, windows, state, wanted, not_before, done,
+	created_at, created_by, scanner, started_at, finished_at, message, probed, planned, found, left_ms`
 
 func scanScanJob(row interface{ Scan(...any) error }) (ScanJob, error) {
 	var j ScanJob
-	var targets, exclude string
-	var created, started, finished int64
-	if err := row.Scan(&j.ID, &j.Site, &targets, &exclude, &j.Rate, &j.State, &created, &j.CreatedBy, &j.Scanner,
-		&started, &finished, &j.Message, &j.Probed, &j.Planned, &j.Found); err != nil {
+	var targets, exclude, options, windows, done string
+	var created, started, finished, notBefore, left int64
+	if err := row.Scan(&j.ID, &j.Site, &targets, &exclude, &j.Rate, &options, &j.Template, &j.Schedule, &windows, &j.State, &j.Wanted, &notBefore, &done,
+		&created, &j.CreatedBy, &j.Scanner, &started, &finished, &j.Message, &j.Probed, &j.Planned, &j.Found, &left); err != nil {
 		return j, err
 	}
-	j.CreatedAt, j.StartedAt, j.FinishedAt = fromMillis(created), fromMillis(started), fromMillis(finished)
-	if err := json.Unmarshal([]byte(targets), &j.Targets); err != nil {
-		return j, fmt.Errorf("targets of scan %s: %w", j.ID, err)
+	j.CreatedAt, j.StartedAt, j.FinishedAt, j.NotBefore = fromMillis(created), fromMillis(started), fromMillis(finished), fromMillis(notBefore)
+	j.Left = time.Duration(left) * time.Millisecond
+	var ranges []string
+	if err := fromJSON(targets, &j.Targets, exclude, &j.Exclude, options, &j.Options, windows, &j.Windows, done, &ranges); err != nil {
+		return j, fmt.Errorf("scan %s: %w", j.ID, err)
 	}
-	if err := json.Unmarshal([]byte(exclude), &j.Exclude); err != nil {
-		return j, fmt.Errorf("exclusions of scan %s: %w", j.ID, err)
+	for _, text := range ranges {
+		r, err := inventory.ParseRange(text)
+		if err != nil {
+			return j, fmt.Errorf("scan %s: %w", j.ID, err)
+		}
+		j.Done = append(j.Done, r)
 	}
 	return j, nil
 }
 
-// checkScan bounds what a person asks for; what a target means is for the scanner to say.
-func checkScan(j *ScanJob) error {
-	if len(j.Targets) == 0 {
+// fromJSON reads pairs of a text and where it goes.
+func fromJSON(pairs ...any) error {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		text, _ := pairs[i].(string)
+		if err := json.Unmarshal([]byte(text), pairs[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toJSON is each value as a parameter; a list that is nil is an empty one.
+func toJSON(values ...any) ([]any, error) {
+	out := make([]any, len(values))
+	for i, v := range values {
+		if list, ok := v.([]string); ok && list == nil {
+			v = []string{}
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = string(text)
+	}
+	return out, nil
+}
+
+// Validate bounds what a person asks for; what a target means is for the scanner to say.
+func (j *ScanSpec) Validate() error {
+	switch listen := j.Options.Listen > 0; {
+	case !listen && len(j.Targets) == 0:
 		return inventory.Errorf(inventory.CodeInvalid, "targets: at least one is needed")
+	case listen && len(j.Targets)+len(j.Exclude) > 0:
+		return inventory.Errorf(inventory.CodeInvalid, "targets: listening has none")
 	}
 	if len(j.Targets)+len(j.Exclude) > maxScanTargets {
 		return inventory.Errorf(inventory.CodeInvalid, "targets and exclude: %d given, at most %d allowed", len(j.Targets)+len(j.Exclude), maxScanTargets)
@@ -94,31 +144,57 @@ func checkScan(j *ScanJob) error {
 			}
 		}
 	}
-	return nil
+	return j.Options.Validate()
 }
 
-// CreateScan queues a job with the given targets, exclusions, rate, site and author.
+// CreateScan queues a job with the given specification, windows, names and author.
 func (s *Store) CreateScan(ctx context.Context, j ScanJob, now time.Time) (ScanJob, error) {
-	if err := checkScan(&j); err != nil {
-		return ScanJob{}, err
-	}
-	targets, err := json.Marshal(j.Targets)
-	if err != nil {
-		return ScanJob{}, err
-	}
-	exclude, err := json.Marshal(append([]string{}, j.Exclude...))
-	if err != nil {
-		return ScanJob{}, err
-	}
-	j.ID, j.State, j.CreatedAt = uuid.NewString(), ScanQueued, now.UTC().Truncate(time.Millisecond)
-	return j, s.Update(ctx, func(tx *Tx) error {
-		if err := tx.exec(ctx, `insert into scan_job (`+scanColumns+`, lease_until, tries)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, '', 0, 0, '', 0, 0, 0, 0, 0)`,
-			j.ID, j.Site, string(targets), string(exclude), j.Rate, string(j.State), millis(j.CreatedAt), j.CreatedBy); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, now, "person:"+j.CreatedBy, "scan created", "scan:"+j.ID, "site "+j.Site+": "+strings.Join(j.Targets, " "))
+	err := s.Update(ctx, func(tx *Tx) (err error) {
+		j, err = tx.createScan(ctx, j, now)
+		return err
 	})
+	return j, err
+}
+
+func (t *Tx) createScan(ctx context.Context, j ScanJob, now time.Time) (ScanJob, error) {
+	if err := j.Validate(); err != nil {
+		return ScanJob{}, err
+	}
+	windows, err := schedule.ParseWindows(j.Windows)
+	if err != nil {
+		return ScanJob{}, err
+	}
+	lists, err := toJSON(j.Targets, j.Exclude, j.Options, j.Windows)
+	if err != nil {
+		return ScanJob{}, err
+	}
+	j.ID, j.State, j.Wanted, j.CreatedAt = uuid.NewString(), ScanQueued, inventory.OrderRun, now.UTC().Truncate(time.Millisecond)
+	if opens := windows.Next(now); opens.After(now) {
+		j.NotBefore, j.Message = opens.UTC(), outsideWindow(opens)
+	}
+	if err := t.exec(ctx, `insert into scan_job (`+scanColumns+`, lease_until, tries)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'run', $11, '[]', $12, $13, '', 0, 0, $14, 0, 0, 0, 0, 0, 0)`,
+		j.ID, j.Site, lists[0], lists[1], j.Rate, lists[2], j.Template, j.Schedule, lists[3], string(j.State), since(j.NotBefore),
+		millis(j.CreatedAt), j.CreatedBy, j.Message); err != nil {
+		return ScanJob{}, err
+	}
+	what := strings.Join(j.Targets, " ")
+	if j.Options.Listen > 0 {
+		what = "listen for " + j.Options.Listen.String()
+	}
+	return j, t.Audit(ctx, now, j.author(), "scan created", "scan:"+j.ID, "site "+j.Site+": "+what)
+}
+
+// author is who the audit names.
+func (j *ScanJob) author() string {
+	if j.Schedule != "" {
+		return "schedule:" + j.Schedule
+	}
+	return "person:" + j.CreatedBy
+}
+
+func outsideWindow(opens time.Time) string {
+	return "outside its windows: goes on at " + opens.UTC().Format("2006-01-02 15:04 MST")
 }
 
 // Scans are the newest jobs, newest first.
@@ -141,101 +217,38 @@ func (s *Store) Scans(ctx context.Context) ([]ScanJob, error) {
 
 // CancelScan ends a job that is not over; its scanner learns of it with its next word.
 func (s *Store) CancelScan(ctx context.Context, id, by string, now time.Time) error {
+	return s.orderScan(ctx, id, "not over", "scan cancelled", by, now,
+		`update scan_job set state = 'cancelled', finished_at = $2, left_ms = 0 where id = $1 and state in ('queued', 'running', 'paused')`, id, millis(now))
+}
+
+// PauseScan lets a job wait until ResumeScan. One that runs is paused once its scanner
+// says that it has let go.
+func (s *Store) PauseScan(ctx context.Context, id, by string, now time.Time) error {
+	return s.orderScan(ctx, id, "queued or running", "scan paused", by, now,
+		`update scan_job set wanted = 'pause', state = case when state = 'queued' then 'paused' else state end
+			where id = $1 and wanted = 'run' and state in ('queued', 'running')`, id)
+}
+
+// ResumeScan lets a paused job go on where it was, within its windows.
+func (s *Store) ResumeScan(ctx context.Context, id, by string, now time.Time) error {
+	return s.orderScan(ctx, id, "paused", "scan resumed", by, now,
+		`update scan_job set wanted = 'run', state = case when state = 'paused' then 'queued' else state end, tries = 0, message = ''
+			where id = $1 and wanted = 'pause' and state in ('paused', 'running')`, id)
+}
+
+// orderScan runs a statement that changes a job which is in the right state.
+func (s *Store) orderScan(ctx context.Context, id, right, action, by string, now time.Time, statement string, args ...any) error {
 	return s.Update(ctx, func(tx *Tx) error {
-		n, err := tx.changed(ctx, `update scan_job set state = 'cancelled', finished_at = $2 where id = $1 and state in ('queued', 'running')`, id, millis(now))
+		n, err := tx.changed(ctx, statement, args...)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return inventory.Errorf(inventory.CodeNotFound, "no scan %q that is not over", id)
+			return inventory.Errorf(inventory.CodeNotFound, "no scan %.80q that is %s", id, right)
 		}
-		return tx.Audit(ctx, now, "person:"+by, "scan cancelled", "scan:"+id, "")
+		return tx.Audit(ctx, now, "person:"+by, action, "scan:"+id, "")
 	})
 }
 
-// FetchScan gives the scanner the oldest queued job of its site. A job whose scanner has
-// been silent is queued again first, or fails when that happened too often.
-func (s *Store) FetchScan(ctx context.Context, scanner inventory.Source, now time.Time) (j ScanJob, ok bool, err error) {
-	// Scanners ask all the time: looking costs no write.
-	var one int
-	err = s.row(ctx, `select 1 from scan_job
-		where site = $1 and (state = 'queued' or state = 'running' and lease_until < $2) limit 1`, scanner.Site, millis(now)).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return ScanJob{}, false, nil
-	}
-	if err != nil {
-		return ScanJob{}, false, fmt.Errorf("look for scans: %w", err)
-	}
-	err = s.Update(ctx, func(tx *Tx) error {
-		j, ok, err = tx.fetchScan(ctx, scanner, now)
-		return err
-	})
-	return j, ok && err == nil, err
-}
-
-func (t *Tx) fetchScan(ctx context.Context, scanner inventory.Source, now time.Time) (ScanJob, bool, error) {
-	for _, q := range []string{
-		`update scan_job set state = 'failed', finished_at = $2, message = 'its scanners fell silent'
-			where site = $1 and state = 'running' and lease_until < $2 and tries >= $3`,
-		`update scan_job set state = 'queued', message = 'its scanner fell silent: queued again'
-			where site = $1 and state = 'running' and lease_until < $2 and tries < $3`,
-	} {
-		if err := t.exec(ctx, q, scanner.Site, millis(now), maxScanTries); err != nil {
-			return ScanJob{}, false, err
-		}
-	}
-	// A scanner revoked while it waited gets nothing.
-	j, err := scanScanJob(t.row(ctx, `select `+scanColumns+` from scan_job where site = $1 and state = 'queued'
-		and exists (select 1 from identity where id = $2 and revoked_at = 0) order by created_at, id limit 1`+t.d.forUpdate, scanner.Site, scanner.ID))
-	if errors.Is(err, sql.ErrNoRows) {
-		return ScanJob{}, false, nil
-	}
-	if err != nil {
-		return ScanJob{}, false, fmt.Errorf("read scan: %w", err)
-	}
-	j.State, j.Scanner = ScanRunning, scanner.ID
-	if j.StartedAt.IsZero() {
-		j.StartedAt = fromMillis(millis(now))
-	}
-	err = t.exec(ctx, `update scan_job set state = 'running', scanner = $2, started_at = $3, lease_until = $4, tries = tries + 1 where id = $1`,
-		j.ID, j.Scanner, millis(j.StartedAt), millis(now.Add(scanLease)))
-	return j, true, err
-}
-
-// ScanUpdate is a scanner's word on a job it was given.
-type ScanUpdate struct {
-	ID                     string
-	State                  ScanState // running, done or failed
-	Message                string
-	Probed, Planned, Found int64
-}
-
-// UpdateScan keeps a scanner's word. stop says that the job is no longer the scanner's:
-// it was cancelled, or given to another after a silence.
-func (s *Store) UpdateScan(ctx context.Context, scanner inventory.Source, u ScanUpdate, now time.Time) (stop bool, err error) {
-	switch {
-	case u.State != ScanRunning && u.State != ScanDone && u.State != ScanFailed:
-		return false, inventory.Errorf(inventory.CodeInvalid, "state %.20q: running, done and failed are what a scanner can say", u.State)
-	case len(u.Message) > inventory.MaxText:
-		return false, inventory.Errorf(inventory.CodeInvalid, "message: %d bytes, at most %d allowed", len(u.Message), inventory.MaxText)
-	case u.Probed < 0 || u.Planned < 0 || u.Found < 0:
-		return false, inventory.Errorf(inventory.CodeInvalid, "probed, planned and found must not be negative")
-	}
-	var finished int64
-	if u.State != ScanRunning {
-		finished = millis(now)
-	}
-	err = s.Update(ctx, func(tx *Tx) error {
-		n, err := tx.changed(ctx, `update scan_job set state = $3, message = $4, probed = $5, planned = $6, found = $7, lease_until = $8, finished_at = $9
-			where id = $1 and scanner = $2 and state = 'running'`,
-			u.ID, scanner.ID, string(u.State), u.Message, u.Probed, u.Planned, u.Found, millis(now.Add(scanLease)), finished)
-		if err != nil || n > 0 {
-			return err
-		}
-		stop = true
-		var one int
-		err = tx.row(ctx, `select 1 from scan_job where id = $1 and site = $2`, u.ID, scanner.Site).Scan(&one)
-		return found(err, "scan job")
-	})
-	return stop, err
-}
+// noRow reports whether a query found nothing.
+func noRow(err error) bool { return errors.Is(err, sql.ErrNoRows) }

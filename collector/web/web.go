@@ -43,6 +43,7 @@ type Sessions interface {
 // Site is the web page.
 type Site struct {
 	query    *query.Inventory
+	orders   Orders
 	sessions Sessions
 	log      *slog.Logger
 	now      func() time.Time
@@ -52,15 +53,15 @@ type Site struct {
 }
 
 // New makes the site.
-func New(q *query.Inventory, sessions Sessions, log *slog.Logger, now func() time.Time) (*Site, error) {
-	s := &Site{query: q, sessions: sessions, log: log, now: now, origin: http.NewCrossOriginProtection(), pages: map[string]*template.Template{}}
+func New(q *query.Inventory, orders Orders, sessions Sessions, log *slog.Logger, now func() time.Time) (*Site, error) {
+	s := &Site{query: q, orders: orders, sessions: sessions, log: log, now: now, origin: http.NewCrossOriginProtection(), pages: map[string]*template.Template{}}
 	css, err := files.ReadFile("static/style.css")
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(css)
 	s.style = "/static/style.css?v=" + hex.EncodeToString(sum[:6])
-	for _, name := range []string{"assets", "asset", "software", "changes", "sources", "topology", "signin", "error"} {
+	for _, name := range []string{"assets", "asset", "software", "changes", "sources", "topology", "scans", "unidentified", "signin", "error"} {
 		t, err := template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("template %s: %w", name, err)
@@ -74,7 +75,9 @@ func New(q *query.Inventory, sessions Sessions, log *slog.Logger, now func() tim
 type Route struct {
 	Pattern string
 	// Open routes are for anyone; the others for persons who are signed in.
-	Open    bool
+	Open bool
+	// Order routes change something: for administrators alone.
+	Order   bool
 	Handler http.Handler
 }
 
@@ -85,16 +88,19 @@ func (s *Site) Routes() []Route {
 		static = files // "static" is a valid path: it is embedded above
 	}
 	return []Route{
-		{"GET /{$}", false, s.page("assets", s.assets)},
-		{"GET /assets/{id}", false, s.page("asset", s.asset)},
-		{"GET /software", false, s.page("software", s.software)},
-		{"GET /changes", false, s.page("changes", s.changes)},
-		{"GET /topology", false, s.page("topology", s.topology)},
-		{"GET /sources", false, s.page("sources", s.sources)},
-		{"GET " + SignInPage, true, s.page("signin", func(*http.Request) (content, error) { return &signIn{}, nil })},
-		{"POST " + SignInPage, true, http.HandlerFunc(s.signIn)},
-		{"POST /sign-out", false, http.HandlerFunc(s.signOut)},
-		{"GET /static/", true, http.StripPrefix("/static/", cached(http.FileServerFS(static)))},
+		{Pattern: "GET /{$}", Handler: s.page("assets", s.assets)},
+		{Pattern: "GET /assets/{id}", Handler: s.page("asset", s.asset)},
+		{Pattern: "GET /software", Handler: s.page("software", s.software)},
+		{Pattern: "GET /changes", Handler: s.page("changes", s.changes)},
+		{Pattern: "GET /topology", Handler: s.page("topology", s.topology)},
+		{Pattern: "GET /sources", Handler: s.page("sources", s.sources)},
+		{Pattern: "GET /scans", Handler: s.page("scans", s.scans)},
+		{Pattern: "POST /scans/{id}/{order}", Order: true, Handler: http.HandlerFunc(s.orderScan)},
+		{Pattern: "GET /unidentified", Handler: s.page("unidentified", s.unidentified)},
+		{Pattern: "GET " + SignInPage, Open: true, Handler: s.page("signin", func(*http.Request) (content, error) { return &signIn{}, nil })},
+		{Pattern: "POST " + SignInPage, Open: true, Handler: http.HandlerFunc(s.signIn)},
+		{Pattern: "POST /sign-out", Handler: http.HandlerFunc(s.signOut)},
+		{Pattern: "GET /static/", Open: true, Handler: http.StripPrefix("/static/", cached(http.FileServerFS(static)))},
 	}
 }
 
@@ -121,7 +127,9 @@ type frame struct {
 	Nav    string // which entry of the navigation this is
 	Now    time.Time
 	Error  string // what was wrong with the question, shown beside it
-	status int
+	// Refresh has the browser ask again: something on the page is under way.
+	Refresh bool
+	status  int
 }
 
 func (f *frame) base() *frame { return f }

@@ -65,7 +65,8 @@ const (
 type Section struct {
 	Name   SectionName
 	Status Status
-	// Reason says in words why the status is not ok; empty otherwise.
+	// Reason says in words why the status is not ok, or why a device that was read is not known;
+	// empty otherwise.
 	Reason string
 	// Hash identifies the body: equal hashes from one record mean an unchanged body. Opaque to the collector.
 	Hash []byte

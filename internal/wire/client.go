@@ -14,7 +14,6 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -229,54 +228,4 @@ func (c *Client) Report(ctx context.Context, r Report) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("report to %s: %w", s.id.Collector, err)
 	}
 	return receipt, nil
-}
-
-// Job is a sweep that the collector asks a scanner for.
-type Job struct {
-	ID      string
-	Site    string
-	Targets []string
-	Exclude []string
-	Rate    int // packets a second, 0 for the scanner's default
-}
-
-// FetchJob waits up to 50 s for the next job; without one the result is nil.
-func (c *Client) FetchJob(ctx context.Context, wait time.Duration) (*Job, error) {
-	wait = min(max(wait, 0), callTimeout-10*time.Second)
-	var res *musterv1.FetchJobResponse
-	s := c.session.Load()
-	err := s.call(ctx, func(ctx context.Context) (err error) {
-		res, err = musterv1connect.NewScanJobServiceClient(s.rpc).FetchJob(ctx, &musterv1.FetchJobRequest{Wait: durationpb.New(wait)})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("fetch job: %w", err)
-	}
-	j := res.GetJob()
-	if j == nil {
-		return nil, nil
-	}
-	return &Job{ID: j.GetId(), Site: j.GetSite(), Targets: j.GetTargets(), Exclude: j.GetExclude(), Rate: int(j.GetRate())}, nil
-}
-
-// JobUpdate is a scanner's word on a job: State is running, done or failed.
-type JobUpdate struct {
-	ID, State, Message     string
-	Probed, Planned, Found int64
-}
-
-// UpdateJob tells the collector about a job; cancel says that the scanner is to stop it.
-func (c *Client) UpdateJob(ctx context.Context, u JobUpdate) (cancel bool, err error) {
-	var res *musterv1.UpdateJobResponse
-	s := c.session.Load()
-	err = s.call(ctx, func(ctx context.Context) (err error) {
-		res, err = musterv1connect.NewScanJobServiceClient(s.rpc).UpdateJob(ctx, &musterv1.UpdateJobRequest{
-			Id: u.ID, State: u.State, Message: u.Message, Probed: u.Probed, Planned: u.Planned, Found: u.Found,
-		})
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("update job %s: %w", u.ID, err)
-	}
-	return res.GetCancel(), nil
 }

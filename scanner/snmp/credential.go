@@ -16,9 +16,12 @@ import (
 
 // Credential is a community or user and the addresses that may ever see it.
 type Credential struct {
-	// Targets is the scope; empty means wherever the scan is allowed to go.
-	Targets []netip.Prefix
-	Version gosnmp.SnmpVersion
+	// Name tells it from others and is no secret; "" when nobody needs to.
+	Name string
+	// Targets is the scope; empty means wherever the scan is allowed to go. Within is a second
+	// one, of the set that it came in.
+	Targets, Within []netip.Prefix
+	Version         gosnmp.SnmpVersion
 
 	Community inventory.Secret // versions 1 and 2c
 
@@ -33,10 +36,17 @@ type Credential struct {
 
 // Allows tells whether the credential may be sent to a.
 func (c *Credential) Allows(a netip.Addr) bool {
-	if len(c.Targets) == 0 {
-		return true
+	for _, scope := range [][]netip.Prefix{c.Targets, c.Within} {
+		if len(scope) > 0 && !slices.ContainsFunc(scope, func(p netip.Prefix) bool { return p.Contains(a) }) {
+			return false
+		}
 	}
-	return slices.ContainsFunc(c.Targets, func(p netip.Prefix) bool { return p.Contains(a) })
+	return true
+}
+
+// Order puts credentials in the order in which they are tried.
+func Order(list []Credential) {
+	slices.SortStableFunc(list, func(a, b Credential) int { return b.level() - a.level() })
 }
 
 // authenticates and encrypts tell what version 3 is to do; the zero values mean neither.
@@ -124,9 +134,10 @@ func ParseCredentials(r io.Reader) ([]Credential, error) {
 		if err := c.fill(e.Version, e.Auth, e.Priv, e.Targets); err != nil {
 			return nil, inventory.Errorf(inventory.CodeInvalid, "SNMP credentials: entry %d: %w", i+1, err)
 		}
+		c.Name = fmt.Sprintf("#%d %s", i+1, c.String())
 		out = append(out, c)
 	}
-	slices.SortStableFunc(out, func(a, b Credential) int { return b.level() - a.level() })
+	Order(out)
 	return out, nil
 }
 

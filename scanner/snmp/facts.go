@@ -11,7 +11,9 @@ import (
 type Facts struct {
 	Address    netip.Addr // the one it was asked at
 	Credential string     // which kind of credential it accepted, without secrets
-	Took       time.Duration
+	// CredentialName is its name among the prober's.
+	CredentialName string
+	Took           time.Duration
 
 	System     System
 	EngineID   string // hex, RFC 3411

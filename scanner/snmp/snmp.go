@@ -46,14 +46,21 @@ type Prober struct {
 // first that it accepts. Without any, or without an answer, it is ErrNoAnswer; ErrRefused
 // when an agent is there but none fits.
 func (p *Prober) Read(ctx context.Context, addr netip.Addr) (*Facts, error) {
+	return p.ReadFirst(ctx, addr, "")
+}
+
+// ReadFirst is Read with the credential of a name, which the device accepted before, tried
+// first. Where that finds no answer, no other is tried: the device is silent, and need not
+// see them all.
+func (p *Prober) ReadFirst(ctx context.Context, addr netip.Addr, name string) (*Facts, error) {
 	var f *Facts
-	err := p.try(ctx, addr, func(ctx context.Context, c *Credential, s *gosnmpSession) (err error) {
+	err := p.try(ctx, addr, name, func(ctx context.Context, c *Credential, s *gosnmpSession) (err error) {
 		w := p.wishes()
 		w.cautious = s.conn.peer.last
 		if f, err = read(ctx, newReader(s, p.Limits.orDefault()), w); err != nil {
 			return err
 		}
-		f.Address, f.Credential = addr, c.String()
+		f.Address, f.Credential, f.CredentialName = addr, c.String(), c.Name
 		f.EngineID = cmp.Or(f.EngineID, s.engineID())
 		return nil
 	})
@@ -67,7 +74,7 @@ func (p *Prober) Read(ctx context.Context, addr netip.Addr) (*Facts, error) {
 // With an error there may be a recording: what there was before a limit.
 func (p *Prober) Record(ctx context.Context, addr netip.Addr) (*Recording, error) {
 	var rec *Recording
-	err := p.try(ctx, addr, func(ctx context.Context, _ *Credential, s *gosnmpSession) (err error) {
+	err := p.try(ctx, addr, "", func(ctx context.Context, _ *Credential, s *gosnmpSession) (err error) {
 		if rec, err = record(ctx, newReader(s, p.Limits.orDefault())); rec != nil && err != nil {
 			rec.Problem, err = err.Error(), nil
 		}
@@ -79,10 +86,9 @@ func (p *Prober) Record(ctx context.Context, addr netip.Addr) (*Recording, error
 	return rec, err
 }
 
-// try runs read with the credentials whose scope includes addr until one is accepted. What
-// gets no answer is tried once more after all others, with more patience: a credential that
-// does not fit is met with silence by most agents, and must not cost much.
-func (p *Prober) try(ctx context.Context, addr netip.Addr, read func(context.Context, *Credential, *gosnmpSession) error) (err error) {
+// try runs read with the credentials whose scope includes addr until one is accepted, with
+// that of a name first, and alone unless it is refused.
+func (p *Prober) try(ctx context.Context, addr netip.Addr, name string, read func(context.Context, *Credential, *gosnmpSession) error) (err error) {
 	defer func() { // a decoder's mistake costs this device, not the scan
 		if e := recover(); e != nil {
 			err = fmt.Errorf("read %s by SNMP: %w", addr, errPanic)
@@ -90,13 +96,41 @@ func (p *Prober) try(ctx context.Context, addr netip.Addr, read func(context.Con
 	}()
 	ctx, cancel := context.WithTimeoutCause(ctx, p.Limits.orDefault().Time, errTime)
 	defer cancel()
-	to, outcome := p.peer(addr), ErrNoAnswer
-	left := make([]*Credential, 0, len(p.Credentials))
+	to := p.peer(addr)
+	var first, others []*Credential
 	for i := range p.Credentials {
-		if c := &p.Credentials[i]; c.Allows(addr) {
-			left = append(left, c)
+		switch c := &p.Credentials[i]; {
+		case !c.Allows(addr):
+		case name != "" && c.Name == name:
+			first = append(first, c)
+		default:
+			others = append(others, c)
 		}
 	}
+	if len(first) > 0 {
+		if err := p.tryEach(ctx, to, first, read); !errors.Is(err, ErrRefused) {
+			return wrapRead(addr, err)
+		}
+	}
+	err = p.tryEach(ctx, to, others, read)
+	if len(first) > 0 && errors.Is(err, ErrNoAnswer) {
+		err = ErrRefused // of the first: somebody is there
+	}
+	return wrapRead(addr, err)
+}
+
+func wrapRead(addr netip.Addr, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read %s by SNMP: %w", addr, err)
+}
+
+// tryEach runs read with one credential after the other. What gets no answer is tried once
+// more after all others, with more patience: a credential that does not fit is met with
+// silence by most agents, and must not cost much.
+func (p *Prober) tryEach(ctx context.Context, to *peer, left []*Credential, read func(context.Context, *Credential, *gosnmpSession) error) error {
+	outcome := ErrNoAnswer
 	for to.last = p.Retries < 0; ; to.last = true {
 		var silent []*Credential
 		v3Silent := false
@@ -109,7 +143,7 @@ func (p *Prober) try(ctx context.Context, addr netip.Addr, read func(context.Con
 			case err == nil:
 				return nil
 			case ctx.Err() != nil:
-				return fmt.Errorf("read %s by SNMP: %w", addr, stopped(ctx))
+				return stopped(ctx)
 			case errors.Is(err, ErrNoAnswer):
 				silent = append(silent, c)
 				v3Silent = v3Silent || c.level() > 0
@@ -118,7 +152,7 @@ func (p *Prober) try(ctx context.Context, addr netip.Addr, read func(context.Con
 			}
 		}
 		if left = silent; len(left) == 0 || to.last {
-			return fmt.Errorf("read %s by SNMP: %w", addr, outcome)
+			return outcome
 		}
 	}
 }

@@ -922,22 +922,26 @@ type GetAssetResponse struct {
 	Components  []*Component         `protobuf:"bytes,15,rep,name=components,proto3" json:"components,omitempty"`
 	Links       []*Link              `protobuf:"bytes,16,rep,name=links,proto3" json:"links,omitempty"`
 	// The id of the record that each list or part (hardware, disks ...) is from: the best one that has it.
-	From          map[string]string  `protobuf:"bytes,17,rep,name=from,proto3" json:"from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Security      *Security          `protobuf:"bytes,18,opt,name=security,proto3" json:"security,omitempty"`
-	Volumes       []*Volume          `protobuf:"bytes,19,rep,name=volumes,proto3" json:"volumes,omitempty"`
-	Gpus          []*GPU             `protobuf:"bytes,20,rep,name=gpus,proto3" json:"gpus,omitempty"`
-	Monitors      []*Monitor         `protobuf:"bytes,21,rep,name=monitors,proto3" json:"monitors,omitempty"`
-	Batteries     []*Battery         `protobuf:"bytes,22,rep,name=batteries,proto3" json:"batteries,omitempty"`
-	Printers      []*Printer         `protobuf:"bytes,23,rep,name=printers,proto3" json:"printers,omitempty"`
-	Peripherals   []*Peripheral      `protobuf:"bytes,24,rep,name=peripherals,proto3" json:"peripherals,omitempty"`
-	Containers    []*Container       `protobuf:"bytes,25,rep,name=containers,proto3" json:"containers,omitempty"`
-	Usage         []*Usage           `protobuf:"bytes,26,rep,name=usage,proto3" json:"usage,omitempty"`
-	Readings      []*Reading         `protobuf:"bytes,27,rep,name=readings,proto3" json:"readings,omitempty"`
-	Vlans         []*VLAN            `protobuf:"bytes,28,rep,name=vlans,proto3" json:"vlans,omitempty"`
-	Redundancy    []*Redundancy      `protobuf:"bytes,29,rep,name=redundancy,proto3" json:"redundancy,omitempty"`
-	Wireless      []*WirelessNetwork `protobuf:"bytes,30,rep,name=wireless,proto3" json:"wireless,omitempty"`
-	Supplies      []*Supply          `protobuf:"bytes,31,rep,name=supplies,proto3" json:"supplies,omitempty"`
-	Meters        []*Meter           `protobuf:"bytes,32,rep,name=meters,proto3" json:"meters,omitempty"`
+	From        map[string]string  `protobuf:"bytes,17,rep,name=from,proto3" json:"from,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Security    *Security          `protobuf:"bytes,18,opt,name=security,proto3" json:"security,omitempty"`
+	Volumes     []*Volume          `protobuf:"bytes,19,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	Gpus        []*GPU             `protobuf:"bytes,20,rep,name=gpus,proto3" json:"gpus,omitempty"`
+	Monitors    []*Monitor         `protobuf:"bytes,21,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	Batteries   []*Battery         `protobuf:"bytes,22,rep,name=batteries,proto3" json:"batteries,omitempty"`
+	Printers    []*Printer         `protobuf:"bytes,23,rep,name=printers,proto3" json:"printers,omitempty"`
+	Peripherals []*Peripheral      `protobuf:"bytes,24,rep,name=peripherals,proto3" json:"peripherals,omitempty"`
+	Containers  []*Container       `protobuf:"bytes,25,rep,name=containers,proto3" json:"containers,omitempty"`
+	Usage       []*Usage           `protobuf:"bytes,26,rep,name=usage,proto3" json:"usage,omitempty"`
+	Readings    []*Reading         `protobuf:"bytes,27,rep,name=readings,proto3" json:"readings,omitempty"`
+	Vlans       []*VLAN            `protobuf:"bytes,28,rep,name=vlans,proto3" json:"vlans,omitempty"`
+	Redundancy  []*Redundancy      `protobuf:"bytes,29,rep,name=redundancy,proto3" json:"redundancy,omitempty"`
+	Wireless    []*WirelessNetwork `protobuf:"bytes,30,rep,name=wireless,proto3" json:"wireless,omitempty"`
+	Supplies    []*Supply          `protobuf:"bytes,31,rep,name=supplies,proto3" json:"supplies,omitempty"`
+	Meters      []*Meter           `protobuf:"bytes,32,rep,name=meters,proto3" json:"meters,omitempty"`
+	// Complete sweeps of all its addresses that did not see it since it was last seen, up to ten.
+	MissedSweeps int32 `protobuf:"varint,40,opt,name=missed_sweeps,json=missedSweeps,proto3" json:"missed_sweeps,omitempty"`
+	// When the last of them began.
+	MissedAt      *timestamppb.Timestamp `protobuf:"bytes,41,opt,name=missed_at,json=missedAt,proto3" json:"missed_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1192,6 +1196,20 @@ func (x *GetAssetResponse) GetSupplies() []*Supply {
 func (x *GetAssetResponse) GetMeters() []*Meter {
 	if x != nil {
 		return x.Meters
+	}
+	return nil
+}
+
+func (x *GetAssetResponse) GetMissedSweeps() int32 {
+	if x != nil {
+		return x.MissedSweeps
+	}
+	return 0
+}
+
+func (x *GetAssetResponse) GetMissedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MissedAt
 	}
 	return nil
 }
@@ -2502,11 +2520,15 @@ func (*RevokeSourceResponse) Descriptor() ([]byte, []int) {
 }
 
 type CreateScanRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Targets       []string               `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
-	Exclude       []string               `protobuf:"bytes,2,rep,name=exclude,proto3" json:"exclude,omitempty"`
-	Site          string                 `protobuf:"bytes,3,opt,name=site,proto3" json:"site,omitempty"`
-	Rate          int32                  `protobuf:"varint,4,opt,name=rate,proto3" json:"rate,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Targets []string               `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
+	Exclude []string               `protobuf:"bytes,2,rep,name=exclude,proto3" json:"exclude,omitempty"`
+	Site    string                 `protobuf:"bytes,3,opt,name=site,proto3" json:"site,omitempty"`
+	Rate    int32                  `protobuf:"varint,4,opt,name=rate,proto3" json:"rate,omitempty"`
+	Options *ScanOptions           `protobuf:"bytes,5,opt,name=options,proto3" json:"options,omitempty"`
+	// A template instead of all the rest.
+	Template      string   `protobuf:"bytes,6,opt,name=template,proto3" json:"template,omitempty"`
+	Windows       []string `protobuf:"bytes,7,rep,name=windows,proto3" json:"windows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2567,6 +2589,27 @@ func (x *CreateScanRequest) GetRate() int32 {
 		return x.Rate
 	}
 	return 0
+}
+
+func (x *CreateScanRequest) GetOptions() *ScanOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *CreateScanRequest) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *CreateScanRequest) GetWindows() []string {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
 }
 
 type CreateScanResponse struct {
@@ -2773,6 +2816,1582 @@ func (*CancelScanResponse) Descriptor() ([]byte, []int) {
 	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{32}
 }
 
+type PauseScanRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseScanRequest) Reset() {
+	*x = PauseScanRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseScanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseScanRequest) ProtoMessage() {}
+
+func (x *PauseScanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseScanRequest.ProtoReflect.Descriptor instead.
+func (*PauseScanRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *PauseScanRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type PauseScanResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseScanResponse) Reset() {
+	*x = PauseScanResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseScanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseScanResponse) ProtoMessage() {}
+
+func (x *PauseScanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseScanResponse.ProtoReflect.Descriptor instead.
+func (*PauseScanResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{34}
+}
+
+type ResumeScanRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeScanRequest) Reset() {
+	*x = ResumeScanRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeScanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeScanRequest) ProtoMessage() {}
+
+func (x *ResumeScanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeScanRequest.ProtoReflect.Descriptor instead.
+func (*ResumeScanRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ResumeScanRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ResumeScanResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeScanResponse) Reset() {
+	*x = ResumeScanResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeScanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeScanResponse) ProtoMessage() {}
+
+func (x *ResumeScanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeScanResponse.ProtoReflect.Descriptor instead.
+func (*ResumeScanResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{36}
+}
+
+// ScanTemplate is a scan that can be started by name.
+type ScanTemplate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Site          string                 `protobuf:"bytes,2,opt,name=site,proto3" json:"site,omitempty"`
+	Targets       []string               `protobuf:"bytes,3,rep,name=targets,proto3" json:"targets,omitempty"`
+	Exclude       []string               `protobuf:"bytes,4,rep,name=exclude,proto3" json:"exclude,omitempty"`
+	Rate          int32                  `protobuf:"varint,5,opt,name=rate,proto3" json:"rate,omitempty"`
+	Options       *ScanOptions           `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
+	ChangedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	ChangedBy     string                 `protobuf:"bytes,8,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScanTemplate) Reset() {
+	*x = ScanTemplate{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScanTemplate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScanTemplate) ProtoMessage() {}
+
+func (x *ScanTemplate) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScanTemplate.ProtoReflect.Descriptor instead.
+func (*ScanTemplate) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ScanTemplate) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ScanTemplate) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *ScanTemplate) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *ScanTemplate) GetExclude() []string {
+	if x != nil {
+		return x.Exclude
+	}
+	return nil
+}
+
+func (x *ScanTemplate) GetRate() int32 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *ScanTemplate) GetOptions() *ScanOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *ScanTemplate) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *ScanTemplate) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+type PutScanTemplateRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Template *ScanTemplate          `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	// Only make a new one, or only change one that is there; neither for both.
+	Create        bool `protobuf:"varint,2,opt,name=create,proto3" json:"create,omitempty"`
+	Edit          bool `protobuf:"varint,3,opt,name=edit,proto3" json:"edit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutScanTemplateRequest) Reset() {
+	*x = PutScanTemplateRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutScanTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutScanTemplateRequest) ProtoMessage() {}
+
+func (x *PutScanTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutScanTemplateRequest.ProtoReflect.Descriptor instead.
+func (*PutScanTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *PutScanTemplateRequest) GetTemplate() *ScanTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+func (x *PutScanTemplateRequest) GetCreate() bool {
+	if x != nil {
+		return x.Create
+	}
+	return false
+}
+
+func (x *PutScanTemplateRequest) GetEdit() bool {
+	if x != nil {
+		return x.Edit
+	}
+	return false
+}
+
+type PutScanTemplateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Template      *ScanTemplate          `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutScanTemplateResponse) Reset() {
+	*x = PutScanTemplateResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutScanTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutScanTemplateResponse) ProtoMessage() {}
+
+func (x *PutScanTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutScanTemplateResponse.ProtoReflect.Descriptor instead.
+func (*PutScanTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *PutScanTemplateResponse) GetTemplate() *ScanTemplate {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+type ListScanTemplatesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScanTemplatesRequest) Reset() {
+	*x = ListScanTemplatesRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScanTemplatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScanTemplatesRequest) ProtoMessage() {}
+
+func (x *ListScanTemplatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScanTemplatesRequest.ProtoReflect.Descriptor instead.
+func (*ListScanTemplatesRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{40}
+}
+
+type ListScanTemplatesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Templates     []*ScanTemplate        `protobuf:"bytes,1,rep,name=templates,proto3" json:"templates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScanTemplatesResponse) Reset() {
+	*x = ListScanTemplatesResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScanTemplatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScanTemplatesResponse) ProtoMessage() {}
+
+func (x *ListScanTemplatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScanTemplatesResponse.ProtoReflect.Descriptor instead.
+func (*ListScanTemplatesResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ListScanTemplatesResponse) GetTemplates() []*ScanTemplate {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
+type DeleteScanTemplateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteScanTemplateRequest) Reset() {
+	*x = DeleteScanTemplateRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteScanTemplateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteScanTemplateRequest) ProtoMessage() {}
+
+func (x *DeleteScanTemplateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteScanTemplateRequest.ProtoReflect.Descriptor instead.
+func (*DeleteScanTemplateRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *DeleteScanTemplateRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type DeleteScanTemplateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteScanTemplateResponse) Reset() {
+	*x = DeleteScanTemplateResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteScanTemplateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteScanTemplateResponse) ProtoMessage() {}
+
+func (x *DeleteScanTemplateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteScanTemplateResponse.ProtoReflect.Descriptor instead.
+func (*DeleteScanTemplateResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{43}
+}
+
+// ScanSchedule says when a template is run.
+type ScanSchedule struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Template string                 `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"`
+	// "every 6h", or a cron expression of five fields such as "30 2 * * 1-5".
+	Times string `protobuf:"bytes,3,opt,name=times,proto3" json:"times,omitempty"`
+	// Of the cron expression, like Europe/Berlin; empty for UTC.
+	Zone    string   `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`
+	Windows []string `protobuf:"bytes,5,rep,name=windows,proto3" json:"windows,omitempty"`
+	// Starts nothing.
+	Disabled bool                   `protobuf:"varint,6,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	NextAt   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=next_at,json=nextAt,proto3" json:"next_at,omitempty"`
+	LastAt   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_at,json=lastAt,proto3" json:"last_at,omitempty"`
+	LastScan string                 `protobuf:"bytes,9,opt,name=last_scan,json=lastScan,proto3" json:"last_scan,omitempty"`
+	// Why the last time was left out.
+	Note          string                 `protobuf:"bytes,10,opt,name=note,proto3" json:"note,omitempty"`
+	ChangedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	ChangedBy     string                 `protobuf:"bytes,12,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScanSchedule) Reset() {
+	*x = ScanSchedule{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScanSchedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScanSchedule) ProtoMessage() {}
+
+func (x *ScanSchedule) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScanSchedule.ProtoReflect.Descriptor instead.
+func (*ScanSchedule) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ScanSchedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ScanSchedule) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *ScanSchedule) GetTimes() string {
+	if x != nil {
+		return x.Times
+	}
+	return ""
+}
+
+func (x *ScanSchedule) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *ScanSchedule) GetWindows() []string {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+func (x *ScanSchedule) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *ScanSchedule) GetNextAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAt
+	}
+	return nil
+}
+
+func (x *ScanSchedule) GetLastAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastAt
+	}
+	return nil
+}
+
+func (x *ScanSchedule) GetLastScan() string {
+	if x != nil {
+		return x.LastScan
+	}
+	return ""
+}
+
+func (x *ScanSchedule) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ScanSchedule) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *ScanSchedule) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+type PutScanScheduleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedule      *ScanSchedule          `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutScanScheduleRequest) Reset() {
+	*x = PutScanScheduleRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutScanScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutScanScheduleRequest) ProtoMessage() {}
+
+func (x *PutScanScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutScanScheduleRequest.ProtoReflect.Descriptor instead.
+func (*PutScanScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *PutScanScheduleRequest) GetSchedule() *ScanSchedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+type PutScanScheduleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedule      *ScanSchedule          `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutScanScheduleResponse) Reset() {
+	*x = PutScanScheduleResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutScanScheduleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutScanScheduleResponse) ProtoMessage() {}
+
+func (x *PutScanScheduleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutScanScheduleResponse.ProtoReflect.Descriptor instead.
+func (*PutScanScheduleResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *PutScanScheduleResponse) GetSchedule() *ScanSchedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+type ListScanSchedulesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScanSchedulesRequest) Reset() {
+	*x = ListScanSchedulesRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScanSchedulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScanSchedulesRequest) ProtoMessage() {}
+
+func (x *ListScanSchedulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScanSchedulesRequest.ProtoReflect.Descriptor instead.
+func (*ListScanSchedulesRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{47}
+}
+
+type ListScanSchedulesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedules     []*ScanSchedule        `protobuf:"bytes,1,rep,name=schedules,proto3" json:"schedules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListScanSchedulesResponse) Reset() {
+	*x = ListScanSchedulesResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListScanSchedulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListScanSchedulesResponse) ProtoMessage() {}
+
+func (x *ListScanSchedulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListScanSchedulesResponse.ProtoReflect.Descriptor instead.
+func (*ListScanSchedulesResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListScanSchedulesResponse) GetSchedules() []*ScanSchedule {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
+}
+
+type DeleteScanScheduleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteScanScheduleRequest) Reset() {
+	*x = DeleteScanScheduleRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteScanScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteScanScheduleRequest) ProtoMessage() {}
+
+func (x *DeleteScanScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteScanScheduleRequest.ProtoReflect.Descriptor instead.
+func (*DeleteScanScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *DeleteScanScheduleRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type DeleteScanScheduleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteScanScheduleResponse) Reset() {
+	*x = DeleteScanScheduleResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteScanScheduleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteScanScheduleResponse) ProtoMessage() {}
+
+func (x *DeleteScanScheduleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteScanScheduleResponse.ProtoReflect.Descriptor instead.
+func (*DeleteScanScheduleResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{50}
+}
+
+// Credential is a set of credentials without what is secret in it.
+type Credential struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// snmp
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Sites whose scanners may have it, and addresses it may be sent to; none for all.
+	Sites     []string               `protobuf:"bytes,3,rep,name=sites,proto3" json:"sites,omitempty"`
+	Targets   []string               `protobuf:"bytes,4,rep,name=targets,proto3" json:"targets,omitempty"`
+	ChangedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	ChangedBy string                 `protobuf:"bytes,6,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	// When a scanner was last given it.
+	LastUsed      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_used,json=lastUsed,proto3" json:"last_used,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Credential) Reset() {
+	*x = Credential{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Credential) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Credential) ProtoMessage() {}
+
+func (x *Credential) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Credential.ProtoReflect.Descriptor instead.
+func (*Credential) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *Credential) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Credential) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Credential) GetSites() []string {
+	if x != nil {
+		return x.Sites
+	}
+	return nil
+}
+
+func (x *Credential) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *Credential) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *Credential) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+func (x *Credential) GetLastUsed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUsed
+	}
+	return nil
+}
+
+type SetCredentialRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Kind    string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Sites   []string               `protobuf:"bytes,3,rep,name=sites,proto3" json:"sites,omitempty"`
+	Targets []string               `protobuf:"bytes,4,rep,name=targets,proto3" json:"targets,omitempty"`
+	// Of kind snmp: the YAML that the scanner's --snmp-config takes.
+	Secret        []byte `protobuf:"bytes,5,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetCredentialRequest) Reset() {
+	*x = SetCredentialRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetCredentialRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetCredentialRequest) ProtoMessage() {}
+
+func (x *SetCredentialRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetCredentialRequest.ProtoReflect.Descriptor instead.
+func (*SetCredentialRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *SetCredentialRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetCredentialRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *SetCredentialRequest) GetSites() []string {
+	if x != nil {
+		return x.Sites
+	}
+	return nil
+}
+
+func (x *SetCredentialRequest) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *SetCredentialRequest) GetSecret() []byte {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
+type SetCredentialResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Credential    *Credential            `protobuf:"bytes,1,opt,name=credential,proto3" json:"credential,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetCredentialResponse) Reset() {
+	*x = SetCredentialResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetCredentialResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetCredentialResponse) ProtoMessage() {}
+
+func (x *SetCredentialResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetCredentialResponse.ProtoReflect.Descriptor instead.
+func (*SetCredentialResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *SetCredentialResponse) GetCredential() *Credential {
+	if x != nil {
+		return x.Credential
+	}
+	return nil
+}
+
+type ListCredentialsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCredentialsRequest) Reset() {
+	*x = ListCredentialsRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCredentialsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCredentialsRequest) ProtoMessage() {}
+
+func (x *ListCredentialsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCredentialsRequest.ProtoReflect.Descriptor instead.
+func (*ListCredentialsRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{54}
+}
+
+type ListCredentialsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Credentials   []*Credential          `protobuf:"bytes,1,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCredentialsResponse) Reset() {
+	*x = ListCredentialsResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCredentialsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCredentialsResponse) ProtoMessage() {}
+
+func (x *ListCredentialsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCredentialsResponse.ProtoReflect.Descriptor instead.
+func (*ListCredentialsResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *ListCredentialsResponse) GetCredentials() []*Credential {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
+type DeleteCredentialRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteCredentialRequest) Reset() {
+	*x = DeleteCredentialRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteCredentialRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteCredentialRequest) ProtoMessage() {}
+
+func (x *DeleteCredentialRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteCredentialRequest.ProtoReflect.Descriptor instead.
+func (*DeleteCredentialRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *DeleteCredentialRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type DeleteCredentialResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteCredentialResponse) Reset() {
+	*x = DeleteCredentialResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteCredentialResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteCredentialResponse) ProtoMessage() {}
+
+func (x *DeleteCredentialResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteCredentialResponse.ProtoReflect.Descriptor instead.
+func (*DeleteCredentialResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{57}
+}
+
+type ListUnidentifiedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Part of the reason; empty for all.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// At most 10,000; 0 means 1,000.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUnidentifiedRequest) Reset() {
+	*x = ListUnidentifiedRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUnidentifiedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUnidentifiedRequest) ProtoMessage() {}
+
+func (x *ListUnidentifiedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUnidentifiedRequest.ProtoReflect.Descriptor instead.
+func (*ListUnidentifiedRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *ListUnidentifiedRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ListUnidentifiedRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// Unidentified is a thing that a scan met and could not name.
+type Unidentified struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Asset     string                 `protobuf:"bytes,1,opt,name=asset,proto3" json:"asset,omitempty"`
+	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Site      string                 `protobuf:"bytes,3,opt,name=site,proto3" json:"site,omitempty"`
+	Addresses []string               `protobuf:"bytes,4,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Macs      []string               `protobuf:"bytes,5,rep,name=macs,proto3" json:"macs,omitempty"`
+	// What is not known: class, vendor, model.
+	Unknown []string `protobuf:"bytes,6,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	// As the scanner told it.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What would help.
+	Help          string                 `protobuf:"bytes,8,opt,name=help,proto3" json:"help,omitempty"`
+	LastSeen      *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unidentified) Reset() {
+	*x = Unidentified{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unidentified) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unidentified) ProtoMessage() {}
+
+func (x *Unidentified) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unidentified.ProtoReflect.Descriptor instead.
+func (*Unidentified) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *Unidentified) GetAsset() string {
+	if x != nil {
+		return x.Asset
+	}
+	return ""
+}
+
+func (x *Unidentified) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Unidentified) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Unidentified) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *Unidentified) GetMacs() []string {
+	if x != nil {
+		return x.Macs
+	}
+	return nil
+}
+
+func (x *Unidentified) GetUnknown() []string {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
+func (x *Unidentified) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Unidentified) GetHelp() string {
+	if x != nil {
+		return x.Help
+	}
+	return ""
+}
+
+func (x *Unidentified) GetLastSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSeen
+	}
+	return nil
+}
+
+type ReasonCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	Count         int64                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Help          string                 `protobuf:"bytes,3,opt,name=help,proto3" json:"help,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReasonCount) Reset() {
+	*x = ReasonCount{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReasonCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReasonCount) ProtoMessage() {}
+
+func (x *ReasonCount) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReasonCount.ProtoReflect.Descriptor instead.
+func (*ReasonCount) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *ReasonCount) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReasonCount) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ReasonCount) GetHelp() string {
+	if x != nil {
+		return x.Help
+	}
+	return ""
+}
+
+type ListUnidentifiedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Least known first.
+	List []*Unidentified `protobuf:"bytes,1,rep,name=list,proto3" json:"list,omitempty"`
+	// All of them, by reason, most frequent first.
+	Reasons       []*ReasonCount `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	Total         int64          `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUnidentifiedResponse) Reset() {
+	*x = ListUnidentifiedResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUnidentifiedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUnidentifiedResponse) ProtoMessage() {}
+
+func (x *ListUnidentifiedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUnidentifiedResponse.ProtoReflect.Descriptor instead.
+func (*ListUnidentifiedResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *ListUnidentifiedResponse) GetList() []*Unidentified {
+	if x != nil {
+		return x.List
+	}
+	return nil
+}
+
+func (x *ListUnidentifiedResponse) GetReasons() []*ReasonCount {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *ListUnidentifiedResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
 // Pin is what a person said about two things; it stands above all evidence.
 type Pin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2797,7 +4416,7 @@ type Pin struct {
 
 func (x *Pin) Reset() {
 	*x = Pin{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[33]
+	mi := &file_muster_v1_inventory_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2809,7 +4428,7 @@ func (x *Pin) String() string {
 func (*Pin) ProtoMessage() {}
 
 func (x *Pin) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[33]
+	mi := &file_muster_v1_inventory_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2822,7 +4441,7 @@ func (x *Pin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pin.ProtoReflect.Descriptor instead.
 func (*Pin) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{33}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Pin) GetId() string {
@@ -2918,7 +4537,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[34]
+	mi := &file_muster_v1_inventory_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2930,7 +4549,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[34]
+	mi := &file_muster_v1_inventory_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2943,7 +4562,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{34}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Event) GetId() string {
@@ -3001,7 +4620,7 @@ type AddPinRequest struct {
 
 func (x *AddPinRequest) Reset() {
 	*x = AddPinRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[35]
+	mi := &file_muster_v1_inventory_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3013,7 +4632,7 @@ func (x *AddPinRequest) String() string {
 func (*AddPinRequest) ProtoMessage() {}
 
 func (x *AddPinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[35]
+	mi := &file_muster_v1_inventory_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3026,7 +4645,7 @@ func (x *AddPinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPinRequest.ProtoReflect.Descriptor instead.
 func (*AddPinRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{35}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *AddPinRequest) GetA() string {
@@ -3068,7 +4687,7 @@ type AddPinResponse struct {
 
 func (x *AddPinResponse) Reset() {
 	*x = AddPinResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[36]
+	mi := &file_muster_v1_inventory_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3080,7 +4699,7 @@ func (x *AddPinResponse) String() string {
 func (*AddPinResponse) ProtoMessage() {}
 
 func (x *AddPinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[36]
+	mi := &file_muster_v1_inventory_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3093,7 +4712,7 @@ func (x *AddPinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPinResponse.ProtoReflect.Descriptor instead.
 func (*AddPinResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{36}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *AddPinResponse) GetPin() *Pin {
@@ -3120,7 +4739,7 @@ type RemovePinRequest struct {
 
 func (x *RemovePinRequest) Reset() {
 	*x = RemovePinRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[37]
+	mi := &file_muster_v1_inventory_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3132,7 +4751,7 @@ func (x *RemovePinRequest) String() string {
 func (*RemovePinRequest) ProtoMessage() {}
 
 func (x *RemovePinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[37]
+	mi := &file_muster_v1_inventory_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3145,7 +4764,7 @@ func (x *RemovePinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePinRequest.ProtoReflect.Descriptor instead.
 func (*RemovePinRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{37}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *RemovePinRequest) GetId() string {
@@ -3171,7 +4790,7 @@ type RemovePinResponse struct {
 
 func (x *RemovePinResponse) Reset() {
 	*x = RemovePinResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[38]
+	mi := &file_muster_v1_inventory_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3183,7 +4802,7 @@ func (x *RemovePinResponse) String() string {
 func (*RemovePinResponse) ProtoMessage() {}
 
 func (x *RemovePinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[38]
+	mi := &file_muster_v1_inventory_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3196,7 +4815,7 @@ func (x *RemovePinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePinResponse.ProtoReflect.Descriptor instead.
 func (*RemovePinResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{38}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *RemovePinResponse) GetEvents() []*Event {
@@ -3216,7 +4835,7 @@ type ListPinsRequest struct {
 
 func (x *ListPinsRequest) Reset() {
 	*x = ListPinsRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[39]
+	mi := &file_muster_v1_inventory_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3228,7 +4847,7 @@ func (x *ListPinsRequest) String() string {
 func (*ListPinsRequest) ProtoMessage() {}
 
 func (x *ListPinsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[39]
+	mi := &file_muster_v1_inventory_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3241,7 +4860,7 @@ func (x *ListPinsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPinsRequest.ProtoReflect.Descriptor instead.
 func (*ListPinsRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{39}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ListPinsRequest) GetAll() bool {
@@ -3261,7 +4880,7 @@ type ListPinsResponse struct {
 
 func (x *ListPinsResponse) Reset() {
 	*x = ListPinsResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[40]
+	mi := &file_muster_v1_inventory_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3273,7 +4892,7 @@ func (x *ListPinsResponse) String() string {
 func (*ListPinsResponse) ProtoMessage() {}
 
 func (x *ListPinsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[40]
+	mi := &file_muster_v1_inventory_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3286,7 +4905,7 @@ func (x *ListPinsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPinsResponse.ProtoReflect.Descriptor instead.
 func (*ListPinsResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{40}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ListPinsResponse) GetPins() []*Pin {
@@ -3307,7 +4926,7 @@ type UndoRequest struct {
 
 func (x *UndoRequest) Reset() {
 	*x = UndoRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[41]
+	mi := &file_muster_v1_inventory_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3319,7 +4938,7 @@ func (x *UndoRequest) String() string {
 func (*UndoRequest) ProtoMessage() {}
 
 func (x *UndoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[41]
+	mi := &file_muster_v1_inventory_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3332,7 +4951,7 @@ func (x *UndoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRequest.ProtoReflect.Descriptor instead.
 func (*UndoRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{41}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *UndoRequest) GetEvent() string {
@@ -3360,7 +4979,7 @@ type UndoResponse struct {
 
 func (x *UndoResponse) Reset() {
 	*x = UndoResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[42]
+	mi := &file_muster_v1_inventory_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3372,7 +4991,7 @@ func (x *UndoResponse) String() string {
 func (*UndoResponse) ProtoMessage() {}
 
 func (x *UndoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[42]
+	mi := &file_muster_v1_inventory_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3385,7 +5004,7 @@ func (x *UndoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoResponse.ProtoReflect.Descriptor instead.
 func (*UndoResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{42}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *UndoResponse) GetPins() []*Pin {
@@ -3415,7 +5034,7 @@ type RehearseRequest struct {
 
 func (x *RehearseRequest) Reset() {
 	*x = RehearseRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[43]
+	mi := &file_muster_v1_inventory_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3427,7 +5046,7 @@ func (x *RehearseRequest) String() string {
 func (*RehearseRequest) ProtoMessage() {}
 
 func (x *RehearseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[43]
+	mi := &file_muster_v1_inventory_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3440,7 +5059,7 @@ func (x *RehearseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RehearseRequest.ProtoReflect.Descriptor instead.
 func (*RehearseRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{43}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *RehearseRequest) GetRules() string {
@@ -3475,7 +5094,7 @@ type AssetRef struct {
 
 func (x *AssetRef) Reset() {
 	*x = AssetRef{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[44]
+	mi := &file_muster_v1_inventory_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3487,7 +5106,7 @@ func (x *AssetRef) String() string {
 func (*AssetRef) ProtoMessage() {}
 
 func (x *AssetRef) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[44]
+	mi := &file_muster_v1_inventory_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3500,7 +5119,7 @@ func (x *AssetRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetRef.ProtoReflect.Descriptor instead.
 func (*AssetRef) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{44}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *AssetRef) GetId() string {
@@ -3530,7 +5149,7 @@ type Regrouping struct {
 
 func (x *Regrouping) Reset() {
 	*x = Regrouping{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[45]
+	mi := &file_muster_v1_inventory_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +5161,7 @@ func (x *Regrouping) String() string {
 func (*Regrouping) ProtoMessage() {}
 
 func (x *Regrouping) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[45]
+	mi := &file_muster_v1_inventory_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +5174,7 @@ func (x *Regrouping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Regrouping.ProtoReflect.Descriptor instead.
 func (*Regrouping) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{45}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Regrouping) GetKind() string {
@@ -3597,7 +5216,7 @@ type RehearseResponse struct {
 
 func (x *RehearseResponse) Reset() {
 	*x = RehearseResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[46]
+	mi := &file_muster_v1_inventory_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3609,7 +5228,7 @@ func (x *RehearseResponse) String() string {
 func (*RehearseResponse) ProtoMessage() {}
 
 func (x *RehearseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[46]
+	mi := &file_muster_v1_inventory_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3622,7 +5241,7 @@ func (x *RehearseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RehearseResponse.ProtoReflect.Descriptor instead.
 func (*RehearseResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{46}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *RehearseResponse) GetRecords() int64 {
@@ -3689,7 +5308,7 @@ type GetRulesRequest struct {
 
 func (x *GetRulesRequest) Reset() {
 	*x = GetRulesRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[47]
+	mi := &file_muster_v1_inventory_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3701,7 +5320,7 @@ func (x *GetRulesRequest) String() string {
 func (*GetRulesRequest) ProtoMessage() {}
 
 func (x *GetRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[47]
+	mi := &file_muster_v1_inventory_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3714,7 +5333,7 @@ func (x *GetRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRulesRequest.ProtoReflect.Descriptor instead.
 func (*GetRulesRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{47}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{76}
 }
 
 type GetRulesResponse struct {
@@ -3730,7 +5349,7 @@ type GetRulesResponse struct {
 
 func (x *GetRulesResponse) Reset() {
 	*x = GetRulesResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[48]
+	mi := &file_muster_v1_inventory_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3742,7 +5361,7 @@ func (x *GetRulesResponse) String() string {
 func (*GetRulesResponse) ProtoMessage() {}
 
 func (x *GetRulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[48]
+	mi := &file_muster_v1_inventory_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3755,7 +5374,7 @@ func (x *GetRulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRulesResponse.ProtoReflect.Descriptor instead.
 func (*GetRulesResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{48}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *GetRulesResponse) GetRules() string {
@@ -3798,7 +5417,7 @@ type ListReviewsRequest struct {
 
 func (x *ListReviewsRequest) Reset() {
 	*x = ListReviewsRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[49]
+	mi := &file_muster_v1_inventory_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3810,7 +5429,7 @@ func (x *ListReviewsRequest) String() string {
 func (*ListReviewsRequest) ProtoMessage() {}
 
 func (x *ListReviewsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[49]
+	mi := &file_muster_v1_inventory_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3823,7 +5442,7 @@ func (x *ListReviewsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReviewsRequest.ProtoReflect.Descriptor instead.
 func (*ListReviewsRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{49}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ListReviewsRequest) GetAll() bool {
@@ -3866,7 +5485,7 @@ type Review struct {
 
 func (x *Review) Reset() {
 	*x = Review{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[50]
+	mi := &file_muster_v1_inventory_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3878,7 +5497,7 @@ func (x *Review) String() string {
 func (*Review) ProtoMessage() {}
 
 func (x *Review) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[50]
+	mi := &file_muster_v1_inventory_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3891,7 +5510,7 @@ func (x *Review) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Review.ProtoReflect.Descriptor instead.
 func (*Review) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{50}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Review) GetId() string {
@@ -3968,7 +5587,7 @@ type ListReviewsResponse struct {
 
 func (x *ListReviewsResponse) Reset() {
 	*x = ListReviewsResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[51]
+	mi := &file_muster_v1_inventory_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3980,7 +5599,7 @@ func (x *ListReviewsResponse) String() string {
 func (*ListReviewsResponse) ProtoMessage() {}
 
 func (x *ListReviewsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[51]
+	mi := &file_muster_v1_inventory_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3993,7 +5612,7 @@ func (x *ListReviewsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReviewsResponse.ProtoReflect.Descriptor instead.
 func (*ListReviewsResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{51}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *ListReviewsResponse) GetReviews() []*Review {
@@ -4020,7 +5639,7 @@ type FinishReviewRequest struct {
 
 func (x *FinishReviewRequest) Reset() {
 	*x = FinishReviewRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[52]
+	mi := &file_muster_v1_inventory_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4032,7 +5651,7 @@ func (x *FinishReviewRequest) String() string {
 func (*FinishReviewRequest) ProtoMessage() {}
 
 func (x *FinishReviewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[52]
+	mi := &file_muster_v1_inventory_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4045,7 +5664,7 @@ func (x *FinishReviewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishReviewRequest.ProtoReflect.Descriptor instead.
 func (*FinishReviewRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{52}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *FinishReviewRequest) GetId() string {
@@ -4070,7 +5689,7 @@ type FinishReviewResponse struct {
 
 func (x *FinishReviewResponse) Reset() {
 	*x = FinishReviewResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[53]
+	mi := &file_muster_v1_inventory_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4082,7 +5701,7 @@ func (x *FinishReviewResponse) String() string {
 func (*FinishReviewResponse) ProtoMessage() {}
 
 func (x *FinishReviewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[53]
+	mi := &file_muster_v1_inventory_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4095,7 +5714,7 @@ func (x *FinishReviewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishReviewResponse.ProtoReflect.Descriptor instead.
 func (*FinishReviewResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{53}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{82}
 }
 
 type WhereRequest struct {
@@ -4115,7 +5734,7 @@ type WhereRequest struct {
 
 func (x *WhereRequest) Reset() {
 	*x = WhereRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[54]
+	mi := &file_muster_v1_inventory_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4127,7 +5746,7 @@ func (x *WhereRequest) String() string {
 func (*WhereRequest) ProtoMessage() {}
 
 func (x *WhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[54]
+	mi := &file_muster_v1_inventory_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4140,7 +5759,7 @@ func (x *WhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhereRequest.ProtoReflect.Descriptor instead.
 func (*WhereRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{54}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *WhereRequest) GetWhat() string {
@@ -4208,7 +5827,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[55]
+	mi := &file_muster_v1_inventory_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4220,7 +5839,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[55]
+	mi := &file_muster_v1_inventory_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4233,7 +5852,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{55}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Place) GetMac() string {
@@ -4347,7 +5966,7 @@ type Loser struct {
 
 func (x *Loser) Reset() {
 	*x = Loser{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[56]
+	mi := &file_muster_v1_inventory_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4359,7 +5978,7 @@ func (x *Loser) String() string {
 func (*Loser) ProtoMessage() {}
 
 func (x *Loser) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[56]
+	mi := &file_muster_v1_inventory_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4372,7 +5991,7 @@ func (x *Loser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loser.ProtoReflect.Descriptor instead.
 func (*Loser) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{56}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Loser) GetBridge() *AssetRef {
@@ -4424,7 +6043,7 @@ type WhereResponse struct {
 
 func (x *WhereResponse) Reset() {
 	*x = WhereResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[57]
+	mi := &file_muster_v1_inventory_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4436,7 +6055,7 @@ func (x *WhereResponse) String() string {
 func (*WhereResponse) ProtoMessage() {}
 
 func (x *WhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[57]
+	mi := &file_muster_v1_inventory_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4449,7 +6068,7 @@ func (x *WhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhereResponse.ProtoReflect.Descriptor instead.
 func (*WhereResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{57}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *WhereResponse) GetAsset() *AssetRef {
@@ -4487,7 +6106,7 @@ type ListPortsRequest struct {
 
 func (x *ListPortsRequest) Reset() {
 	*x = ListPortsRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[58]
+	mi := &file_muster_v1_inventory_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4499,7 +6118,7 @@ func (x *ListPortsRequest) String() string {
 func (*ListPortsRequest) ProtoMessage() {}
 
 func (x *ListPortsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[58]
+	mi := &file_muster_v1_inventory_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4512,7 +6131,7 @@ func (x *ListPortsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPortsRequest.ProtoReflect.Descriptor instead.
 func (*ListPortsRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{58}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ListPortsRequest) GetWhat() string {
@@ -4566,7 +6185,7 @@ type SwitchPort struct {
 
 func (x *SwitchPort) Reset() {
 	*x = SwitchPort{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[59]
+	mi := &file_muster_v1_inventory_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4578,7 +6197,7 @@ func (x *SwitchPort) String() string {
 func (*SwitchPort) ProtoMessage() {}
 
 func (x *SwitchPort) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[59]
+	mi := &file_muster_v1_inventory_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4591,7 +6210,7 @@ func (x *SwitchPort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchPort.ProtoReflect.Descriptor instead.
 func (*SwitchPort) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{59}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *SwitchPort) GetName() string {
@@ -4693,7 +6312,7 @@ type Station struct {
 
 func (x *Station) Reset() {
 	*x = Station{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[60]
+	mi := &file_muster_v1_inventory_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4705,7 +6324,7 @@ func (x *Station) String() string {
 func (*Station) ProtoMessage() {}
 
 func (x *Station) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[60]
+	mi := &file_muster_v1_inventory_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4718,7 +6337,7 @@ func (x *Station) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Station.ProtoReflect.Descriptor instead.
 func (*Station) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{60}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Station) GetMac() string {
@@ -4773,7 +6392,7 @@ type ListPortsResponse struct {
 
 func (x *ListPortsResponse) Reset() {
 	*x = ListPortsResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[61]
+	mi := &file_muster_v1_inventory_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4785,7 +6404,7 @@ func (x *ListPortsResponse) String() string {
 func (*ListPortsResponse) ProtoMessage() {}
 
 func (x *ListPortsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[61]
+	mi := &file_muster_v1_inventory_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4798,7 +6417,7 @@ func (x *ListPortsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPortsResponse.ProtoReflect.Descriptor instead.
 func (*ListPortsResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{61}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListPortsResponse) GetAsset() *AssetRef {
@@ -4828,7 +6447,7 @@ type PathRequest struct {
 
 func (x *PathRequest) Reset() {
 	*x = PathRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[62]
+	mi := &file_muster_v1_inventory_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4840,7 +6459,7 @@ func (x *PathRequest) String() string {
 func (*PathRequest) ProtoMessage() {}
 
 func (x *PathRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[62]
+	mi := &file_muster_v1_inventory_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4853,7 +6472,7 @@ func (x *PathRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathRequest.ProtoReflect.Descriptor instead.
 func (*PathRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{62}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *PathRequest) GetFrom() string {
@@ -4902,7 +6521,7 @@ type PathStep struct {
 
 func (x *PathStep) Reset() {
 	*x = PathStep{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[63]
+	mi := &file_muster_v1_inventory_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4914,7 +6533,7 @@ func (x *PathStep) String() string {
 func (*PathStep) ProtoMessage() {}
 
 func (x *PathStep) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[63]
+	mi := &file_muster_v1_inventory_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4927,7 +6546,7 @@ func (x *PathStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathStep.ProtoReflect.Descriptor instead.
 func (*PathStep) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{63}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *PathStep) GetAsset() *AssetRef {
@@ -4982,7 +6601,7 @@ type PathResponse struct {
 
 func (x *PathResponse) Reset() {
 	*x = PathResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[64]
+	mi := &file_muster_v1_inventory_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4994,7 +6613,7 @@ func (x *PathResponse) String() string {
 func (*PathResponse) ProtoMessage() {}
 
 func (x *PathResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[64]
+	mi := &file_muster_v1_inventory_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5007,7 +6626,7 @@ func (x *PathResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathResponse.ProtoReflect.Descriptor instead.
 func (*PathResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{64}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *PathResponse) GetSteps() []*PathStep {
@@ -5039,7 +6658,7 @@ type TopologyRequest struct {
 
 func (x *TopologyRequest) Reset() {
 	*x = TopologyRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[65]
+	mi := &file_muster_v1_inventory_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5051,7 +6670,7 @@ func (x *TopologyRequest) String() string {
 func (*TopologyRequest) ProtoMessage() {}
 
 func (x *TopologyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[65]
+	mi := &file_muster_v1_inventory_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5064,7 +6683,7 @@ func (x *TopologyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopologyRequest.ProtoReflect.Descriptor instead.
 func (*TopologyRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{65}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *TopologyRequest) GetSite() string {
@@ -5114,7 +6733,7 @@ type TopologyNode struct {
 
 func (x *TopologyNode) Reset() {
 	*x = TopologyNode{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[66]
+	mi := &file_muster_v1_inventory_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5126,7 +6745,7 @@ func (x *TopologyNode) String() string {
 func (*TopologyNode) ProtoMessage() {}
 
 func (x *TopologyNode) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[66]
+	mi := &file_muster_v1_inventory_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5139,7 +6758,7 @@ func (x *TopologyNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopologyNode.ProtoReflect.Descriptor instead.
 func (*TopologyNode) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{66}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *TopologyNode) GetId() string {
@@ -5194,7 +6813,7 @@ type TopologyLink struct {
 
 func (x *TopologyLink) Reset() {
 	*x = TopologyLink{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[67]
+	mi := &file_muster_v1_inventory_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5206,7 +6825,7 @@ func (x *TopologyLink) String() string {
 func (*TopologyLink) ProtoMessage() {}
 
 func (x *TopologyLink) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[67]
+	mi := &file_muster_v1_inventory_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5219,7 +6838,7 @@ func (x *TopologyLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopologyLink.ProtoReflect.Descriptor instead.
 func (*TopologyLink) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{67}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *TopologyLink) GetA() string {
@@ -5309,7 +6928,7 @@ type TopologyResponse struct {
 
 func (x *TopologyResponse) Reset() {
 	*x = TopologyResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[68]
+	mi := &file_muster_v1_inventory_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5321,7 +6940,7 @@ func (x *TopologyResponse) String() string {
 func (*TopologyResponse) ProtoMessage() {}
 
 func (x *TopologyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[68]
+	mi := &file_muster_v1_inventory_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5334,7 +6953,7 @@ func (x *TopologyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopologyResponse.ProtoReflect.Descriptor instead.
 func (*TopologyResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{68}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *TopologyResponse) GetNodes() []*TopologyNode {
@@ -5443,7 +7062,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04kind\x18\n" +
 	" \x01(\tR\x04kind\x12\x18\n" +
 	"\aedition\x18\v \x01(\tR\aedition\x12\x12\n" +
-	"\x04user\x18\f \x01(\tR\x04user\"\x9a\f\n" +
+	"\x04user\x18\f \x01(\tR\x04user\"\xf8\f\n" +
 	"\x10GetAssetResponse\x12&\n" +
 	"\x05asset\x18\x01 \x01(\v2\x10.muster.v1.AssetR\x05asset\x12\x19\n" +
 	"\balias_of\x18\x02 \x01(\tR\aaliasOf\x124\n" +
@@ -5487,7 +7106,9 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"redundancy\x126\n" +
 	"\bwireless\x18\x1e \x03(\v2\x1a.muster.v1.WirelessNetworkR\bwireless\x12-\n" +
 	"\bsupplies\x18\x1f \x03(\v2\x11.muster.v1.SupplyR\bsupplies\x12(\n" +
-	"\x06meters\x18  \x03(\v2\x10.muster.v1.MeterR\x06meters\x1a7\n" +
+	"\x06meters\x18  \x03(\v2\x10.muster.v1.MeterR\x06meters\x12#\n" +
+	"\rmissed_sweeps\x18( \x01(\x05R\fmissedSweeps\x127\n" +
+	"\tmissed_at\x18) \x01(\v2\x1a.google.protobuf.TimestampR\bmissedAt\x1a7\n" +
 	"\tFromEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"2\n" +
@@ -5599,12 +7220,15 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x13RevokeSourceRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x16\n" +
-	"\x14RevokeSourceResponse\"o\n" +
+	"\x14RevokeSourceResponse\"\xd7\x01\n" +
 	"\x11CreateScanRequest\x12\x18\n" +
 	"\atargets\x18\x01 \x03(\tR\atargets\x12\x18\n" +
 	"\aexclude\x18\x02 \x03(\tR\aexclude\x12\x12\n" +
 	"\x04site\x18\x03 \x01(\tR\x04site\x12\x12\n" +
-	"\x04rate\x18\x04 \x01(\x05R\x04rate\":\n" +
+	"\x04rate\x18\x04 \x01(\x05R\x04rate\x120\n" +
+	"\aoptions\x18\x05 \x01(\v2\x16.muster.v1.ScanOptionsR\aoptions\x12\x1a\n" +
+	"\btemplate\x18\x06 \x01(\tR\btemplate\x12\x18\n" +
+	"\awindows\x18\a \x03(\tR\awindows\":\n" +
 	"\x12CreateScanResponse\x12$\n" +
 	"\x03job\x18\x01 \x01(\v2\x12.muster.v1.ScanJobR\x03job\"\x12\n" +
 	"\x10ListScansRequest\";\n" +
@@ -5612,7 +7236,110 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04jobs\x18\x01 \x03(\v2\x12.muster.v1.ScanJobR\x04jobs\"#\n" +
 	"\x11CancelScanRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
-	"\x12CancelScanResponse\"\x9a\x02\n" +
+	"\x12CancelScanResponse\"\"\n" +
+	"\x10PauseScanRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x13\n" +
+	"\x11PauseScanResponse\"#\n" +
+	"\x11ResumeScanRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
+	"\x12ResumeScanResponse\"\x8a\x02\n" +
+	"\fScanTemplate\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04site\x18\x02 \x01(\tR\x04site\x12\x18\n" +
+	"\atargets\x18\x03 \x03(\tR\atargets\x12\x18\n" +
+	"\aexclude\x18\x04 \x03(\tR\aexclude\x12\x12\n" +
+	"\x04rate\x18\x05 \x01(\x05R\x04rate\x120\n" +
+	"\aoptions\x18\x06 \x01(\v2\x16.muster.v1.ScanOptionsR\aoptions\x129\n" +
+	"\n" +
+	"changed_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\b \x01(\tR\tchangedBy\"y\n" +
+	"\x16PutScanTemplateRequest\x123\n" +
+	"\btemplate\x18\x01 \x01(\v2\x17.muster.v1.ScanTemplateR\btemplate\x12\x16\n" +
+	"\x06create\x18\x02 \x01(\bR\x06create\x12\x12\n" +
+	"\x04edit\x18\x03 \x01(\bR\x04edit\"N\n" +
+	"\x17PutScanTemplateResponse\x123\n" +
+	"\btemplate\x18\x01 \x01(\v2\x17.muster.v1.ScanTemplateR\btemplate\"\x1a\n" +
+	"\x18ListScanTemplatesRequest\"R\n" +
+	"\x19ListScanTemplatesResponse\x125\n" +
+	"\ttemplates\x18\x01 \x03(\v2\x17.muster.v1.ScanTemplateR\ttemplates\"/\n" +
+	"\x19DeleteScanTemplateRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x1c\n" +
+	"\x1aDeleteScanTemplateResponse\"\x93\x03\n" +
+	"\fScanSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\btemplate\x18\x02 \x01(\tR\btemplate\x12\x14\n" +
+	"\x05times\x18\x03 \x01(\tR\x05times\x12\x12\n" +
+	"\x04zone\x18\x04 \x01(\tR\x04zone\x12\x18\n" +
+	"\awindows\x18\x05 \x03(\tR\awindows\x12\x1a\n" +
+	"\bdisabled\x18\x06 \x01(\bR\bdisabled\x123\n" +
+	"\anext_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06nextAt\x123\n" +
+	"\alast_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\x12\x1b\n" +
+	"\tlast_scan\x18\t \x01(\tR\blastScan\x12\x12\n" +
+	"\x04note\x18\n" +
+	" \x01(\tR\x04note\x129\n" +
+	"\n" +
+	"changed_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\f \x01(\tR\tchangedBy\"M\n" +
+	"\x16PutScanScheduleRequest\x123\n" +
+	"\bschedule\x18\x01 \x01(\v2\x17.muster.v1.ScanScheduleR\bschedule\"N\n" +
+	"\x17PutScanScheduleResponse\x123\n" +
+	"\bschedule\x18\x01 \x01(\v2\x17.muster.v1.ScanScheduleR\bschedule\"\x1a\n" +
+	"\x18ListScanSchedulesRequest\"R\n" +
+	"\x19ListScanSchedulesResponse\x125\n" +
+	"\tschedules\x18\x01 \x03(\v2\x17.muster.v1.ScanScheduleR\tschedules\"/\n" +
+	"\x19DeleteScanScheduleRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x1c\n" +
+	"\x1aDeleteScanScheduleResponse\"\xf7\x01\n" +
+	"\n" +
+	"Credential\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05sites\x18\x03 \x03(\tR\x05sites\x12\x18\n" +
+	"\atargets\x18\x04 \x03(\tR\atargets\x129\n" +
+	"\n" +
+	"changed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\x06 \x01(\tR\tchangedBy\x127\n" +
+	"\tlast_used\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\blastUsed\"\x86\x01\n" +
+	"\x14SetCredentialRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05sites\x18\x03 \x03(\tR\x05sites\x12\x18\n" +
+	"\atargets\x18\x04 \x03(\tR\atargets\x12\x16\n" +
+	"\x06secret\x18\x05 \x01(\fR\x06secret\"N\n" +
+	"\x15SetCredentialResponse\x125\n" +
+	"\n" +
+	"credential\x18\x01 \x01(\v2\x15.muster.v1.CredentialR\n" +
+	"credential\"\x18\n" +
+	"\x16ListCredentialsRequest\"R\n" +
+	"\x17ListCredentialsResponse\x127\n" +
+	"\vcredentials\x18\x01 \x03(\v2\x15.muster.v1.CredentialR\vcredentials\"-\n" +
+	"\x17DeleteCredentialRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x1a\n" +
+	"\x18DeleteCredentialResponse\"G\n" +
+	"\x17ListUnidentifiedRequest\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"\xfd\x01\n" +
+	"\fUnidentified\x12\x14\n" +
+	"\x05asset\x18\x01 \x01(\tR\x05asset\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04site\x18\x03 \x01(\tR\x04site\x12\x1c\n" +
+	"\taddresses\x18\x04 \x03(\tR\taddresses\x12\x12\n" +
+	"\x04macs\x18\x05 \x03(\tR\x04macs\x12\x18\n" +
+	"\aunknown\x18\x06 \x03(\tR\aunknown\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x12\n" +
+	"\x04help\x18\b \x01(\tR\x04help\x127\n" +
+	"\tlast_seen\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\blastSeen\"O\n" +
+	"\vReasonCount\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x12\n" +
+	"\x04help\x18\x03 \x01(\tR\x04help\"\x8f\x01\n" +
+	"\x18ListUnidentifiedResponse\x12+\n" +
+	"\x04list\x18\x01 \x03(\v2\x17.muster.v1.UnidentifiedR\x04list\x120\n" +
+	"\areasons\x18\x02 \x03(\v2\x16.muster.v1.ReasonCountR\areasons\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"\x9a\x02\n" +
 	"\x03Pin\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\f\n" +
@@ -5810,7 +7537,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\tconfirmed\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\"p\n" +
 	"\x10TopologyResponse\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.muster.v1.TopologyNodeR\x05nodes\x12-\n" +
-	"\x05links\x18\x02 \x03(\v2\x17.muster.v1.TopologyLinkR\x05links2\xa4\f\n" +
+	"\x05links\x18\x02 \x03(\v2\x17.muster.v1.TopologyLinkR\x05links2\xd9\x14\n" +
 	"\x10InventoryService\x12I\n" +
 	"\n" +
 	"ListAssets\x12\x1c.muster.v1.ListAssetsRequest\x1a\x1d.muster.v1.ListAssetsResponse\x12C\n" +
@@ -5824,7 +7551,20 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"CreateScan\x12\x1c.muster.v1.CreateScanRequest\x1a\x1d.muster.v1.CreateScanResponse\x12F\n" +
 	"\tListScans\x12\x1b.muster.v1.ListScansRequest\x1a\x1c.muster.v1.ListScansResponse\x12I\n" +
 	"\n" +
-	"CancelScan\x12\x1c.muster.v1.CancelScanRequest\x1a\x1d.muster.v1.CancelScanResponse\x12=\n" +
+	"CancelScan\x12\x1c.muster.v1.CancelScanRequest\x1a\x1d.muster.v1.CancelScanResponse\x12F\n" +
+	"\tPauseScan\x12\x1b.muster.v1.PauseScanRequest\x1a\x1c.muster.v1.PauseScanResponse\x12I\n" +
+	"\n" +
+	"ResumeScan\x12\x1c.muster.v1.ResumeScanRequest\x1a\x1d.muster.v1.ResumeScanResponse\x12X\n" +
+	"\x0fPutScanTemplate\x12!.muster.v1.PutScanTemplateRequest\x1a\".muster.v1.PutScanTemplateResponse\x12^\n" +
+	"\x11ListScanTemplates\x12#.muster.v1.ListScanTemplatesRequest\x1a$.muster.v1.ListScanTemplatesResponse\x12a\n" +
+	"\x12DeleteScanTemplate\x12$.muster.v1.DeleteScanTemplateRequest\x1a%.muster.v1.DeleteScanTemplateResponse\x12X\n" +
+	"\x0fPutScanSchedule\x12!.muster.v1.PutScanScheduleRequest\x1a\".muster.v1.PutScanScheduleResponse\x12^\n" +
+	"\x11ListScanSchedules\x12#.muster.v1.ListScanSchedulesRequest\x1a$.muster.v1.ListScanSchedulesResponse\x12a\n" +
+	"\x12DeleteScanSchedule\x12$.muster.v1.DeleteScanScheduleRequest\x1a%.muster.v1.DeleteScanScheduleResponse\x12R\n" +
+	"\rSetCredential\x12\x1f.muster.v1.SetCredentialRequest\x1a .muster.v1.SetCredentialResponse\x12X\n" +
+	"\x0fListCredentials\x12!.muster.v1.ListCredentialsRequest\x1a\".muster.v1.ListCredentialsResponse\x12[\n" +
+	"\x10DeleteCredential\x12\".muster.v1.DeleteCredentialRequest\x1a#.muster.v1.DeleteCredentialResponse\x12[\n" +
+	"\x10ListUnidentified\x12\".muster.v1.ListUnidentifiedRequest\x1a#.muster.v1.ListUnidentifiedResponse\x12=\n" +
 	"\x06AddPin\x12\x18.muster.v1.AddPinRequest\x1a\x19.muster.v1.AddPinResponse\x12F\n" +
 	"\tRemovePin\x12\x1b.muster.v1.RemovePinRequest\x1a\x1c.muster.v1.RemovePinResponse\x12C\n" +
 	"\bListPins\x12\x1a.muster.v1.ListPinsRequest\x1a\x1b.muster.v1.ListPinsResponse\x127\n" +
@@ -5850,275 +7590,349 @@ func file_muster_v1_inventory_proto_rawDescGZIP() []byte {
 	return file_muster_v1_inventory_proto_rawDescData
 }
 
-var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 70)
+var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 99)
 var file_muster_v1_inventory_proto_goTypes = []any{
-	(*Asset)(nil),                 // 0: muster.v1.Asset
-	(*ListAssetsRequest)(nil),     // 1: muster.v1.ListAssetsRequest
-	(*ListAssetsResponse)(nil),    // 2: muster.v1.ListAssetsResponse
-	(*GetAssetRequest)(nil),       // 3: muster.v1.GetAssetRequest
-	(*Record)(nil),                // 4: muster.v1.Record
-	(*SectionState)(nil),          // 5: muster.v1.SectionState
-	(*Attribute)(nil),             // 6: muster.v1.Attribute
-	(*Link)(nil),                  // 7: muster.v1.Link
-	(*InstalledSoftware)(nil),     // 8: muster.v1.InstalledSoftware
-	(*GetAssetResponse)(nil),      // 9: muster.v1.GetAssetResponse
-	(*WhyRequest)(nil),            // 10: muster.v1.WhyRequest
-	(*Join)(nil),                  // 11: muster.v1.Join
-	(*Demotion)(nil),              // 12: muster.v1.Demotion
-	(*WhyResponse)(nil),           // 13: muster.v1.WhyResponse
-	(*SharedValue)(nil),           // 14: muster.v1.SharedValue
-	(*Veto)(nil),                  // 15: muster.v1.Veto
-	(*ListSoftwareRequest)(nil),   // 16: muster.v1.ListSoftwareRequest
-	(*SoftwareTitle)(nil),         // 17: muster.v1.SoftwareTitle
-	(*ListSoftwareResponse)(nil),  // 18: muster.v1.ListSoftwareResponse
-	(*ListChangesRequest)(nil),    // 19: muster.v1.ListChangesRequest
-	(*Change)(nil),                // 20: muster.v1.Change
-	(*ListChangesResponse)(nil),   // 21: muster.v1.ListChangesResponse
-	(*ListSourcesRequest)(nil),    // 22: muster.v1.ListSourcesRequest
-	(*SourceState)(nil),           // 23: muster.v1.SourceState
-	(*ListSourcesResponse)(nil),   // 24: muster.v1.ListSourcesResponse
-	(*RevokeSourceRequest)(nil),   // 25: muster.v1.RevokeSourceRequest
-	(*RevokeSourceResponse)(nil),  // 26: muster.v1.RevokeSourceResponse
-	(*CreateScanRequest)(nil),     // 27: muster.v1.CreateScanRequest
-	(*CreateScanResponse)(nil),    // 28: muster.v1.CreateScanResponse
-	(*ListScansRequest)(nil),      // 29: muster.v1.ListScansRequest
-	(*ListScansResponse)(nil),     // 30: muster.v1.ListScansResponse
-	(*CancelScanRequest)(nil),     // 31: muster.v1.CancelScanRequest
-	(*CancelScanResponse)(nil),    // 32: muster.v1.CancelScanResponse
-	(*Pin)(nil),                   // 33: muster.v1.Pin
-	(*Event)(nil),                 // 34: muster.v1.Event
-	(*AddPinRequest)(nil),         // 35: muster.v1.AddPinRequest
-	(*AddPinResponse)(nil),        // 36: muster.v1.AddPinResponse
-	(*RemovePinRequest)(nil),      // 37: muster.v1.RemovePinRequest
-	(*RemovePinResponse)(nil),     // 38: muster.v1.RemovePinResponse
-	(*ListPinsRequest)(nil),       // 39: muster.v1.ListPinsRequest
-	(*ListPinsResponse)(nil),      // 40: muster.v1.ListPinsResponse
-	(*UndoRequest)(nil),           // 41: muster.v1.UndoRequest
-	(*UndoResponse)(nil),          // 42: muster.v1.UndoResponse
-	(*RehearseRequest)(nil),       // 43: muster.v1.RehearseRequest
-	(*AssetRef)(nil),              // 44: muster.v1.AssetRef
-	(*Regrouping)(nil),            // 45: muster.v1.Regrouping
-	(*RehearseResponse)(nil),      // 46: muster.v1.RehearseResponse
-	(*GetRulesRequest)(nil),       // 47: muster.v1.GetRulesRequest
-	(*GetRulesResponse)(nil),      // 48: muster.v1.GetRulesResponse
-	(*ListReviewsRequest)(nil),    // 49: muster.v1.ListReviewsRequest
-	(*Review)(nil),                // 50: muster.v1.Review
-	(*ListReviewsResponse)(nil),   // 51: muster.v1.ListReviewsResponse
-	(*FinishReviewRequest)(nil),   // 52: muster.v1.FinishReviewRequest
-	(*FinishReviewResponse)(nil),  // 53: muster.v1.FinishReviewResponse
-	(*WhereRequest)(nil),          // 54: muster.v1.WhereRequest
-	(*Place)(nil),                 // 55: muster.v1.Place
-	(*Loser)(nil),                 // 56: muster.v1.Loser
-	(*WhereResponse)(nil),         // 57: muster.v1.WhereResponse
-	(*ListPortsRequest)(nil),      // 58: muster.v1.ListPortsRequest
-	(*SwitchPort)(nil),            // 59: muster.v1.SwitchPort
-	(*Station)(nil),               // 60: muster.v1.Station
-	(*ListPortsResponse)(nil),     // 61: muster.v1.ListPortsResponse
-	(*PathRequest)(nil),           // 62: muster.v1.PathRequest
-	(*PathStep)(nil),              // 63: muster.v1.PathStep
-	(*PathResponse)(nil),          // 64: muster.v1.PathResponse
-	(*TopologyRequest)(nil),       // 65: muster.v1.TopologyRequest
-	(*TopologyNode)(nil),          // 66: muster.v1.TopologyNode
-	(*TopologyLink)(nil),          // 67: muster.v1.TopologyLink
-	(*TopologyResponse)(nil),      // 68: muster.v1.TopologyResponse
-	nil,                           // 69: muster.v1.GetAssetResponse.FromEntry
-	(*timestamppb.Timestamp)(nil), // 70: google.protobuf.Timestamp
-	(Status)(0),                   // 71: muster.v1.Status
-	(*Hardware)(nil),              // 72: muster.v1.Hardware
-	(*OS)(nil),                    // 73: muster.v1.OS
-	(*Interface)(nil),             // 74: muster.v1.Interface
-	(*Disk)(nil),                  // 75: muster.v1.Disk
-	(*MemoryModule)(nil),          // 76: muster.v1.MemoryModule
-	(*Filesystem)(nil),            // 77: muster.v1.Filesystem
-	(*PCIDevice)(nil),             // 78: muster.v1.PCIDevice
-	(*User)(nil),                  // 79: muster.v1.User
-	(*Port)(nil),                  // 80: muster.v1.Port
-	(*Component)(nil),             // 81: muster.v1.Component
-	(*Security)(nil),              // 82: muster.v1.Security
-	(*Volume)(nil),                // 83: muster.v1.Volume
-	(*GPU)(nil),                   // 84: muster.v1.GPU
-	(*Monitor)(nil),               // 85: muster.v1.Monitor
-	(*Battery)(nil),               // 86: muster.v1.Battery
-	(*Printer)(nil),               // 87: muster.v1.Printer
-	(*Peripheral)(nil),            // 88: muster.v1.Peripheral
-	(*Container)(nil),             // 89: muster.v1.Container
-	(*Usage)(nil),                 // 90: muster.v1.Usage
-	(*Reading)(nil),               // 91: muster.v1.Reading
-	(*VLAN)(nil),                  // 92: muster.v1.VLAN
-	(*Redundancy)(nil),            // 93: muster.v1.Redundancy
-	(*WirelessNetwork)(nil),       // 94: muster.v1.WirelessNetwork
-	(*Supply)(nil),                // 95: muster.v1.Supply
-	(*Meter)(nil),                 // 96: muster.v1.Meter
-	(*durationpb.Duration)(nil),   // 97: google.protobuf.Duration
-	(*ScanJob)(nil),               // 98: muster.v1.ScanJob
+	(*Asset)(nil),                      // 0: muster.v1.Asset
+	(*ListAssetsRequest)(nil),          // 1: muster.v1.ListAssetsRequest
+	(*ListAssetsResponse)(nil),         // 2: muster.v1.ListAssetsResponse
+	(*GetAssetRequest)(nil),            // 3: muster.v1.GetAssetRequest
+	(*Record)(nil),                     // 4: muster.v1.Record
+	(*SectionState)(nil),               // 5: muster.v1.SectionState
+	(*Attribute)(nil),                  // 6: muster.v1.Attribute
+	(*Link)(nil),                       // 7: muster.v1.Link
+	(*InstalledSoftware)(nil),          // 8: muster.v1.InstalledSoftware
+	(*GetAssetResponse)(nil),           // 9: muster.v1.GetAssetResponse
+	(*WhyRequest)(nil),                 // 10: muster.v1.WhyRequest
+	(*Join)(nil),                       // 11: muster.v1.Join
+	(*Demotion)(nil),                   // 12: muster.v1.Demotion
+	(*WhyResponse)(nil),                // 13: muster.v1.WhyResponse
+	(*SharedValue)(nil),                // 14: muster.v1.SharedValue
+	(*Veto)(nil),                       // 15: muster.v1.Veto
+	(*ListSoftwareRequest)(nil),        // 16: muster.v1.ListSoftwareRequest
+	(*SoftwareTitle)(nil),              // 17: muster.v1.SoftwareTitle
+	(*ListSoftwareResponse)(nil),       // 18: muster.v1.ListSoftwareResponse
+	(*ListChangesRequest)(nil),         // 19: muster.v1.ListChangesRequest
+	(*Change)(nil),                     // 20: muster.v1.Change
+	(*ListChangesResponse)(nil),        // 21: muster.v1.ListChangesResponse
+	(*ListSourcesRequest)(nil),         // 22: muster.v1.ListSourcesRequest
+	(*SourceState)(nil),                // 23: muster.v1.SourceState
+	(*ListSourcesResponse)(nil),        // 24: muster.v1.ListSourcesResponse
+	(*RevokeSourceRequest)(nil),        // 25: muster.v1.RevokeSourceRequest
+	(*RevokeSourceResponse)(nil),       // 26: muster.v1.RevokeSourceResponse
+	(*CreateScanRequest)(nil),          // 27: muster.v1.CreateScanRequest
+	(*CreateScanResponse)(nil),         // 28: muster.v1.CreateScanResponse
+	(*ListScansRequest)(nil),           // 29: muster.v1.ListScansRequest
+	(*ListScansResponse)(nil),          // 30: muster.v1.ListScansResponse
+	(*CancelScanRequest)(nil),          // 31: muster.v1.CancelScanRequest
+	(*CancelScanResponse)(nil),         // 32: muster.v1.CancelScanResponse
+	(*PauseScanRequest)(nil),           // 33: muster.v1.PauseScanRequest
+	(*PauseScanResponse)(nil),          // 34: muster.v1.PauseScanResponse
+	(*ResumeScanRequest)(nil),          // 35: muster.v1.ResumeScanRequest
+	(*ResumeScanResponse)(nil),         // 36: muster.v1.ResumeScanResponse
+	(*ScanTemplate)(nil),               // 37: muster.v1.ScanTemplate
+	(*PutScanTemplateRequest)(nil),     // 38: muster.v1.PutScanTemplateRequest
+	(*PutScanTemplateResponse)(nil),    // 39: muster.v1.PutScanTemplateResponse
+	(*ListScanTemplatesRequest)(nil),   // 40: muster.v1.ListScanTemplatesRequest
+	(*ListScanTemplatesResponse)(nil),  // 41: muster.v1.ListScanTemplatesResponse
+	(*DeleteScanTemplateRequest)(nil),  // 42: muster.v1.DeleteScanTemplateRequest
+	(*DeleteScanTemplateResponse)(nil), // 43: muster.v1.DeleteScanTemplateResponse
+	(*ScanSchedule)(nil),               // 44: muster.v1.ScanSchedule
+	(*PutScanScheduleRequest)(nil),     // 45: muster.v1.PutScanScheduleRequest
+	(*PutScanScheduleResponse)(nil),    // 46: muster.v1.PutScanScheduleResponse
+	(*ListScanSchedulesRequest)(nil),   // 47: muster.v1.ListScanSchedulesRequest
+	(*ListScanSchedulesResponse)(nil),  // 48: muster.v1.ListScanSchedulesResponse
+	(*DeleteScanScheduleRequest)(nil),  // 49: muster.v1.DeleteScanScheduleRequest
+	(*DeleteScanScheduleResponse)(nil), // 50: muster.v1.DeleteScanScheduleResponse
+	(*Credential)(nil),                 // 51: muster.v1.Credential
+	(*SetCredentialRequest)(nil),       // 52: muster.v1.SetCredentialRequest
+	(*SetCredentialResponse)(nil),      // 53: muster.v1.SetCredentialResponse
+	(*ListCredentialsRequest)(nil),     // 54: muster.v1.ListCredentialsRequest
+	(*ListCredentialsResponse)(nil),    // 55: muster.v1.ListCredentialsResponse
+	(*DeleteCredentialRequest)(nil),    // 56: muster.v1.DeleteCredentialRequest
+	(*DeleteCredentialResponse)(nil),   // 57: muster.v1.DeleteCredentialResponse
+	(*ListUnidentifiedRequest)(nil),    // 58: muster.v1.ListUnidentifiedRequest
+	(*Unidentified)(nil),               // 59: muster.v1.Unidentified
+	(*ReasonCount)(nil),                // 60: muster.v1.ReasonCount
+	(*ListUnidentifiedResponse)(nil),   // 61: muster.v1.ListUnidentifiedResponse
+	(*Pin)(nil),                        // 62: muster.v1.Pin
+	(*Event)(nil),                      // 63: muster.v1.Event
+	(*AddPinRequest)(nil),              // 64: muster.v1.AddPinRequest
+	(*AddPinResponse)(nil),             // 65: muster.v1.AddPinResponse
+	(*RemovePinRequest)(nil),           // 66: muster.v1.RemovePinRequest
+	(*RemovePinResponse)(nil),          // 67: muster.v1.RemovePinResponse
+	(*ListPinsRequest)(nil),            // 68: muster.v1.ListPinsRequest
+	(*ListPinsResponse)(nil),           // 69: muster.v1.ListPinsResponse
+	(*UndoRequest)(nil),                // 70: muster.v1.UndoRequest
+	(*UndoResponse)(nil),               // 71: muster.v1.UndoResponse
+	(*RehearseRequest)(nil),            // 72: muster.v1.RehearseRequest
+	(*AssetRef)(nil),                   // 73: muster.v1.AssetRef
+	(*Regrouping)(nil),                 // 74: muster.v1.Regrouping
+	(*RehearseResponse)(nil),           // 75: muster.v1.RehearseResponse
+	(*GetRulesRequest)(nil),            // 76: muster.v1.GetRulesRequest
+	(*GetRulesResponse)(nil),           // 77: muster.v1.GetRulesResponse
+	(*ListReviewsRequest)(nil),         // 78: muster.v1.ListReviewsRequest
+	(*Review)(nil),                     // 79: muster.v1.Review
+	(*ListReviewsResponse)(nil),        // 80: muster.v1.ListReviewsResponse
+	(*FinishReviewRequest)(nil),        // 81: muster.v1.FinishReviewRequest
+	(*FinishReviewResponse)(nil),       // 82: muster.v1.FinishReviewResponse
+	(*WhereRequest)(nil),               // 83: muster.v1.WhereRequest
+	(*Place)(nil),                      // 84: muster.v1.Place
+	(*Loser)(nil),                      // 85: muster.v1.Loser
+	(*WhereResponse)(nil),              // 86: muster.v1.WhereResponse
+	(*ListPortsRequest)(nil),           // 87: muster.v1.ListPortsRequest
+	(*SwitchPort)(nil),                 // 88: muster.v1.SwitchPort
+	(*Station)(nil),                    // 89: muster.v1.Station
+	(*ListPortsResponse)(nil),          // 90: muster.v1.ListPortsResponse
+	(*PathRequest)(nil),                // 91: muster.v1.PathRequest
+	(*PathStep)(nil),                   // 92: muster.v1.PathStep
+	(*PathResponse)(nil),               // 93: muster.v1.PathResponse
+	(*TopologyRequest)(nil),            // 94: muster.v1.TopologyRequest
+	(*TopologyNode)(nil),               // 95: muster.v1.TopologyNode
+	(*TopologyLink)(nil),               // 96: muster.v1.TopologyLink
+	(*TopologyResponse)(nil),           // 97: muster.v1.TopologyResponse
+	nil,                                // 98: muster.v1.GetAssetResponse.FromEntry
+	(*timestamppb.Timestamp)(nil),      // 99: google.protobuf.Timestamp
+	(Status)(0),                        // 100: muster.v1.Status
+	(*Hardware)(nil),                   // 101: muster.v1.Hardware
+	(*OS)(nil),                         // 102: muster.v1.OS
+	(*Interface)(nil),                  // 103: muster.v1.Interface
+	(*Disk)(nil),                       // 104: muster.v1.Disk
+	(*MemoryModule)(nil),               // 105: muster.v1.MemoryModule
+	(*Filesystem)(nil),                 // 106: muster.v1.Filesystem
+	(*PCIDevice)(nil),                  // 107: muster.v1.PCIDevice
+	(*User)(nil),                       // 108: muster.v1.User
+	(*Port)(nil),                       // 109: muster.v1.Port
+	(*Component)(nil),                  // 110: muster.v1.Component
+	(*Security)(nil),                   // 111: muster.v1.Security
+	(*Volume)(nil),                     // 112: muster.v1.Volume
+	(*GPU)(nil),                        // 113: muster.v1.GPU
+	(*Monitor)(nil),                    // 114: muster.v1.Monitor
+	(*Battery)(nil),                    // 115: muster.v1.Battery
+	(*Printer)(nil),                    // 116: muster.v1.Printer
+	(*Peripheral)(nil),                 // 117: muster.v1.Peripheral
+	(*Container)(nil),                  // 118: muster.v1.Container
+	(*Usage)(nil),                      // 119: muster.v1.Usage
+	(*Reading)(nil),                    // 120: muster.v1.Reading
+	(*VLAN)(nil),                       // 121: muster.v1.VLAN
+	(*Redundancy)(nil),                 // 122: muster.v1.Redundancy
+	(*WirelessNetwork)(nil),            // 123: muster.v1.WirelessNetwork
+	(*Supply)(nil),                     // 124: muster.v1.Supply
+	(*Meter)(nil),                      // 125: muster.v1.Meter
+	(*durationpb.Duration)(nil),        // 126: google.protobuf.Duration
+	(*ScanOptions)(nil),                // 127: muster.v1.ScanOptions
+	(*ScanJob)(nil),                    // 128: muster.v1.ScanJob
 }
 var file_muster_v1_inventory_proto_depIdxs = []int32{
-	70,  // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
-	70,  // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
-	70,  // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
-	70,  // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
+	99,  // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
+	99,  // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
+	99,  // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
+	99,  // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
 	0,   // 4: muster.v1.ListAssetsResponse.assets:type_name -> muster.v1.Asset
-	70,  // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
-	70,  // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
-	70,  // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
-	70,  // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
+	99,  // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
+	99,  // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
+	99,  // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
+	99,  // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
 	5,   // 9: muster.v1.Record.sections:type_name -> muster.v1.SectionState
-	71,  // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
-	70,  // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
-	70,  // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
+	100, // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
+	99,  // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
+	99,  // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
 	6,   // 13: muster.v1.Attribute.losers:type_name -> muster.v1.Attribute
 	0,   // 14: muster.v1.GetAssetResponse.asset:type_name -> muster.v1.Asset
 	6,   // 15: muster.v1.GetAssetResponse.attributes:type_name -> muster.v1.Attribute
 	4,   // 16: muster.v1.GetAssetResponse.records:type_name -> muster.v1.Record
-	72,  // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
-	73,  // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
-	74,  // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
-	75,  // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
-	76,  // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
-	77,  // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
-	78,  // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
+	101, // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
+	102, // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
+	103, // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
+	104, // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
+	105, // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
+	106, // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
+	107, // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
 	8,   // 24: muster.v1.GetAssetResponse.software:type_name -> muster.v1.InstalledSoftware
-	79,  // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
-	80,  // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
-	81,  // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
+	108, // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
+	109, // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
+	110, // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
 	7,   // 28: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
-	69,  // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
-	82,  // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
-	83,  // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
-	84,  // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
-	85,  // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
-	86,  // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
-	87,  // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
-	88,  // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
-	89,  // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
-	90,  // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
-	91,  // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
-	92,  // 40: muster.v1.GetAssetResponse.vlans:type_name -> muster.v1.VLAN
-	93,  // 41: muster.v1.GetAssetResponse.redundancy:type_name -> muster.v1.Redundancy
-	94,  // 42: muster.v1.GetAssetResponse.wireless:type_name -> muster.v1.WirelessNetwork
-	95,  // 43: muster.v1.GetAssetResponse.supplies:type_name -> muster.v1.Supply
-	96,  // 44: muster.v1.GetAssetResponse.meters:type_name -> muster.v1.Meter
-	70,  // 45: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
-	0,   // 46: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
-	4,   // 47: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
-	11,  // 48: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
-	12,  // 49: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
-	0,   // 50: muster.v1.WhyResponse.other:type_name -> muster.v1.Asset
-	14,  // 51: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
-	15,  // 52: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
-	33,  // 53: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
-	70,  // 54: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
-	70,  // 55: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
-	17,  // 56: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
-	70,  // 57: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
-	70,  // 58: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
-	70,  // 59: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
-	70,  // 60: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
-	20,  // 61: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
-	70,  // 62: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
-	70,  // 63: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
-	70,  // 64: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
-	97,  // 65: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
-	23,  // 66: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
-	98,  // 67: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
-	98,  // 68: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
-	70,  // 69: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
-	70,  // 70: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
-	70,  // 71: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
-	33,  // 72: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
-	34,  // 73: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
-	34,  // 74: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
-	33,  // 75: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
-	33,  // 76: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
-	34,  // 77: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
-	44,  // 78: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
-	44,  // 79: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
-	45,  // 80: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
-	70,  // 81: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
-	70,  // 82: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
-	70,  // 83: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
-	50,  // 84: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
-	70,  // 85: muster.v1.WhereRequest.as_of:type_name -> google.protobuf.Timestamp
-	70,  // 86: muster.v1.WhereRequest.known_on:type_name -> google.protobuf.Timestamp
-	70,  // 87: muster.v1.WhereRequest.since:type_name -> google.protobuf.Timestamp
-	44,  // 88: muster.v1.Place.bridge:type_name -> muster.v1.AssetRef
-	70,  // 89: muster.v1.Place.since:type_name -> google.protobuf.Timestamp
-	70,  // 90: muster.v1.Place.confirmed:type_name -> google.protobuf.Timestamp
-	44,  // 91: muster.v1.Place.beyond:type_name -> muster.v1.AssetRef
-	56,  // 92: muster.v1.Place.losers:type_name -> muster.v1.Loser
-	44,  // 93: muster.v1.Loser.bridge:type_name -> muster.v1.AssetRef
-	70,  // 94: muster.v1.Loser.confirmed:type_name -> google.protobuf.Timestamp
-	44,  // 95: muster.v1.WhereResponse.asset:type_name -> muster.v1.AssetRef
-	55,  // 96: muster.v1.WhereResponse.places:type_name -> muster.v1.Place
-	55,  // 97: muster.v1.WhereResponse.stays:type_name -> muster.v1.Place
-	70,  // 98: muster.v1.ListPortsRequest.as_of:type_name -> google.protobuf.Timestamp
-	70,  // 99: muster.v1.ListPortsRequest.known_on:type_name -> google.protobuf.Timestamp
-	44,  // 100: muster.v1.SwitchPort.leads_to:type_name -> muster.v1.AssetRef
-	60,  // 101: muster.v1.SwitchPort.stations:type_name -> muster.v1.Station
-	44,  // 102: muster.v1.Station.asset:type_name -> muster.v1.AssetRef
-	70,  // 103: muster.v1.Station.since:type_name -> google.protobuf.Timestamp
-	70,  // 104: muster.v1.Station.confirmed:type_name -> google.protobuf.Timestamp
-	44,  // 105: muster.v1.ListPortsResponse.asset:type_name -> muster.v1.AssetRef
-	59,  // 106: muster.v1.ListPortsResponse.ports:type_name -> muster.v1.SwitchPort
-	70,  // 107: muster.v1.PathRequest.as_of:type_name -> google.protobuf.Timestamp
-	70,  // 108: muster.v1.PathRequest.known_on:type_name -> google.protobuf.Timestamp
-	44,  // 109: muster.v1.PathStep.asset:type_name -> muster.v1.AssetRef
-	63,  // 110: muster.v1.PathResponse.steps:type_name -> muster.v1.PathStep
-	70,  // 111: muster.v1.TopologyRequest.as_of:type_name -> google.protobuf.Timestamp
-	70,  // 112: muster.v1.TopologyRequest.known_on:type_name -> google.protobuf.Timestamp
-	70,  // 113: muster.v1.TopologyLink.since:type_name -> google.protobuf.Timestamp
-	70,  // 114: muster.v1.TopologyLink.confirmed:type_name -> google.protobuf.Timestamp
-	66,  // 115: muster.v1.TopologyResponse.nodes:type_name -> muster.v1.TopologyNode
-	67,  // 116: muster.v1.TopologyResponse.links:type_name -> muster.v1.TopologyLink
-	1,   // 117: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
-	3,   // 118: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
-	10,  // 119: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
-	16,  // 120: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
-	19,  // 121: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
-	22,  // 122: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
-	25,  // 123: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
-	27,  // 124: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
-	29,  // 125: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
-	31,  // 126: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
-	35,  // 127: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
-	37,  // 128: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
-	39,  // 129: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
-	41,  // 130: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
-	43,  // 131: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
-	47,  // 132: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
-	49,  // 133: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
-	52,  // 134: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
-	54,  // 135: muster.v1.InventoryService.Where:input_type -> muster.v1.WhereRequest
-	58,  // 136: muster.v1.InventoryService.ListPorts:input_type -> muster.v1.ListPortsRequest
-	62,  // 137: muster.v1.InventoryService.Path:input_type -> muster.v1.PathRequest
-	65,  // 138: muster.v1.InventoryService.Topology:input_type -> muster.v1.TopologyRequest
-	2,   // 139: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
-	9,   // 140: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
-	13,  // 141: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
-	18,  // 142: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
-	21,  // 143: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
-	24,  // 144: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
-	26,  // 145: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
-	28,  // 146: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
-	30,  // 147: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
-	32,  // 148: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
-	36,  // 149: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
-	38,  // 150: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
-	40,  // 151: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
-	42,  // 152: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
-	46,  // 153: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
-	48,  // 154: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
-	51,  // 155: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
-	53,  // 156: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
-	57,  // 157: muster.v1.InventoryService.Where:output_type -> muster.v1.WhereResponse
-	61,  // 158: muster.v1.InventoryService.ListPorts:output_type -> muster.v1.ListPortsResponse
-	64,  // 159: muster.v1.InventoryService.Path:output_type -> muster.v1.PathResponse
-	68,  // 160: muster.v1.InventoryService.Topology:output_type -> muster.v1.TopologyResponse
-	139, // [139:161] is the sub-list for method output_type
-	117, // [117:139] is the sub-list for method input_type
-	117, // [117:117] is the sub-list for extension type_name
-	117, // [117:117] is the sub-list for extension extendee
-	0,   // [0:117] is the sub-list for field type_name
+	98,  // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
+	111, // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
+	112, // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
+	113, // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
+	114, // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
+	115, // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
+	116, // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
+	117, // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
+	118, // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
+	119, // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
+	120, // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
+	121, // 40: muster.v1.GetAssetResponse.vlans:type_name -> muster.v1.VLAN
+	122, // 41: muster.v1.GetAssetResponse.redundancy:type_name -> muster.v1.Redundancy
+	123, // 42: muster.v1.GetAssetResponse.wireless:type_name -> muster.v1.WirelessNetwork
+	124, // 43: muster.v1.GetAssetResponse.supplies:type_name -> muster.v1.Supply
+	125, // 44: muster.v1.GetAssetResponse.meters:type_name -> muster.v1.Meter
+	99,  // 45: muster.v1.GetAssetResponse.missed_at:type_name -> google.protobuf.Timestamp
+	99,  // 46: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
+	0,   // 47: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
+	4,   // 48: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
+	11,  // 49: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
+	12,  // 50: muster.v1.WhyResponse.demotions:type_name -> muster.v1.Demotion
+	0,   // 51: muster.v1.WhyResponse.other:type_name -> muster.v1.Asset
+	14,  // 52: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
+	15,  // 53: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
+	62,  // 54: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
+	99,  // 55: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
+	99,  // 56: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
+	17,  // 57: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
+	99,  // 58: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
+	99,  // 59: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
+	99,  // 60: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
+	99,  // 61: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
+	20,  // 62: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
+	99,  // 63: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
+	99,  // 64: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
+	99,  // 65: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
+	126, // 66: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
+	23,  // 67: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
+	127, // 68: muster.v1.CreateScanRequest.options:type_name -> muster.v1.ScanOptions
+	128, // 69: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
+	128, // 70: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
+	127, // 71: muster.v1.ScanTemplate.options:type_name -> muster.v1.ScanOptions
+	99,  // 72: muster.v1.ScanTemplate.changed_at:type_name -> google.protobuf.Timestamp
+	37,  // 73: muster.v1.PutScanTemplateRequest.template:type_name -> muster.v1.ScanTemplate
+	37,  // 74: muster.v1.PutScanTemplateResponse.template:type_name -> muster.v1.ScanTemplate
+	37,  // 75: muster.v1.ListScanTemplatesResponse.templates:type_name -> muster.v1.ScanTemplate
+	99,  // 76: muster.v1.ScanSchedule.next_at:type_name -> google.protobuf.Timestamp
+	99,  // 77: muster.v1.ScanSchedule.last_at:type_name -> google.protobuf.Timestamp
+	99,  // 78: muster.v1.ScanSchedule.changed_at:type_name -> google.protobuf.Timestamp
+	44,  // 79: muster.v1.PutScanScheduleRequest.schedule:type_name -> muster.v1.ScanSchedule
+	44,  // 80: muster.v1.PutScanScheduleResponse.schedule:type_name -> muster.v1.ScanSchedule
+	44,  // 81: muster.v1.ListScanSchedulesResponse.schedules:type_name -> muster.v1.ScanSchedule
+	99,  // 82: muster.v1.Credential.changed_at:type_name -> google.protobuf.Timestamp
+	99,  // 83: muster.v1.Credential.last_used:type_name -> google.protobuf.Timestamp
+	51,  // 84: muster.v1.SetCredentialResponse.credential:type_name -> muster.v1.Credential
+	51,  // 85: muster.v1.ListCredentialsResponse.credentials:type_name -> muster.v1.Credential
+	99,  // 86: muster.v1.Unidentified.last_seen:type_name -> google.protobuf.Timestamp
+	59,  // 87: muster.v1.ListUnidentifiedResponse.list:type_name -> muster.v1.Unidentified
+	60,  // 88: muster.v1.ListUnidentifiedResponse.reasons:type_name -> muster.v1.ReasonCount
+	99,  // 89: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
+	99,  // 90: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
+	99,  // 91: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
+	62,  // 92: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
+	63,  // 93: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
+	63,  // 94: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
+	62,  // 95: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
+	62,  // 96: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
+	63,  // 97: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
+	73,  // 98: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
+	73,  // 99: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
+	74,  // 100: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
+	99,  // 101: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
+	99,  // 102: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
+	99,  // 103: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
+	79,  // 104: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
+	99,  // 105: muster.v1.WhereRequest.as_of:type_name -> google.protobuf.Timestamp
+	99,  // 106: muster.v1.WhereRequest.known_on:type_name -> google.protobuf.Timestamp
+	99,  // 107: muster.v1.WhereRequest.since:type_name -> google.protobuf.Timestamp
+	73,  // 108: muster.v1.Place.bridge:type_name -> muster.v1.AssetRef
+	99,  // 109: muster.v1.Place.since:type_name -> google.protobuf.Timestamp
+	99,  // 110: muster.v1.Place.confirmed:type_name -> google.protobuf.Timestamp
+	73,  // 111: muster.v1.Place.beyond:type_name -> muster.v1.AssetRef
+	85,  // 112: muster.v1.Place.losers:type_name -> muster.v1.Loser
+	73,  // 113: muster.v1.Loser.bridge:type_name -> muster.v1.AssetRef
+	99,  // 114: muster.v1.Loser.confirmed:type_name -> google.protobuf.Timestamp
+	73,  // 115: muster.v1.WhereResponse.asset:type_name -> muster.v1.AssetRef
+	84,  // 116: muster.v1.WhereResponse.places:type_name -> muster.v1.Place
+	84,  // 117: muster.v1.WhereResponse.stays:type_name -> muster.v1.Place
+	99,  // 118: muster.v1.ListPortsRequest.as_of:type_name -> google.protobuf.Timestamp
+	99,  // 119: muster.v1.ListPortsRequest.known_on:type_name -> google.protobuf.Timestamp
+	73,  // 120: muster.v1.SwitchPort.leads_to:type_name -> muster.v1.AssetRef
+	89,  // 121: muster.v1.SwitchPort.stations:type_name -> muster.v1.Station
+	73,  // 122: muster.v1.Station.asset:type_name -> muster.v1.AssetRef
+	99,  // 123: muster.v1.Station.since:type_name -> google.protobuf.Timestamp
+	99,  // 124: muster.v1.Station.confirmed:type_name -> google.protobuf.Timestamp
+	73,  // 125: muster.v1.ListPortsResponse.asset:type_name -> muster.v1.AssetRef
+	88,  // 126: muster.v1.ListPortsResponse.ports:type_name -> muster.v1.SwitchPort
+	99,  // 127: muster.v1.PathRequest.as_of:type_name -> google.protobuf.Timestamp
+	99,  // 128: muster.v1.PathRequest.known_on:type_name -> google.protobuf.Timestamp
+	73,  // 129: muster.v1.PathStep.asset:type_name -> muster.v1.AssetRef
+	92,  // 130: muster.v1.PathResponse.steps:type_name -> muster.v1.PathStep
+	99,  // 131: muster.v1.TopologyRequest.as_of:type_name -> google.protobuf.Timestamp
+	99,  // 132: muster.v1.TopologyRequest.known_on:type_name -> google.protobuf.Timestamp
+	99,  // 133: muster.v1.TopologyLink.since:type_name -> google.protobuf.Timestamp
+	99,  // 134: muster.v1.TopologyLink.confirmed:type_name -> google.protobuf.Timestamp
+	95,  // 135: muster.v1.TopologyResponse.nodes:type_name -> muster.v1.TopologyNode
+	96,  // 136: muster.v1.TopologyResponse.links:type_name -> muster.v1.TopologyLink
+	1,   // 137: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
+	3,   // 138: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
+	10,  // 139: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
+	16,  // 140: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
+	19,  // 141: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
+	22,  // 142: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
+	25,  // 143: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
+	27,  // 144: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
+	29,  // 145: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
+	31,  // 146: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
+	33,  // 147: muster.v1.InventoryService.PauseScan:input_type -> muster.v1.PauseScanRequest
+	35,  // 148: muster.v1.InventoryService.ResumeScan:input_type -> muster.v1.ResumeScanRequest
+	38,  // 149: muster.v1.InventoryService.PutScanTemplate:input_type -> muster.v1.PutScanTemplateRequest
+	40,  // 150: muster.v1.InventoryService.ListScanTemplates:input_type -> muster.v1.ListScanTemplatesRequest
+	42,  // 151: muster.v1.InventoryService.DeleteScanTemplate:input_type -> muster.v1.DeleteScanTemplateRequest
+	45,  // 152: muster.v1.InventoryService.PutScanSchedule:input_type -> muster.v1.PutScanScheduleRequest
+	47,  // 153: muster.v1.InventoryService.ListScanSchedules:input_type -> muster.v1.ListScanSchedulesRequest
+	49,  // 154: muster.v1.InventoryService.DeleteScanSchedule:input_type -> muster.v1.DeleteScanScheduleRequest
+	52,  // 155: muster.v1.InventoryService.SetCredential:input_type -> muster.v1.SetCredentialRequest
+	54,  // 156: muster.v1.InventoryService.ListCredentials:input_type -> muster.v1.ListCredentialsRequest
+	56,  // 157: muster.v1.InventoryService.DeleteCredential:input_type -> muster.v1.DeleteCredentialRequest
+	58,  // 158: muster.v1.InventoryService.ListUnidentified:input_type -> muster.v1.ListUnidentifiedRequest
+	64,  // 159: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
+	66,  // 160: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
+	68,  // 161: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
+	70,  // 162: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
+	72,  // 163: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
+	76,  // 164: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
+	78,  // 165: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
+	81,  // 166: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
+	83,  // 167: muster.v1.InventoryService.Where:input_type -> muster.v1.WhereRequest
+	87,  // 168: muster.v1.InventoryService.ListPorts:input_type -> muster.v1.ListPortsRequest
+	91,  // 169: muster.v1.InventoryService.Path:input_type -> muster.v1.PathRequest
+	94,  // 170: muster.v1.InventoryService.Topology:input_type -> muster.v1.TopologyRequest
+	2,   // 171: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
+	9,   // 172: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
+	13,  // 173: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
+	18,  // 174: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
+	21,  // 175: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
+	24,  // 176: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
+	26,  // 177: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
+	28,  // 178: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
+	30,  // 179: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
+	32,  // 180: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
+	34,  // 181: muster.v1.InventoryService.PauseScan:output_type -> muster.v1.PauseScanResponse
+	36,  // 182: muster.v1.InventoryService.ResumeScan:output_type -> muster.v1.ResumeScanResponse
+	39,  // 183: muster.v1.InventoryService.PutScanTemplate:output_type -> muster.v1.PutScanTemplateResponse
+	41,  // 184: muster.v1.InventoryService.ListScanTemplates:output_type -> muster.v1.ListScanTemplatesResponse
+	43,  // 185: muster.v1.InventoryService.DeleteScanTemplate:output_type -> muster.v1.DeleteScanTemplateResponse
+	46,  // 186: muster.v1.InventoryService.PutScanSchedule:output_type -> muster.v1.PutScanScheduleResponse
+	48,  // 187: muster.v1.InventoryService.ListScanSchedules:output_type -> muster.v1.ListScanSchedulesResponse
+	50,  // 188: muster.v1.InventoryService.DeleteScanSchedule:output_type -> muster.v1.DeleteScanScheduleResponse
+	53,  // 189: muster.v1.InventoryService.SetCredential:output_type -> muster.v1.SetCredentialResponse
+	55,  // 190: muster.v1.InventoryService.ListCredentials:output_type -> muster.v1.ListCredentialsResponse
+	57,  // 191: muster.v1.InventoryService.DeleteCredential:output_type -> muster.v1.DeleteCredentialResponse
+	61,  // 192: muster.v1.InventoryService.ListUnidentified:output_type -> muster.v1.ListUnidentifiedResponse
+	65,  // 193: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
+	67,  // 194: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
+	69,  // 195: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
+	71,  // 196: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
+	75,  // 197: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
+	77,  // 198: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
+	80,  // 199: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
+	82,  // 200: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
+	86,  // 201: muster.v1.InventoryService.Where:output_type -> muster.v1.WhereResponse
+	90,  // 202: muster.v1.InventoryService.ListPorts:output_type -> muster.v1.ListPortsResponse
+	93,  // 203: muster.v1.InventoryService.Path:output_type -> muster.v1.PathResponse
+	97,  // 204: muster.v1.InventoryService.Topology:output_type -> muster.v1.TopologyResponse
+	171, // [171:205] is the sub-list for method output_type
+	137, // [137:171] is the sub-list for method input_type
+	137, // [137:137] is the sub-list for extension type_name
+	137, // [137:137] is the sub-list for extension extendee
+	0,   // [0:137] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_inventory_proto_init() }
@@ -6134,7 +7948,7 @@ func file_muster_v1_inventory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_muster_v1_inventory_proto_rawDesc), len(file_muster_v1_inventory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   70,
+			NumMessages:   99,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

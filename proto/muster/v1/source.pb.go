@@ -523,16 +523,32 @@ type ScanJob struct {
 	Rate      int32                  `protobuf:"varint,4,opt,name=rate,proto3" json:"rate,omitempty"`
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	Site      string                 `protobuf:"bytes,6,opt,name=site,proto3" json:"site,omitempty"`
-	// queued, running, done, failed, cancelled
-	State         string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
-	Scanner       string                 `protobuf:"bytes,8,opt,name=scanner,proto3" json:"scanner,omitempty"`
-	Message       string                 `protobuf:"bytes,9,opt,name=message,proto3" json:"message,omitempty"`
-	Probed        int64                  `protobuf:"varint,10,opt,name=probed,proto3" json:"probed,omitempty"`
-	Planned       int64                  `protobuf:"varint,11,opt,name=planned,proto3" json:"planned,omitempty"`
-	Found         int64                  `protobuf:"varint,12,opt,name=found,proto3" json:"found,omitempty"`
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	FinishedAt    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
-	CreatedBy     string                 `protobuf:"bytes,15,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	// queued, running, paused, done, failed, cancelled
+	State      string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
+	Scanner    string                 `protobuf:"bytes,8,opt,name=scanner,proto3" json:"scanner,omitempty"`
+	Message    string                 `protobuf:"bytes,9,opt,name=message,proto3" json:"message,omitempty"`
+	Probed     int64                  `protobuf:"varint,10,opt,name=probed,proto3" json:"probed,omitempty"`
+	Planned    int64                  `protobuf:"varint,11,opt,name=planned,proto3" json:"planned,omitempty"`
+	Found      int64                  `protobuf:"varint,12,opt,name=found,proto3" json:"found,omitempty"`
+	StartedAt  *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	FinishedAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=finished_at,json=finishedAt,proto3" json:"finished_at,omitempty"`
+	CreatedBy  string                 `protobuf:"bytes,15,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	Options    *ScanOptions           `protobuf:"bytes,16,opt,name=options,proto3" json:"options,omitempty"`
+	// What it was made from; empty for one that was ordered by itself.
+	Template string `protobuf:"bytes,17,opt,name=template,proto3" json:"template,omitempty"`
+	Schedule string `protobuf:"bytes,18,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	// When it may run ("Mon-Fri 20:00-06:00 Europe/Berlin"); none for always.
+	Windows []string `protobuf:"bytes,19,rep,name=windows,proto3" json:"windows,omitempty"`
+	// What is done for good, as ranges "FIRST-LAST" or addresses: it is not scanned again.
+	Done []string `protobuf:"bytes,20,rep,name=done,proto3" json:"done,omitempty"`
+	// Time left, as its scanner estimates it; absent when not known.
+	Left *durationpb.Duration `protobuf:"bytes,21,opt,name=left,proto3" json:"left,omitempty"`
+	// A queued job waits until then.
+	NotBefore *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	// For the scanner that it is handed to alone: no person's call answers with them.
+	Sealed []*SealedCredential `protobuf:"bytes,23,rep,name=sealed,proto3" json:"sealed,omitempty"`
+	// What was asked of its scanner: run or pause.
+	Wanted        string `protobuf:"bytes,24,opt,name=wanted,proto3" json:"wanted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -672,17 +688,250 @@ func (x *ScanJob) GetCreatedBy() string {
 	return ""
 }
 
+func (x *ScanJob) GetOptions() *ScanOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *ScanJob) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *ScanJob) GetSchedule() string {
+	if x != nil {
+		return x.Schedule
+	}
+	return ""
+}
+
+func (x *ScanJob) GetWindows() []string {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+func (x *ScanJob) GetDone() []string {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+func (x *ScanJob) GetLeft() *durationpb.Duration {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *ScanJob) GetNotBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotBefore
+	}
+	return nil
+}
+
+func (x *ScanJob) GetSealed() []*SealedCredential {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *ScanJob) GetWanted() string {
+	if x != nil {
+		return x.Wanted
+	}
+	return ""
+}
+
+// ScanOptions is how a sweep is made. What is left out is as the scanner's own settings say.
+type ScanOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// More than 65,536 addresses are meant.
+	Large bool `protobuf:"varint,1,opt,name=large,proto3" json:"large,omitempty"`
+	// Ports to ask: default, numbers, ranges, udp/NUMBER, modbus, bacnet.
+	Ports      []string `protobuf:"bytes,2,rep,name=ports,proto3" json:"ports,omitempty"`
+	NoServices bool     `protobuf:"varint,3,opt,name=no_services,json=noServices,proto3" json:"no_services,omitempty"`
+	NoSearch   bool     `protobuf:"varint,4,opt,name=no_search,json=noSearch,proto3" json:"no_search,omitempty"`
+	NoNames    bool     `protobuf:"varint,5,opt,name=no_names,json=noNames,proto3" json:"no_names,omitempty"`
+	NoSnmp     bool     `protobuf:"varint,6,opt,name=no_snmp,json=noSnmp,proto3" json:"no_snmp,omitempty"`
+	// Only listen, for that long; there are no targets then.
+	Listen *durationpb.Duration `protobuf:"bytes,7,opt,name=listen,proto3" json:"listen,omitempty"`
+	// To listen on; none for all.
+	Interfaces []string `protobuf:"bytes,8,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
+	// Credential sets of the collector, by name, beside the scanner's own.
+	Credentials   []string `protobuf:"bytes,9,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScanOptions) Reset() {
+	*x = ScanOptions{}
+	mi := &file_muster_v1_source_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScanOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScanOptions) ProtoMessage() {}
+
+func (x *ScanOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_source_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScanOptions.ProtoReflect.Descriptor instead.
+func (*ScanOptions) Descriptor() ([]byte, []int) {
+	return file_muster_v1_source_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ScanOptions) GetLarge() bool {
+	if x != nil {
+		return x.Large
+	}
+	return false
+}
+
+func (x *ScanOptions) GetPorts() []string {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
+func (x *ScanOptions) GetNoServices() bool {
+	if x != nil {
+		return x.NoServices
+	}
+	return false
+}
+
+func (x *ScanOptions) GetNoSearch() bool {
+	if x != nil {
+		return x.NoSearch
+	}
+	return false
+}
+
+func (x *ScanOptions) GetNoNames() bool {
+	if x != nil {
+		return x.NoNames
+	}
+	return false
+}
+
+func (x *ScanOptions) GetNoSnmp() bool {
+	if x != nil {
+		return x.NoSnmp
+	}
+	return false
+}
+
+func (x *ScanOptions) GetListen() *durationpb.Duration {
+	if x != nil {
+		return x.Listen
+	}
+	return nil
+}
+
+func (x *ScanOptions) GetInterfaces() []string {
+	if x != nil {
+		return x.Interfaces
+	}
+	return nil
+}
+
+func (x *ScanOptions) GetCredentials() []string {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
+// SealedCredential is a credential set that one scanner can open, for one job.
+type SealedCredential struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// HPKE (RFC 9180), base mode: X25519, HKDF-SHA256, AES-256-GCM.
+	Sealed        []byte `protobuf:"bytes,2,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealedCredential) Reset() {
+	*x = SealedCredential{}
+	mi := &file_muster_v1_source_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealedCredential) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealedCredential) ProtoMessage() {}
+
+func (x *SealedCredential) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_source_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealedCredential.ProtoReflect.Descriptor instead.
+func (*SealedCredential) Descriptor() ([]byte, []int) {
+	return file_muster_v1_source_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SealedCredential) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SealedCredential) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
 type FetchJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 60 s.
-	Wait          *durationpb.Duration `protobuf:"bytes,1,opt,name=wait,proto3" json:"wait,omitempty"`
+	Wait *durationpb.Duration `protobuf:"bytes,1,opt,name=wait,proto3" json:"wait,omitempty"`
+	// X25519 key that credentials are sealed to; without one there are none.
+	SealingKey    []byte `protobuf:"bytes,2,opt,name=sealing_key,json=sealingKey,proto3" json:"sealing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FetchJobRequest) Reset() {
 	*x = FetchJobRequest{}
-	mi := &file_muster_v1_source_proto_msgTypes[7]
+	mi := &file_muster_v1_source_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +943,7 @@ func (x *FetchJobRequest) String() string {
 func (*FetchJobRequest) ProtoMessage() {}
 
 func (x *FetchJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_source_proto_msgTypes[7]
+	mi := &file_muster_v1_source_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,12 +956,19 @@ func (x *FetchJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchJobRequest.ProtoReflect.Descriptor instead.
 func (*FetchJobRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_source_proto_rawDescGZIP(), []int{7}
+	return file_muster_v1_source_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FetchJobRequest) GetWait() *durationpb.Duration {
 	if x != nil {
 		return x.Wait
+	}
+	return nil
+}
+
+func (x *FetchJobRequest) GetSealingKey() []byte {
+	if x != nil {
+		return x.SealingKey
 	}
 	return nil
 }
@@ -727,7 +983,7 @@ type FetchJobResponse struct {
 
 func (x *FetchJobResponse) Reset() {
 	*x = FetchJobResponse{}
-	mi := &file_muster_v1_source_proto_msgTypes[8]
+	mi := &file_muster_v1_source_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +995,7 @@ func (x *FetchJobResponse) String() string {
 func (*FetchJobResponse) ProtoMessage() {}
 
 func (x *FetchJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_source_proto_msgTypes[8]
+	mi := &file_muster_v1_source_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +1008,7 @@ func (x *FetchJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchJobResponse.ProtoReflect.Descriptor instead.
 func (*FetchJobResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_source_proto_rawDescGZIP(), []int{8}
+	return file_muster_v1_source_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FetchJobResponse) GetJob() *ScanJob {
@@ -765,19 +1021,22 @@ func (x *FetchJobResponse) GetJob() *ScanJob {
 type UpdateJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// running, done, failed
-	State         string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
-	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	Probed        int64  `protobuf:"varint,4,opt,name=probed,proto3" json:"probed,omitempty"`
-	Planned       int64  `protobuf:"varint,5,opt,name=planned,proto3" json:"planned,omitempty"`
-	Found         int64  `protobuf:"varint,6,opt,name=found,proto3" json:"found,omitempty"`
+	// running, paused (given back, to go on later), done, failed
+	State   string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	Probed  int64  `protobuf:"varint,4,opt,name=probed,proto3" json:"probed,omitempty"`
+	Planned int64  `protobuf:"varint,5,opt,name=planned,proto3" json:"planned,omitempty"`
+	Found   int64  `protobuf:"varint,6,opt,name=found,proto3" json:"found,omitempty"`
+	// Ranges that were finished since the last word; what they hold was delivered before.
+	Swept         []*SweptRange        `protobuf:"bytes,7,rep,name=swept,proto3" json:"swept,omitempty"`
+	Left          *durationpb.Duration `protobuf:"bytes,8,opt,name=left,proto3" json:"left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateJobRequest) Reset() {
 	*x = UpdateJobRequest{}
-	mi := &file_muster_v1_source_proto_msgTypes[9]
+	mi := &file_muster_v1_source_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +1048,7 @@ func (x *UpdateJobRequest) String() string {
 func (*UpdateJobRequest) ProtoMessage() {}
 
 func (x *UpdateJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_source_proto_msgTypes[9]
+	mi := &file_muster_v1_source_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +1061,7 @@ func (x *UpdateJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateJobRequest.ProtoReflect.Descriptor instead.
 func (*UpdateJobRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_source_proto_rawDescGZIP(), []int{9}
+	return file_muster_v1_source_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateJobRequest) GetId() string {
@@ -847,17 +1106,104 @@ func (x *UpdateJobRequest) GetFound() int64 {
 	return 0
 }
 
+func (x *UpdateJobRequest) GetSwept() []*SweptRange {
+	if x != nil {
+		return x.Swept
+	}
+	return nil
+}
+
+func (x *UpdateJobRequest) GetLeft() *durationpb.Duration {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+// SweptRange is a run of addresses that a job is done with.
+type SweptRange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	First string                 `protobuf:"bytes,1,opt,name=first,proto3" json:"first,omitempty"`
+	Last  string                 `protobuf:"bytes,2,opt,name=last,proto3" json:"last,omitempty"`
+	// Every address was probed and all probes could do their work: who was not seen is not there.
+	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	// How long ago its sweep began, by whatever clock the scanner has.
+	Took          *durationpb.Duration `protobuf:"bytes,4,opt,name=took,proto3" json:"took,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SweptRange) Reset() {
+	*x = SweptRange{}
+	mi := &file_muster_v1_source_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SweptRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SweptRange) ProtoMessage() {}
+
+func (x *SweptRange) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_source_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SweptRange.ProtoReflect.Descriptor instead.
+func (*SweptRange) Descriptor() ([]byte, []int) {
+	return file_muster_v1_source_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SweptRange) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *SweptRange) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+func (x *SweptRange) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *SweptRange) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
 type UpdateJobResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The scanner is to stop the job.
-	Cancel        bool `protobuf:"varint,1,opt,name=cancel,proto3" json:"cancel,omitempty"`
+	// The scanner is to leave the job alone: the order is not run.
+	Cancel bool `protobuf:"varint,1,opt,name=cancel,proto3" json:"cancel,omitempty"`
+	// run; pause: say paused and go on with other jobs; stop: the job is no longer the scanner's
+	Order         string `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateJobResponse) Reset() {
 	*x = UpdateJobResponse{}
-	mi := &file_muster_v1_source_proto_msgTypes[10]
+	mi := &file_muster_v1_source_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +1215,7 @@ func (x *UpdateJobResponse) String() string {
 func (*UpdateJobResponse) ProtoMessage() {}
 
 func (x *UpdateJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_source_proto_msgTypes[10]
+	mi := &file_muster_v1_source_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +1228,7 @@ func (x *UpdateJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateJobResponse.ProtoReflect.Descriptor instead.
 func (*UpdateJobResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_source_proto_rawDescGZIP(), []int{10}
+	return file_muster_v1_source_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateJobResponse) GetCancel() bool {
@@ -890,6 +1236,13 @@ func (x *UpdateJobResponse) GetCancel() bool {
 		return x.Cancel
 	}
 	return false
+}
+
+func (x *UpdateJobResponse) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
 }
 
 var File_muster_v1_source_proto protoreflect.FileDescriptor
@@ -929,7 +1282,7 @@ const file_muster_v1_source_proto_rawDesc = "" +
 	"nextReport\x12;\n" +
 	"\vserver_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"serverTime\x12\x14\n" +
-	"\x05rekey\x18\x04 \x01(\bR\x05rekey\"\xd9\x03\n" +
+	"\x05rekey\x18\x04 \x01(\bR\x05rekey\"\xa8\x06\n" +
 	"\aScanJob\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\atargets\x18\x02 \x03(\tR\atargets\x12\x18\n" +
@@ -950,20 +1303,57 @@ const file_muster_v1_source_proto_rawDesc = "" +
 	"\vfinished_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishedAt\x12\x1d\n" +
 	"\n" +
-	"created_by\x18\x0f \x01(\tR\tcreatedBy\"@\n" +
+	"created_by\x18\x0f \x01(\tR\tcreatedBy\x120\n" +
+	"\aoptions\x18\x10 \x01(\v2\x16.muster.v1.ScanOptionsR\aoptions\x12\x1a\n" +
+	"\btemplate\x18\x11 \x01(\tR\btemplate\x12\x1a\n" +
+	"\bschedule\x18\x12 \x01(\tR\bschedule\x12\x18\n" +
+	"\awindows\x18\x13 \x03(\tR\awindows\x12\x12\n" +
+	"\x04done\x18\x14 \x03(\tR\x04done\x12-\n" +
+	"\x04left\x18\x15 \x01(\v2\x19.google.protobuf.DurationR\x04left\x129\n" +
+	"\n" +
+	"not_before\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x123\n" +
+	"\x06sealed\x18\x17 \x03(\v2\x1b.muster.v1.SealedCredentialR\x06sealed\x12\x16\n" +
+	"\x06wanted\x18\x18 \x01(\tR\x06wanted\"\xa0\x02\n" +
+	"\vScanOptions\x12\x14\n" +
+	"\x05large\x18\x01 \x01(\bR\x05large\x12\x14\n" +
+	"\x05ports\x18\x02 \x03(\tR\x05ports\x12\x1f\n" +
+	"\vno_services\x18\x03 \x01(\bR\n" +
+	"noServices\x12\x1b\n" +
+	"\tno_search\x18\x04 \x01(\bR\bnoSearch\x12\x19\n" +
+	"\bno_names\x18\x05 \x01(\bR\anoNames\x12\x17\n" +
+	"\ano_snmp\x18\x06 \x01(\bR\x06noSnmp\x121\n" +
+	"\x06listen\x18\a \x01(\v2\x19.google.protobuf.DurationR\x06listen\x12\x1e\n" +
+	"\n" +
+	"interfaces\x18\b \x03(\tR\n" +
+	"interfaces\x12 \n" +
+	"\vcredentials\x18\t \x03(\tR\vcredentials\">\n" +
+	"\x10SealedCredential\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06sealed\x18\x02 \x01(\fR\x06sealed\"a\n" +
 	"\x0fFetchJobRequest\x12-\n" +
-	"\x04wait\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04wait\"8\n" +
+	"\x04wait\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04wait\x12\x1f\n" +
+	"\vsealing_key\x18\x02 \x01(\fR\n" +
+	"sealingKey\"8\n" +
 	"\x10FetchJobResponse\x12$\n" +
-	"\x03job\x18\x01 \x01(\v2\x12.muster.v1.ScanJobR\x03job\"\x9a\x01\n" +
+	"\x03job\x18\x01 \x01(\v2\x12.muster.v1.ScanJobR\x03job\"\xf6\x01\n" +
 	"\x10UpdateJobRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x16\n" +
 	"\x06probed\x18\x04 \x01(\x03R\x06probed\x12\x18\n" +
 	"\aplanned\x18\x05 \x01(\x03R\aplanned\x12\x14\n" +
-	"\x05found\x18\x06 \x01(\x03R\x05found\"+\n" +
+	"\x05found\x18\x06 \x01(\x03R\x05found\x12+\n" +
+	"\x05swept\x18\a \x03(\v2\x15.muster.v1.SweptRangeR\x05swept\x12-\n" +
+	"\x04left\x18\b \x01(\v2\x19.google.protobuf.DurationR\x04left\"\x81\x01\n" +
+	"\n" +
+	"SweptRange\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\tR\x05first\x12\x12\n" +
+	"\x04last\x18\x02 \x01(\tR\x04last\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12-\n" +
+	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\"A\n" +
 	"\x11UpdateJobResponse\x12\x16\n" +
-	"\x06cancel\x18\x01 \x01(\bR\x06cancel*{\n" +
+	"\x06cancel\x18\x01 \x01(\bR\x06cancel\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\tR\x05order*{\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10OUTCOME_ACCEPTED\x10\x01\x12\x15\n" +
@@ -992,7 +1382,7 @@ func file_muster_v1_source_proto_rawDescGZIP() []byte {
 }
 
 var file_muster_v1_source_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_muster_v1_source_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_muster_v1_source_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_muster_v1_source_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: muster.v1.Outcome
 	(*EnrollRequest)(nil),         // 1: muster.v1.EnrollRequest
@@ -1002,42 +1392,53 @@ var file_muster_v1_source_proto_goTypes = []any{
 	(*Acknowledgement)(nil),       // 5: muster.v1.Acknowledgement
 	(*ReportResponse)(nil),        // 6: muster.v1.ReportResponse
 	(*ScanJob)(nil),               // 7: muster.v1.ScanJob
-	(*FetchJobRequest)(nil),       // 8: muster.v1.FetchJobRequest
-	(*FetchJobResponse)(nil),      // 9: muster.v1.FetchJobResponse
-	(*UpdateJobRequest)(nil),      // 10: muster.v1.UpdateJobRequest
-	(*UpdateJobResponse)(nil),     // 11: muster.v1.UpdateJobResponse
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*Observation)(nil),           // 13: muster.v1.Observation
-	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(*ScanOptions)(nil),           // 8: muster.v1.ScanOptions
+	(*SealedCredential)(nil),      // 9: muster.v1.SealedCredential
+	(*FetchJobRequest)(nil),       // 10: muster.v1.FetchJobRequest
+	(*FetchJobResponse)(nil),      // 11: muster.v1.FetchJobResponse
+	(*UpdateJobRequest)(nil),      // 12: muster.v1.UpdateJobRequest
+	(*SweptRange)(nil),            // 13: muster.v1.SweptRange
+	(*UpdateJobResponse)(nil),     // 14: muster.v1.UpdateJobResponse
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*Observation)(nil),           // 16: muster.v1.Observation
+	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
 }
 var file_muster_v1_source_proto_depIdxs = []int32{
-	12, // 0: muster.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
-	13, // 1: muster.v1.ReportRequest.observations:type_name -> muster.v1.Observation
-	12, // 2: muster.v1.ReportRequest.sent_at:type_name -> google.protobuf.Timestamp
+	15, // 0: muster.v1.EnrollResponse.not_after:type_name -> google.protobuf.Timestamp
+	16, // 1: muster.v1.ReportRequest.observations:type_name -> muster.v1.Observation
+	15, // 2: muster.v1.ReportRequest.sent_at:type_name -> google.protobuf.Timestamp
 	0,  // 3: muster.v1.Acknowledgement.outcome:type_name -> muster.v1.Outcome
 	5,  // 4: muster.v1.ReportResponse.acknowledgements:type_name -> muster.v1.Acknowledgement
-	14, // 5: muster.v1.ReportResponse.next_report:type_name -> google.protobuf.Duration
-	12, // 6: muster.v1.ReportResponse.server_time:type_name -> google.protobuf.Timestamp
-	12, // 7: muster.v1.ScanJob.created_at:type_name -> google.protobuf.Timestamp
-	12, // 8: muster.v1.ScanJob.started_at:type_name -> google.protobuf.Timestamp
-	12, // 9: muster.v1.ScanJob.finished_at:type_name -> google.protobuf.Timestamp
-	14, // 10: muster.v1.FetchJobRequest.wait:type_name -> google.protobuf.Duration
-	7,  // 11: muster.v1.FetchJobResponse.job:type_name -> muster.v1.ScanJob
-	1,  // 12: muster.v1.EnrolmentService.Enroll:input_type -> muster.v1.EnrollRequest
-	3,  // 13: muster.v1.EnrolmentService.Renew:input_type -> muster.v1.RenewRequest
-	4,  // 14: muster.v1.IngestService.Report:input_type -> muster.v1.ReportRequest
-	8,  // 15: muster.v1.ScanJobService.FetchJob:input_type -> muster.v1.FetchJobRequest
-	10, // 16: muster.v1.ScanJobService.UpdateJob:input_type -> muster.v1.UpdateJobRequest
-	2,  // 17: muster.v1.EnrolmentService.Enroll:output_type -> muster.v1.EnrollResponse
-	2,  // 18: muster.v1.EnrolmentService.Renew:output_type -> muster.v1.EnrollResponse
-	6,  // 19: muster.v1.IngestService.Report:output_type -> muster.v1.ReportResponse
-	9,  // 20: muster.v1.ScanJobService.FetchJob:output_type -> muster.v1.FetchJobResponse
-	11, // 21: muster.v1.ScanJobService.UpdateJob:output_type -> muster.v1.UpdateJobResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	17, // 5: muster.v1.ReportResponse.next_report:type_name -> google.protobuf.Duration
+	15, // 6: muster.v1.ReportResponse.server_time:type_name -> google.protobuf.Timestamp
+	15, // 7: muster.v1.ScanJob.created_at:type_name -> google.protobuf.Timestamp
+	15, // 8: muster.v1.ScanJob.started_at:type_name -> google.protobuf.Timestamp
+	15, // 9: muster.v1.ScanJob.finished_at:type_name -> google.protobuf.Timestamp
+	8,  // 10: muster.v1.ScanJob.options:type_name -> muster.v1.ScanOptions
+	17, // 11: muster.v1.ScanJob.left:type_name -> google.protobuf.Duration
+	15, // 12: muster.v1.ScanJob.not_before:type_name -> google.protobuf.Timestamp
+	9,  // 13: muster.v1.ScanJob.sealed:type_name -> muster.v1.SealedCredential
+	17, // 14: muster.v1.ScanOptions.listen:type_name -> google.protobuf.Duration
+	17, // 15: muster.v1.FetchJobRequest.wait:type_name -> google.protobuf.Duration
+	7,  // 16: muster.v1.FetchJobResponse.job:type_name -> muster.v1.ScanJob
+	13, // 17: muster.v1.UpdateJobRequest.swept:type_name -> muster.v1.SweptRange
+	17, // 18: muster.v1.UpdateJobRequest.left:type_name -> google.protobuf.Duration
+	17, // 19: muster.v1.SweptRange.took:type_name -> google.protobuf.Duration
+	1,  // 20: muster.v1.EnrolmentService.Enroll:input_type -> muster.v1.EnrollRequest
+	3,  // 21: muster.v1.EnrolmentService.Renew:input_type -> muster.v1.RenewRequest
+	4,  // 22: muster.v1.IngestService.Report:input_type -> muster.v1.ReportRequest
+	10, // 23: muster.v1.ScanJobService.FetchJob:input_type -> muster.v1.FetchJobRequest
+	12, // 24: muster.v1.ScanJobService.UpdateJob:input_type -> muster.v1.UpdateJobRequest
+	2,  // 25: muster.v1.EnrolmentService.Enroll:output_type -> muster.v1.EnrollResponse
+	2,  // 26: muster.v1.EnrolmentService.Renew:output_type -> muster.v1.EnrollResponse
+	6,  // 27: muster.v1.IngestService.Report:output_type -> muster.v1.ReportResponse
+	11, // 28: muster.v1.ScanJobService.FetchJob:output_type -> muster.v1.FetchJobResponse
+	14, // 29: muster.v1.ScanJobService.UpdateJob:output_type -> muster.v1.UpdateJobResponse
+	25, // [25:30] is the sub-list for method output_type
+	20, // [20:25] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_source_proto_init() }
@@ -1052,7 +1453,7 @@ func file_muster_v1_source_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_muster_v1_source_proto_rawDesc), len(file_muster_v1_source_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -53,6 +53,41 @@ const (
 	// InventoryServiceCancelScanProcedure is the procedure name of the InventoryService's CancelScan
 	// RPC.
 	InventoryServiceCancelScanProcedure = "/muster.v1.InventoryService/CancelScan"
+	// InventoryServicePauseScanProcedure is the procedure name of the InventoryService's PauseScan RPC.
+	InventoryServicePauseScanProcedure = "/muster.v1.InventoryService/PauseScan"
+	// InventoryServiceResumeScanProcedure is the procedure name of the InventoryService's ResumeScan
+	// RPC.
+	InventoryServiceResumeScanProcedure = "/muster.v1.InventoryService/ResumeScan"
+	// InventoryServicePutScanTemplateProcedure is the procedure name of the InventoryService's
+	// PutScanTemplate RPC.
+	InventoryServicePutScanTemplateProcedure = "/muster.v1.InventoryService/PutScanTemplate"
+	// InventoryServiceListScanTemplatesProcedure is the procedure name of the InventoryService's
+	// ListScanTemplates RPC.
+	InventoryServiceListScanTemplatesProcedure = "/muster.v1.InventoryService/ListScanTemplates"
+	// InventoryServiceDeleteScanTemplateProcedure is the procedure name of the InventoryService's
+	// DeleteScanTemplate RPC.
+	InventoryServiceDeleteScanTemplateProcedure = "/muster.v1.InventoryService/DeleteScanTemplate"
+	// InventoryServicePutScanScheduleProcedure is the procedure name of the InventoryService's
+	// PutScanSchedule RPC.
+	InventoryServicePutScanScheduleProcedure = "/muster.v1.InventoryService/PutScanSchedule"
+	// InventoryServiceListScanSchedulesProcedure is the procedure name of the InventoryService's
+	// ListScanSchedules RPC.
+	InventoryServiceListScanSchedulesProcedure = "/muster.v1.InventoryService/ListScanSchedules"
+	// InventoryServiceDeleteScanScheduleProcedure is the procedure name of the InventoryService's
+	// DeleteScanSchedule RPC.
+	InventoryServiceDeleteScanScheduleProcedure = "/muster.v1.InventoryService/DeleteScanSchedule"
+	// InventoryServiceSetCredentialProcedure is the procedure name of the InventoryService's
+	// SetCredential RPC.
+	InventoryServiceSetCredentialProcedure = "/muster.v1.InventoryService/SetCredential"
+	// InventoryServiceListCredentialsProcedure is the procedure name of the InventoryService's
+	// ListCredentials RPC.
+	InventoryServiceListCredentialsProcedure = "/muster.v1.InventoryService/ListCredentials"
+	// InventoryServiceDeleteCredentialProcedure is the procedure name of the InventoryService's
+	// DeleteCredential RPC.
+	InventoryServiceDeleteCredentialProcedure = "/muster.v1.InventoryService/DeleteCredential"
+	// InventoryServiceListUnidentifiedProcedure is the procedure name of the InventoryService's
+	// ListUnidentified RPC.
+	InventoryServiceListUnidentifiedProcedure = "/muster.v1.InventoryService/ListUnidentified"
 	// InventoryServiceAddPinProcedure is the procedure name of the InventoryService's AddPin RPC.
 	InventoryServiceAddPinProcedure = "/muster.v1.InventoryService/AddPin"
 	// InventoryServiceRemovePinProcedure is the procedure name of the InventoryService's RemovePin RPC.
@@ -150,6 +185,90 @@ var (
 			StreamType: connect.StreamTypeUnary,
 			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("CancelScan"),
 			Procedure:  InventoryServiceCancelScanProcedure,
+		}
+	})
+	inventoryServicePauseScanSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("PauseScan"),
+			Procedure:  InventoryServicePauseScanProcedure,
+		}
+	})
+	inventoryServiceResumeScanSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ResumeScan"),
+			Procedure:  InventoryServiceResumeScanProcedure,
+		}
+	})
+	inventoryServicePutScanTemplateSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("PutScanTemplate"),
+			Procedure:  InventoryServicePutScanTemplateProcedure,
+		}
+	})
+	inventoryServiceListScanTemplatesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ListScanTemplates"),
+			Procedure:  InventoryServiceListScanTemplatesProcedure,
+		}
+	})
+	inventoryServiceDeleteScanTemplateSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("DeleteScanTemplate"),
+			Procedure:  InventoryServiceDeleteScanTemplateProcedure,
+		}
+	})
+	inventoryServicePutScanScheduleSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("PutScanSchedule"),
+			Procedure:  InventoryServicePutScanScheduleProcedure,
+		}
+	})
+	inventoryServiceListScanSchedulesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ListScanSchedules"),
+			Procedure:  InventoryServiceListScanSchedulesProcedure,
+		}
+	})
+	inventoryServiceDeleteScanScheduleSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("DeleteScanSchedule"),
+			Procedure:  InventoryServiceDeleteScanScheduleProcedure,
+		}
+	})
+	inventoryServiceSetCredentialSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("SetCredential"),
+			Procedure:  InventoryServiceSetCredentialProcedure,
+		}
+	})
+	inventoryServiceListCredentialsSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ListCredentials"),
+			Procedure:  InventoryServiceListCredentialsProcedure,
+		}
+	})
+	inventoryServiceDeleteCredentialSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("DeleteCredential"),
+			Procedure:  InventoryServiceDeleteCredentialProcedure,
+		}
+	})
+	inventoryServiceListUnidentifiedSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ListUnidentified"),
+			Procedure:  InventoryServiceListUnidentifiedProcedure,
 		}
 	})
 	inventoryServiceAddPinSpec = sync.OnceValue(func() connect.Spec {
@@ -252,6 +371,23 @@ type InventoryServiceClient interface {
 	CreateScan(context.Context, *v1.CreateScanRequest) (*v1.CreateScanResponse, error)
 	ListScans(context.Context, *v1.ListScansRequest) (*v1.ListScansResponse, error)
 	CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error)
+	// PauseScan lets a scan wait until ResumeScan; it goes on where it was.
+	PauseScan(context.Context, *v1.PauseScanRequest) (*v1.PauseScanResponse, error)
+	ResumeScan(context.Context, *v1.ResumeScanRequest) (*v1.ResumeScanResponse, error)
+	// PutScanTemplate makes or replaces what can be started by name.
+	PutScanTemplate(context.Context, *v1.PutScanTemplateRequest) (*v1.PutScanTemplateResponse, error)
+	ListScanTemplates(context.Context, *v1.ListScanTemplatesRequest) (*v1.ListScanTemplatesResponse, error)
+	DeleteScanTemplate(context.Context, *v1.DeleteScanTemplateRequest) (*v1.DeleteScanTemplateResponse, error)
+	// PutScanSchedule makes or replaces the times at which a template is run.
+	PutScanSchedule(context.Context, *v1.PutScanScheduleRequest) (*v1.PutScanScheduleResponse, error)
+	ListScanSchedules(context.Context, *v1.ListScanSchedulesRequest) (*v1.ListScanSchedulesResponse, error)
+	DeleteScanSchedule(context.Context, *v1.DeleteScanScheduleRequest) (*v1.DeleteScanScheduleResponse, error)
+	// SetCredential keeps what scanners log in with. No call answers with it.
+	SetCredential(context.Context, *v1.SetCredentialRequest) (*v1.SetCredentialResponse, error)
+	ListCredentials(context.Context, *v1.ListCredentialsRequest) (*v1.ListCredentialsResponse, error)
+	DeleteCredential(context.Context, *v1.DeleteCredentialRequest) (*v1.DeleteCredentialResponse, error)
+	// ListUnidentified lists what scans met and could not name, with the reason.
+	ListUnidentified(context.Context, *v1.ListUnidentifiedRequest) (*v1.ListUnidentifiedResponse, error)
 	// AddPin enters that two things are one, or two, whatever the evidence says.
 	AddPin(context.Context, *v1.AddPinRequest) (*v1.AddPinResponse, error)
 	// RemovePin ends a pin: evidence decides again.
@@ -296,6 +432,23 @@ type InventoryServiceHandler interface {
 	CreateScan(context.Context, *v1.CreateScanRequest) (*v1.CreateScanResponse, error)
 	ListScans(context.Context, *v1.ListScansRequest) (*v1.ListScansResponse, error)
 	CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error)
+	// PauseScan lets a scan wait until ResumeScan; it goes on where it was.
+	PauseScan(context.Context, *v1.PauseScanRequest) (*v1.PauseScanResponse, error)
+	ResumeScan(context.Context, *v1.ResumeScanRequest) (*v1.ResumeScanResponse, error)
+	// PutScanTemplate makes or replaces what can be started by name.
+	PutScanTemplate(context.Context, *v1.PutScanTemplateRequest) (*v1.PutScanTemplateResponse, error)
+	ListScanTemplates(context.Context, *v1.ListScanTemplatesRequest) (*v1.ListScanTemplatesResponse, error)
+	DeleteScanTemplate(context.Context, *v1.DeleteScanTemplateRequest) (*v1.DeleteScanTemplateResponse, error)
+	// PutScanSchedule makes or replaces the times at which a template is run.
+	PutScanSchedule(context.Context, *v1.PutScanScheduleRequest) (*v1.PutScanScheduleResponse, error)
+	ListScanSchedules(context.Context, *v1.ListScanSchedulesRequest) (*v1.ListScanSchedulesResponse, error)
+	DeleteScanSchedule(context.Context, *v1.DeleteScanScheduleRequest) (*v1.DeleteScanScheduleResponse, error)
+	// SetCredential keeps what scanners log in with. No call answers with it.
+	SetCredential(context.Context, *v1.SetCredentialRequest) (*v1.SetCredentialResponse, error)
+	ListCredentials(context.Context, *v1.ListCredentialsRequest) (*v1.ListCredentialsResponse, error)
+	DeleteCredential(context.Context, *v1.DeleteCredentialRequest) (*v1.DeleteCredentialResponse, error)
+	// ListUnidentified lists what scans met and could not name, with the reason.
+	ListUnidentified(context.Context, *v1.ListUnidentifiedRequest) (*v1.ListUnidentifiedResponse, error)
 	// AddPin enters that two things are one, or two, whatever the evidence says.
 	AddPin(context.Context, *v1.AddPinRequest) (*v1.AddPinResponse, error)
 	// RemovePin ends a pin: evidence decides again.
@@ -335,6 +488,18 @@ func RegisterInventoryServiceHandler(server *connect.Server, svc InventoryServic
 		connect.Method{Spec: inventoryServiceCreateScanSpec(), Handler: adapter.createScan},
 		connect.Method{Spec: inventoryServiceListScansSpec(), Handler: adapter.listScans},
 		connect.Method{Spec: inventoryServiceCancelScanSpec(), Handler: adapter.cancelScan},
+		connect.Method{Spec: inventoryServicePauseScanSpec(), Handler: adapter.pauseScan},
+		connect.Method{Spec: inventoryServiceResumeScanSpec(), Handler: adapter.resumeScan},
+		connect.Method{Spec: inventoryServicePutScanTemplateSpec(), Handler: adapter.putScanTemplate},
+		connect.Method{Spec: inventoryServiceListScanTemplatesSpec(), Handler: adapter.listScanTemplates},
+		connect.Method{Spec: inventoryServiceDeleteScanTemplateSpec(), Handler: adapter.deleteScanTemplate},
+		connect.Method{Spec: inventoryServicePutScanScheduleSpec(), Handler: adapter.putScanSchedule},
+		connect.Method{Spec: inventoryServiceListScanSchedulesSpec(), Handler: adapter.listScanSchedules},
+		connect.Method{Spec: inventoryServiceDeleteScanScheduleSpec(), Handler: adapter.deleteScanSchedule},
+		connect.Method{Spec: inventoryServiceSetCredentialSpec(), Handler: adapter.setCredential},
+		connect.Method{Spec: inventoryServiceListCredentialsSpec(), Handler: adapter.listCredentials},
+		connect.Method{Spec: inventoryServiceDeleteCredentialSpec(), Handler: adapter.deleteCredential},
+		connect.Method{Spec: inventoryServiceListUnidentifiedSpec(), Handler: adapter.listUnidentified},
 		connect.Method{Spec: inventoryServiceAddPinSpec(), Handler: adapter.addPin},
 		connect.Method{Spec: inventoryServiceRemovePinSpec(), Handler: adapter.removePin},
 		connect.Method{Spec: inventoryServiceListPinsSpec(), Handler: adapter.listPins},
@@ -391,6 +556,54 @@ func (UnimplementedInventoryServiceHandler) ListScans(context.Context, *v1.ListS
 
 func (UnimplementedInventoryServiceHandler) CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.CancelScan is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) PauseScan(context.Context, *v1.PauseScanRequest) (*v1.PauseScanResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.PauseScan is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) ResumeScan(context.Context, *v1.ResumeScanRequest) (*v1.ResumeScanResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ResumeScan is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) PutScanTemplate(context.Context, *v1.PutScanTemplateRequest) (*v1.PutScanTemplateResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.PutScanTemplate is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) ListScanTemplates(context.Context, *v1.ListScanTemplatesRequest) (*v1.ListScanTemplatesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ListScanTemplates is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) DeleteScanTemplate(context.Context, *v1.DeleteScanTemplateRequest) (*v1.DeleteScanTemplateResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.DeleteScanTemplate is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) PutScanSchedule(context.Context, *v1.PutScanScheduleRequest) (*v1.PutScanScheduleResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.PutScanSchedule is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) ListScanSchedules(context.Context, *v1.ListScanSchedulesRequest) (*v1.ListScanSchedulesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ListScanSchedules is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) DeleteScanSchedule(context.Context, *v1.DeleteScanScheduleRequest) (*v1.DeleteScanScheduleResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.DeleteScanSchedule is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) SetCredential(context.Context, *v1.SetCredentialRequest) (*v1.SetCredentialResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.SetCredential is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) ListCredentials(context.Context, *v1.ListCredentialsRequest) (*v1.ListCredentialsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ListCredentials is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) DeleteCredential(context.Context, *v1.DeleteCredentialRequest) (*v1.DeleteCredentialResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.DeleteCredential is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) ListUnidentified(context.Context, *v1.ListUnidentifiedRequest) (*v1.ListUnidentifiedResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ListUnidentified is not implemented")
 }
 
 func (UnimplementedInventoryServiceHandler) AddPin(context.Context, *v1.AddPinRequest) (*v1.AddPinResponse, error) {
@@ -520,6 +733,102 @@ func (c *inventoryServiceClient) ListScans(ctx context.Context, req *v1.ListScan
 func (c *inventoryServiceClient) CancelScan(ctx context.Context, req *v1.CancelScanRequest) (*v1.CancelScanResponse, error) {
 	var res v1.CancelScanResponse
 	if err := c.client.CallUnary(ctx, inventoryServiceCancelScanSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) PauseScan(ctx context.Context, req *v1.PauseScanRequest) (*v1.PauseScanResponse, error) {
+	var res v1.PauseScanResponse
+	if err := c.client.CallUnary(ctx, inventoryServicePauseScanSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) ResumeScan(ctx context.Context, req *v1.ResumeScanRequest) (*v1.ResumeScanResponse, error) {
+	var res v1.ResumeScanResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceResumeScanSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) PutScanTemplate(ctx context.Context, req *v1.PutScanTemplateRequest) (*v1.PutScanTemplateResponse, error) {
+	var res v1.PutScanTemplateResponse
+	if err := c.client.CallUnary(ctx, inventoryServicePutScanTemplateSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) ListScanTemplates(ctx context.Context, req *v1.ListScanTemplatesRequest) (*v1.ListScanTemplatesResponse, error) {
+	var res v1.ListScanTemplatesResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceListScanTemplatesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) DeleteScanTemplate(ctx context.Context, req *v1.DeleteScanTemplateRequest) (*v1.DeleteScanTemplateResponse, error) {
+	var res v1.DeleteScanTemplateResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceDeleteScanTemplateSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) PutScanSchedule(ctx context.Context, req *v1.PutScanScheduleRequest) (*v1.PutScanScheduleResponse, error) {
+	var res v1.PutScanScheduleResponse
+	if err := c.client.CallUnary(ctx, inventoryServicePutScanScheduleSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) ListScanSchedules(ctx context.Context, req *v1.ListScanSchedulesRequest) (*v1.ListScanSchedulesResponse, error) {
+	var res v1.ListScanSchedulesResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceListScanSchedulesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) DeleteScanSchedule(ctx context.Context, req *v1.DeleteScanScheduleRequest) (*v1.DeleteScanScheduleResponse, error) {
+	var res v1.DeleteScanScheduleResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceDeleteScanScheduleSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) SetCredential(ctx context.Context, req *v1.SetCredentialRequest) (*v1.SetCredentialResponse, error) {
+	var res v1.SetCredentialResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceSetCredentialSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) ListCredentials(ctx context.Context, req *v1.ListCredentialsRequest) (*v1.ListCredentialsResponse, error) {
+	var res v1.ListCredentialsResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceListCredentialsSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) DeleteCredential(ctx context.Context, req *v1.DeleteCredentialRequest) (*v1.DeleteCredentialResponse, error) {
+	var res v1.DeleteCredentialResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceDeleteCredentialSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) ListUnidentified(ctx context.Context, req *v1.ListUnidentifiedRequest) (*v1.ListUnidentifiedResponse, error) {
+	var res v1.ListUnidentifiedResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceListUnidentifiedSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -737,6 +1046,150 @@ func (h inventoryServiceHandler) cancelScan(ctx context.Context, _ connect.Spec,
 		return err
 	}
 	res, err := h.svc.CancelScan(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) pauseScan(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.PauseScanRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.PauseScan(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) resumeScan(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ResumeScanRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ResumeScan(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) putScanTemplate(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.PutScanTemplateRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.PutScanTemplate(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) listScanTemplates(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListScanTemplatesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListScanTemplates(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) deleteScanTemplate(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.DeleteScanTemplateRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.DeleteScanTemplate(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) putScanSchedule(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.PutScanScheduleRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.PutScanSchedule(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) listScanSchedules(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListScanSchedulesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListScanSchedules(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) deleteScanSchedule(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.DeleteScanScheduleRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.DeleteScanSchedule(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) setCredential(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.SetCredentialRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.SetCredential(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) listCredentials(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListCredentialsRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListCredentials(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) deleteCredential(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.DeleteCredentialRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.DeleteCredential(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) listUnidentified(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListUnidentifiedRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListUnidentified(ctx, &req)
 	if err != nil {
 		return err
 	}
