@@ -75,9 +75,6 @@ type TableExample struct {
 	Want map[string]any `yaml:"want"`
 }
 
-// Tables returns the descriptions, for tests.
-func (t *Tables) Tables() []Table { return t.tables }
-
 // kinds are what rows can be and the fields that each may have, in the order in which they are read.
 var kinds = map[string][]string{
 	"access point": {"mac", "key", "name", "model", "serial", "version", "address", "vendor"},

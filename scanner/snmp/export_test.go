@@ -73,6 +73,9 @@ func WalkFake(ctx context.Context, s *FakeSession, root string, limits Limits) (
 	return rows, r.variables, err
 }
 
+// Tables are the descriptions.
+func (t *Tables) Tables() []Table { return t.tables }
+
 // onceTables keeps fuzzing from reading them anew for each input.
 var onceTables = sync.OnceValues(BuiltinTables)
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-
-	"github.com/muster-itam/muster/scanner/ether"
 )
 
 // row is the values of a table's columns at one index, in the order in which the columns were
@@ -66,11 +64,6 @@ func (r row) number(n int) int {
 	return k
 }
 
-func (r row) mac(n int) (ether.MAC, bool) {
-	m, ok := r.cells[n].mac()
-	return m, ok && m.Unicast()
-}
-
 // address is an IpAddress, an InetAddress or what agents send in place of them: an address that
 // one host can have.
 func (v value) address() (netip.Addr, bool) {
@@ -83,14 +76,6 @@ func (v value) address() (netip.Addr, bool) {
 	}
 	a = a.Unmap().WithZone("")
 	return a, a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback()
-}
-
-// addressText is address as it is shown, "" for none.
-func (v value) addressText() string {
-	if a, ok := v.address(); ok {
-		return a.String()
-	}
-	return ""
 }
 
 // bits are the positions of ones in an OCTET STRING in which the first bit of the first octet is
