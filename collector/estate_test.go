@@ -40,7 +40,10 @@ func newEstate(r *rig) *estate {
 	e.send(r, e.scanner, "44:31:92:00:00:01", &inventory.Device{Name: "sw1", Class: inventory.ClassSwitch, Vendor: "Hewlett Packard Enterprise", Model: "2930F-24G",
 		Serial: "SG92JYR0AB", Description: "Aruba JL259A", Location: "rack 3", Identifiers: []inventory.Identifier{
 			{Type: inventory.IDSerial, Value: "SG92JYR0AB", Scope: "Hewlett Packard Enterprise", Part: inventory.PartSystem}}},
-		nics("1", "44:31:92:00:00:01", "10.77.1.2/24"), inventory.Components{{Index: 1, Class: "chassis", Model: "JL259A", Serial: "SG92JYR0AB"}},
+		append(nics("1", "44:31:92:00:00:01", "10.77.1.2/24"), inventory.Interface{Name: "7", VLAN: 10, Tagged: "20-29", Disabled: true, Aggregate: "Trk1", PoE: "delivering", PoEClass: 4, Duplex: "half"}),
+		inventory.VLANs{{ID: 10, Name: "office"}}, inventory.Redundancies{{Protocol: "vrrp", Group: 7, Addresses: []string{"10.77.1.1"}, State: "backup", Priority: 90}},
+		inventory.WirelessNetworks{{SSID: "guests", VLAN: 30, Security: "wpa3"}}, inventory.Supplies{{Name: "fuser kit", Kind: "fuser", LevelPercent: 85}},
+		inventory.Meters{{Of: "outlet 3", Name: "power", Unit: "mW", Value: 71000}}, inventory.Components{{Index: 1, Class: "chassis", Model: "JL259A", Serial: "SG92JYR0AB"}},
 		inventory.Neighbours{{Protocol: "lldp", LocalPort: "7", ChassisID: "bc:24:11:0a:0b:0c", RemotePort: "ens18", RemoteName: "web1"}})
 	e.send(r, e.evil, "", &inventory.Device{Name: hostile, Domain: hostile, Vendor: hostile, Model: hostile, Serial: hostile, User: hostile, Description: hostile,
 		Identifiers: []inventory.Identifier{{Type: inventory.IDMachine, Value: "00000000000000000000000000000bad"}}},
@@ -52,7 +55,9 @@ func newEstate(r *rig) *estate {
 		inventory.Printers{{Name: hostile, URI: hostile, Location: hostile}}, inventory.Peripherals{{Class: hostile, Model: hostile, Serial: hostile}},
 		inventory.Volumes{{Type: hostile, Name: hostile, Members: []string{hostile}}}, inventory.Containers{{ID: hostile, Name: hostile, Image: hostile, State: hostile}},
 		inventory.Usages{{Source: hostile, Name: hostile, Path: hostile}}, inventory.Readings{{Source: hostile, Reads: inventory.SectionDisks, Reason: hostile}},
-		inventory.Components{{Index: 1, Name: hostile}}, inventory.Neighbours{{Protocol: hostile, LocalPort: hostile, RemoteName: hostile, RemotePort: hostile}},
+		inventory.VLANs{{ID: 1, Name: hostile}}, inventory.Redundancies{{Protocol: hostile, Interface: hostile, Addresses: []string{hostile}, MAC: hostile, State: hostile}},
+		inventory.WirelessNetworks{{SSID: hostile, Security: hostile}}, inventory.Supplies{{Name: hostile, Kind: hostile, Colour: hostile, Serial: hostile}},
+		inventory.Meters{{Of: hostile, Name: hostile, Unit: hostile}}, inventory.Components{{Index: 1, Name: hostile}}, inventory.Neighbours{{Protocol: hostile, LocalPort: hostile, RemoteName: hostile, RemotePort: hostile}},
 		inventory.Ports{{Protocol: "tcp", Number: 1, Banner: hostile}}, inventory.SoftwareList{{Source: "deb", Name: "=1+1" + hostile, Version: hostile, Publisher: hostile}})
 	return e
 }

@@ -62,7 +62,7 @@ func Merge(plan *Plan, seen []Sighting, facts map[string]*snmp.Facts) ([]*Device
 		}
 	}
 	stations = append(stations, r.learn(stations)...)
-	return r.merge(stations), r.notes, nil
+	return r.managed(r.merge(stations)), r.notes, nil
 }
 
 // WhyFragile asks f about an address, a card and a type; those that are empty are left out.

@@ -77,7 +77,7 @@ func observation(d *Device, finished time.Time, relays map[ether.MAC]relay) inve
 		os := d.Identity.OS
 		add(&os, whole)
 	}
-	if st := f.Sections[snmp.SectionInterfaces]; len(f.Interfaces) > 0 {
+	if st := together(f, snmp.SectionInterfaces, snmp.SectionVLANs, snmp.SectionPorts); len(f.Interfaces) > 0 {
 		add(interfaceBodies(d), st)
 	} else {
 		add(outsideInterfaces(d), snmp.State{Reason: "the device has no interface table", Took: st.Took})
@@ -86,9 +86,10 @@ func observation(d *Device, finished time.Time, relays map[ether.MAC]relay) inve
 	if len(f.Components) > 0 {
 		add(componentBodies(f), f.Sections[snmp.SectionComponents])
 	}
-	if f.LLDP.ChassisID != "" || len(f.LLDP.Neighbours) > 0 || f.Bridge.Ports > 0 {
-		add(neighbourBodies(f, relays), both(f.Sections[snmp.SectionLLDP], f.Sections[snmp.SectionBridge]))
+	if n := neighbourBodies(f, relays); f.LLDP.ChassisID != "" || len(n) > 0 || f.Bridge.Ports > 0 {
+		add(n, together(f, snmp.SectionLLDP, snmp.SectionCDP, snmp.SectionBridge, snmp.SectionWireless))
 	}
+	addRead(d, add)
 	addHeard(d, add)
 	return o
 }
@@ -122,10 +123,15 @@ func (d *Device) unknown() string {
 	return inventory.UnknownObjectID + " " + d.Facts.System.ObjectID
 }
 
-func both(a, b snmp.State) snmp.State {
-	out := snmp.State{Complete: a.Complete && b.Complete, Reason: a.Reason, Took: a.Took + b.Took}
-	if out.Reason == "" {
-		out.Reason = b.Reason
+// together is how reading went of what several sections make up; those that were not read at all
+// have no part in it.
+func together(f *snmp.Facts, names ...snmp.Section) snmp.State {
+	out := snmp.State{Complete: true}
+	for _, name := range names {
+		if st, read := f.Sections[name]; read {
+			out.Complete, out.Took = out.Complete && st.Complete, out.Took+st.Took
+			out.Reason = cmp.Or(out.Reason, st.Reason)
+		}
 	}
 	return out
 }
@@ -224,6 +230,7 @@ func interfaceBodies(d *Device) inventory.Interfaces {
 		if i.MAC.Unicast() {
 			body.MAC = i.MAC.String()
 		}
+		describePort(&body, &i)
 		out = append(out, body)
 	}
 	return withSeen(out, d)
@@ -284,16 +291,7 @@ func componentBodies(f *snmp.Facts) inventory.Components {
 }
 
 func neighbourBodies(f *snmp.Facts, relays map[ether.MAC]relay) inventory.Neighbours {
-	out := inventory.Neighbours{}
-	for _, n := range f.LLDP.Neighbours {
-		body := inventory.Neighbour{
-			Protocol: "lldp", LocalPort: n.LocalPort, ChassisID: n.ChassisID, RemotePort: n.RemotePort, RemoteName: n.RemoteName,
-		}
-		if n.Address.IsValid() {
-			body.Address = n.Address.String()
-		}
-		out = append(out, body)
-	}
+	out := NamedNeighbours(f)
 	out = append(out, stations(f, out, relays)...)
 	slices.SortFunc(out, func(a, b inventory.Neighbour) int {
 		return strings.Compare(a.Protocol+a.LocalPort+a.ChassisID+a.MAC, b.Protocol+b.LocalPort+b.ChassisID+b.MAC)

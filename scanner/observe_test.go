@@ -35,6 +35,22 @@ func switchFacts() *snmp.Facts {
 		{Interface: 2, MAC: scanner.MustMAC(macC)}, {Interface: 2, MAC: scanner.MustMAC(macV)}, {Interface: 2, MAC: scanner.MustMAC(macA)},
 		{Interface: 3, MAC: scanner.MustMAC(macB)}, {Interface: 3, MAC: scanner.MustMAC("00:50:56:00:00:01")}, // behind the neighbour that LLDP names
 	}}
+	f.Interfaces[1].VLAN, f.Interfaces[1].Tagged, f.Interfaces[1].Duplex, f.Interfaces[1].PoE, f.Interfaces[1].PoEClass = 10, "20-29", "full", "delivering", 3
+	f.Interfaces[3].Disabled, f.Interfaces[3].Aggregate = true, "br0"
+	f.CDP = []snmp.CDPNeighbour{{LocalPort: "p3", DeviceID: "SEP0004f2000001", RemotePort: "Port 1", Platform: "Example Phone", VLAN: 10, Capabilities: []string{"phone"}, Address: netip.MustParseAddr("10.1.0.77")}}
+	f.VLANs = inventory.VLANs{{ID: 10, Name: "office"}}
+	f.Redundancy = inventory.Redundancies{{Protocol: "vrrp", Group: 40, Interface: "br0", Addresses: []string{"10.1.0.40"}, State: "master", Priority: 100}}
+	f.Wireless = snmp.Wireless{
+		Networks: inventory.WirelessNetworks{{SSID: "office", VLAN: 10}},
+		Clients:  []snmp.WirelessClient{{At: "ap-lobby", MAC: scanner.MustMAC("00:1b:21:01:02:03"), Name: "tablet", Address: netip.MustParseAddr("10.1.0.78"), VLAN: 10}},
+	}
+	f.Supplies, f.Meters = inventory.Supplies{{Name: "Toner", LevelPercent: 50}}, inventory.Meters{{Name: "inlet", Unit: "°C", Value: 23}}
+	f.Host = snmp.Host{Hardware: inventory.Hardware{MemoryBytes: 1 << 30}, Filesystems: inventory.Filesystems{{Mountpoint: "/", Bytes: 1 << 30}},
+		Disks: inventory.Disks{{Name: "sda", Bytes: 1 << 30}}, Software: inventory.SoftwareList{{Source: "snmp", Name: "acl"}}}
+	for _, s := range []snmp.Section{snmp.SectionCDP, snmp.SectionVLANs, snmp.SectionPorts, snmp.SectionRedundancy, snmp.SectionWireless, snmp.SectionSupplies, snmp.SectionMeters, snmp.SectionHost} {
+		f.Sections[s] = snmp.State{Complete: true}
+	}
+	f.Sections[snmp.SectionSoftware] = snmp.State{Reason: "walk 1.3.6.1.2.1.25.6.3.1.2: took longer than allowed"}
 	for i := range 20 { // an uplink
 		f.Bridge.Table = append(f.Bridge.Table, snmp.FDBEntry{Interface: 4, MAC: ether.MAC{0, 0x50, 0x56, 1, 0, byte(i)}})
 	}

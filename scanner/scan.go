@@ -47,6 +47,7 @@ type Config struct {
 type Scanner struct {
 	cfg    Config
 	rules  *identify.Rules
+	tables *snmp.Tables
 	makers *makers
 
 	serviceRules *identify.ServiceRules
@@ -63,6 +64,10 @@ func New(cfg Config) (*Scanner, error) {
 		return nil, err
 	}
 	serviceRules.Recog = cfg.Recog
+	tables, err := snmp.BuiltinTables()
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -72,7 +77,7 @@ func New(cfg Config) (*Scanner, error) {
 	if cfg.Resolver == nil {
 		cfg.Resolver = &net.Resolver{PreferGo: true}
 	}
-	return &Scanner{cfg: cfg, rules: rules, serviceRules: serviceRules, makers: loadMakers()}, nil
+	return &Scanner{cfg: cfg, rules: rules, tables: tables, serviceRules: serviceRules, makers: loadMakers()}, nil
 }
 
 // Plan works out what a job comes to, without sending anything but questions for host names.
@@ -143,7 +148,7 @@ func (s *Scanner) runPart(ctx context.Context, plan *Plan, before *memory) (*Res
 	if ctx.Err() == nil {
 		stations = r.readAll(ctx, stations)
 	}
-	res.Devices = r.merge(stations)
+	res.Devices = r.managed(r.merge(stations))
 	if ctx.Err() == nil {
 		r.services(ctx, res.Devices)
 		res.Devices = r.dropTarpits(res.Devices)
@@ -244,7 +249,7 @@ const gentleBatch = 10
 
 // readAll reads the stations by SNMP, then those that the first ones' ARP tables show.
 func (r *run) readAll(ctx context.Context, stations []*station) []*station {
-	prober := &snmp.Prober{Credentials: r.cfg.Credentials, Extra: r.rules.Wanted, Wait: r.pace.wait, Now: r.cfg.Now}
+	prober := &snmp.Prober{Credentials: r.cfg.Credentials, Extra: r.rules.Wanted, Tables: r.tables, Wait: r.pace.wait, Now: r.cfg.Now}
 	gentle := &snmp.Prober{
 		Credentials: r.cfg.Credentials, Extra: r.rules.Wanted, Wait: r.pace.waitGently, Now: r.cfg.Now,
 		Limits: snmp.Limits{Batch: gentleBatch},

@@ -84,7 +84,7 @@ func (d *Device) asked(told *service.Device, ports service.Ports) {
 	default:
 		d.PortState.Complete = true
 	}
-	d.ReportedName = reportedName(told.Ports)
+	d.ReportedName = cmp.Or(reportedName(told.Ports), d.ReportedName)
 	for _, name := range append([]string{d.ReportedName}, certificateNames(told.Ports)...) {
 		same := func(have string) bool { return strings.EqualFold(have, name) }
 		if name != "" && !slices.ContainsFunc(d.Names, same) {

@@ -67,13 +67,14 @@ const maxBehindPort = 256
 // bridge of the scan, these are the addresses of what passes frames on alone: where others
 // are that bridge tells. It keeps what an estate reports near one entry a station.
 func stations(f *snmp.Facts, named inventory.Neighbours, relays map[ether.MAC]relay) inventory.Neighbours {
-	behind, up := map[int][]ether.MAC{}, map[int]bool{}
+	behind, up, vlans := map[int][]ether.MAC{}, map[int]bool{}, map[snmp.FDBEntry]int{}
 	own := macSet(f)
 	for _, e := range f.Bridge.Table {
 		if own[e.MAC] || virtualMAC(e.MAC) != "" {
 			continue
 		}
 		behind[e.Interface] = append(behind[e.Interface], e.MAC)
+		vlans[snmp.FDBEntry{Interface: e.Interface, MAC: e.MAC}] = e.VLAN
 		up[e.Interface] = up[e.Interface] || relays[e.MAC] == relayBridges
 	}
 	leads := map[string]bool{}
@@ -88,7 +89,9 @@ func stations(f *snmp.Facts, named inventory.Neighbours, relays map[ether.MAC]re
 		}
 		slices.SortStableFunc(macs, func(a, b ether.MAC) int { return int(relays[b]) - int(relays[a]) })
 		for _, m := range macs[:min(len(macs), maxBehindPort)] {
-			out = append(out, inventory.Neighbour{Protocol: "bridge", LocalPort: i.Name, MAC: m.String()})
+			out = append(out, inventory.Neighbour{
+				Protocol: "bridge", LocalPort: i.Name, MAC: m.String(), VLAN: vlans[snmp.FDBEntry{Interface: i.Index, MAC: m}],
+			})
 		}
 	}
 	return out

@@ -133,6 +133,8 @@ func (p *program) runIdentify(ctx context.Context, o *identifyFlags) error {
 	}
 	if !o.full {
 		prober.Needs = rules.Needs
+	} else if prober.Tables, err = snmp.BuiltinTables(); err != nil {
+		return err
 	}
 	return p.identifyAll(ctx, targets, o.concurrency, func(ctx context.Context, t target) named {
 		facts, err := prober.Read(ctx, t.addr)

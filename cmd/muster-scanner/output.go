@@ -72,6 +72,16 @@ type snmpLine struct {
 	Variables   int               `json:"variables"`
 	Dropped     int               `json:"dropped,omitempty"`
 	Partial     map[string]string `json:"partial,omitempty"`
+
+	// What the collector gets as sections of their own.
+	VLANs        inventory.VLANs            `json:"vlans,omitempty"`
+	Redundancy   inventory.Redundancies     `json:"redundancy,omitempty"`
+	Wireless     inventory.WirelessNetworks `json:"wireless,omitempty"`
+	AccessPoints int                        `json:"access_points,omitempty"`
+	Supplies     inventory.Supplies         `json:"supplies,omitempty"`
+	Meters       inventory.Meters           `json:"meters,omitempty"`
+	Filesystems  int                        `json:"filesystems,omitempty"`
+	Software     int                        `json:"software,omitempty"`
 }
 
 type neighbourLine struct {
@@ -81,6 +91,11 @@ type neighbourLine struct {
 	RemotePort string `json:"remote_port"`
 	ChassisID  string `json:"chassis_id"`
 	Address    string `json:"address,omitempty"`
+
+	MAC          string   `json:"mac,omitempty"`
+	VLAN         int      `json:"vlan,omitempty"`
+	Platform     string   `json:"platform,omitempty"`
+	Capabilities []string `json:"capabilities,omitempty"`
 }
 
 // portLine is a port with all that it told.
@@ -146,7 +161,7 @@ func newLine(d *scanner.Device) line {
 	}
 	l.Announced = newAnnouncedLine(&d.Announced)
 	for _, h := range d.Heard {
-		nl := neighbourLine{h.Protocol, h.Link, h.Name, h.Port, h.ChassisID, ""}
+		nl := neighbourLine{Protocol: h.Protocol, LocalPort: h.Link, RemoteName: h.Name, RemotePort: h.Port, ChassisID: h.ChassisID}
 		if h.Address.IsValid() {
 			nl.Address = h.Address.String()
 		}
@@ -168,12 +183,11 @@ func newLine(d *scanner.Device) line {
 		if f.System.Name != "" {
 			l.Names = append(l.Names, f.System.Name)
 		}
-		for _, n := range f.LLDP.Neighbours {
-			nl := neighbourLine{"lldp", n.LocalPort, n.RemoteName, n.RemotePort, n.ChassisID, ""}
-			if n.Address.IsValid() {
-				nl.Address = n.Address.String()
-			}
-			l.Neighbours = append(l.Neighbours, nl)
+		for _, n := range scanner.NamedNeighbours(f) {
+			l.Neighbours = append(l.Neighbours, neighbourLine{
+				Protocol: n.Protocol, LocalPort: n.LocalPort, RemoteName: n.RemoteName, RemotePort: n.RemotePort, ChassisID: n.ChassisID,
+				Address: n.Address, MAC: n.MAC, VLAN: n.VLAN, Platform: n.Platform, Capabilities: n.Capabilities,
+			})
 		}
 	}
 	for _, n := range d.Names {
@@ -189,6 +203,8 @@ func newSNMPLine(f *snmp.Facts) *snmpLine {
 		Name: f.System.Name, Description: f.System.Description, ObjectID: f.System.ObjectID, Location: f.System.Location,
 		Contact: f.System.Contact, EngineID: f.EngineID, Credential: f.Credential, Interfaces: len(f.Interfaces),
 		Components: len(f.Components), ARP: len(f.ARP), Bridge: len(f.Bridge.Table), Variables: f.Variables, Dropped: f.Dropped,
+		VLANs: f.VLANs, Redundancy: f.Redundancy, Wireless: f.Wireless.Networks, AccessPoints: len(f.Wireless.AccessPoints),
+		Supplies: f.Supplies, Meters: f.Meters, Filesystems: len(f.Host.Filesystems), Software: len(f.Host.Software),
 	}
 	for name, st := range f.Sections {
 		if !st.Complete {

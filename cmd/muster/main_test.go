@@ -118,7 +118,10 @@ func fill(ctx context.Context, config collector.Config, script string) error {
 		nic("eth0", "a4:bb:6d:01:02:03", "10.77.1.21/24"), inventory.Disks{{Name: "nvme0n1", Model: "Samsung", Serial: "S6X1", Bus: "nvme", Bytes: 512 << 30}}}
 	send(inventory.KindAgent, agentID, "", append(rest, laptop, titles("openssl 3.0.11-1~deb12u2", "bash 5.2.15-2+b7"))...)
 	send(inventory.KindScanner, scannerID, "00:17:c8:00:00:01", &inventory.Device{Name: "\x1b[2Jprn\u202e1", Class: inventory.ClassPrinter, Vendor: "=cmd|'/C calc'!A1", Model: "Kyo\r\ncera"},
-		nic("", "00:17:c8:00:00:01", "10.77.1.9/24"))
+		nic("", "00:17:c8:00:00:01", "10.77.1.9/24"), inventory.Supplies{{Name: "Toner", Kind: "toner", Colour: "black", LevelPercent: 75}, {Name: "Box", Kind: "waste", LevelPercent: -1}},
+		inventory.Meters{{Name: "printed", Unit: "pages", Value: 48211}}, inventory.VLANs{{ID: 10, Name: "office"}},
+		inventory.Redundancies{{Protocol: "vrrp", Group: 7, Interface: "eth0", Addresses: []string{"10.77.1.1"}, State: "master", Priority: 120}},
+		inventory.WirelessNetworks{{SSID: "guests", VLAN: 30, Disabled: true}})
 	if strings.Contains(script, "topology") {
 		network(send, "Gi0/3")
 		clock = now.Add(-time.Hour)

@@ -164,11 +164,16 @@ func (a *app) showParts(res *musterv1.GetAssetResponse) error {
 		plug  = *musterv1.Peripheral
 		box   = *musterv1.Container
 		use   = *musterv1.Usage
+		vlan  = *musterv1.VLAN
+		share = *musterv1.Redundancy
+		wifi  = *musterv1.WirelessNetwork
+		sup   = *musterv1.Supply
+		meter = *musterv1.Meter
 	)
 	for _, err := range []error{
 		section(a, "Interfaces", res.GetInterfaces(), col("name", "", iface.GetName), col("type", "", iface.GetType),
 			idCol("mac", "", iface.GetMac), col("addresses", "", func(x iface) string { return strings.Join(x.GetAddresses(), " ") }),
-			col("state", "", func(x iface) string { return map[bool]string{true: "up", false: "down"}[x.GetUp()] })),
+			col("state", "", ifaceState), col("vlans", "", vlans)),
 		section(a, "Disks", res.GetDisks(), col("name", "", disk.GetName), col("model", "", func(x disk) string { return words(x.GetVendor(), x.GetModel()) }),
 			col("serial", "", disk.GetSerial), col("bus", "", disk.GetBus), right("size", func(x disk) string { return size(x.GetBytes()) })),
 		section(a, "Memory modules", res.GetMemory(), col("slot", "", mem.GetSlot), right("size", func(x mem) string { return size(x.GetBytes()) }),
@@ -193,6 +198,16 @@ func (a *app) showParts(res *musterv1.GetAssetResponse) error {
 			col("image", "", box.GetImage), col("state", "", box.GetState), col("runtime", "", box.GetRuntime), col("id", "", box.GetId)),
 		section(a, "Last use", res.GetUsage(), col("program", "", use.GetName), col("last used", "", use.GetLastUsed), col("known by", "", use.GetSource)),
 		section(a, "Components", res.GetComponents(), col("class", "", part.GetClass), col("name", "", part.GetName), col("model", "", part.GetModel), col("serial", "", part.GetSerial)),
+		section(a, "VLANs", res.GetVlans(), right("id", func(x vlan) string { return fmt.Sprint(x.GetId()) }), col("name", "", vlan.GetName)),
+		section(a, "Shared addresses", res.GetRedundancy(), col("protocol", "", share.GetProtocol), right("group", func(x share) string { return fmt.Sprint(x.GetGroup()) }),
+			col("interface", "", share.GetInterface), col("addresses", "", func(x share) string { return strings.Join(x.GetAddresses(), " ") }),
+			col("state", "", share.GetState), right("priority", func(x share) string { return positive(x.GetPriority()) })),
+		section(a, "Wireless networks", res.GetWireless(), col("name", "", wifi.GetSsid), right("vlan", func(x wifi) string { return positive(x.GetVlan()) }),
+			col("security", "", wifi.GetSecurity), col("state", "", func(x wifi) string { return map[bool]string{true: "disabled"}[x.GetDisabled()] })),
+		section(a, "Supplies", res.GetSupplies(), col("kind", "", sup.GetKind), col("name", "", sup.GetName), col("colour", "", sup.GetColour), col("serial", "", sup.GetSerial),
+			right("left", func(x sup) string { return left(x.GetLevelPercent()) })),
+		section(a, "Meters", res.GetMeters(), col("of", "", meter.GetOf), col("name", "", meter.GetName),
+			right("value", func(x meter) string { return words(fmt.Sprint(x.GetValue()), x.GetUnit()) })),
 		section(a, "Ports", res.GetPorts(), col("port", "", func(x port) string { return fmt.Sprintf("%d/%s", x.GetNumber(), x.GetProtocol()) }),
 			col("address", "", port.GetAddress), col("service", "", port.GetService), col("process", "", port.GetProcess),
 			col("product", "", func(x port) string { return words(x.GetProduct(), x.GetVersion()) }), col("banner", "", port.GetBanner),
@@ -208,6 +223,40 @@ func (a *app) showParts(res *musterv1.GetAssetResponse) error {
 		}
 	}
 	return nil
+}
+
+// vlans is the VLANs of an interface: 10, tagged 20-29.
+func vlans(x *musterv1.Interface) string {
+	tagged := x.GetTagged()
+	if tagged != "" {
+		tagged = "tagged " + tagged
+	}
+	return words(positive(x.GetVlan()), tagged)
+}
+
+func ifaceState(x *musterv1.Interface) string {
+	state := "down"
+	switch {
+	case x.GetUp():
+		state = "up"
+	case x.GetDisabled():
+		state = "disabled"
+	}
+	if b := x.GetAggregate(); b != "" {
+		state += " in " + b
+	}
+	if p := x.GetPoe(); p != "" {
+		state += " power " + p
+	}
+	return state
+}
+
+// left is how much of a supply is left.
+func left(percent int32) string {
+	if percent < 0 {
+		return "not known"
+	}
+	return fmt.Sprintf("%d%%", percent)
 }
 
 func percent(n int32) string {

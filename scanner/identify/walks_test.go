@@ -91,7 +91,11 @@ func TestRecordedDevices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &snmp.Prober{Port: port, Timeout: 5 * time.Second, Extra: rules.Wanted, Credentials: []snmp.Credential{
+	tables, err := snmp.BuiltinTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &snmp.Prober{Port: port, Timeout: 5 * time.Second, Extra: rules.Wanted, Tables: tables, Credentials: []snmp.Credential{
 		{Version: gosnmp.Version2c, Community: "public"},
 	}}
 	var mu sync.Mutex
@@ -107,7 +111,8 @@ func TestRecordedDevices(t *testing.T) {
 					continue
 				}
 				for name, st := range f.Sections {
-					if !st.Complete {
+					// The simulator has no community for single VLANs.
+					if !st.Complete && !strings.Contains(st.Reason, "forwarding table of VLAN") {
 						t.Errorf("%s: %s: %s", devices[a], name, st.Reason)
 					}
 				}

@@ -2,6 +2,7 @@ package snmp
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/gosnmp/gosnmp"
@@ -72,9 +73,19 @@ func WalkFake(ctx context.Context, s *FakeSession, root string, limits Limits) (
 	return rows, r.variables, err
 }
 
+// Tables are the descriptions.
+func (t *Tables) Tables() []Table { return t.tables }
+
+// onceTables keeps fuzzing from reading them anew for each input.
+var onceTables = sync.OnceValues(BuiltinTables)
+
 // ReadFake reads a whole device.
 func ReadFake(ctx context.Context, s *FakeSession, limits Limits) (*Facts, error) {
-	return read(ctx, newReader(s, limits.orDefault()), wishes{now: time.Now})
+	tables, err := onceTables()
+	if err != nil {
+		return nil, err
+	}
+	return read(ctx, newReader(s, limits.orDefault()), wishes{tables: tables, now: time.Now})
 }
 
 // DecodeText runs bytes of a device through every accessor of a value.
@@ -100,6 +111,9 @@ func AddrOf(index string) (addr, rest string, ok bool) {
 	}
 	return a.String(), r.String(), true
 }
+
+// ForVLAN is forVLAN.
+func ForVLAN(c *Credential, vlan int) (*Credential, bool) { return c.forVLAN(vlan) }
 
 var (
 	MaskBits      = maskBits

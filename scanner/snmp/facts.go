@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner/ether"
 )
 
@@ -23,7 +24,16 @@ type Facts struct {
 	Bridge     Bridge
 	ARP        []ARPEntry
 	LLDP       LLDP
-	Private    []Private // the first texts among makers' own objects
+	CDP        []CDPNeighbour // those that LLDP does not name
+	Private    []Private      // the first texts among makers' own objects
+
+	VLANs      inventory.VLANs
+	Redundancy inventory.Redundancies
+	Wireless   Wireless
+	Supplies   inventory.Supplies
+	Meters     inventory.Meters
+	Host       Host
+
 	// Extra are the texts of the object ids that Prober.Extra asked for.
 	Extra map[string]string
 
@@ -44,8 +54,17 @@ const (
 	SectionComponents Section = "components"
 	SectionPrivate    Section = "private"
 	SectionLLDP       Section = "lldp"
+	SectionCDP        Section = "cdp"
 	SectionARP        Section = "arp"
+	SectionVLANs      Section = "vlans"
+	SectionPorts      Section = "ports" // what interfaces have beside IF-MIB: duplex, bundles, PoE
 	SectionBridge     Section = "bridge"
+	SectionRedundancy Section = "redundancy"
+	SectionWireless   Section = "wireless"
+	SectionSupplies   Section = "supplies"
+	SectionHost       Section = "host"
+	SectionMeters     Section = "meters"
+	SectionSoftware   Section = "software"
 )
 
 // State is how reading a section went.
@@ -93,6 +112,14 @@ type Interface struct {
 	Mbps        int64
 	Up          bool
 	Addresses   []netip.Prefix
+
+	Disabled  bool   // by the administrator
+	Duplex    string // full, half
+	Aggregate string // name of the bundle that it is a member of
+	VLAN      int    // of untagged frames
+	Tagged    string // VLANs of tagged frames: 10,20-29
+	PoE       string // disabled, searching, delivering, fault, testing
+	PoEClass  int
 }
 
 // Component is a row of entPhysicalTable (RFC 6933).
@@ -129,6 +156,7 @@ type Bridge struct {
 type FDBEntry struct {
 	Interface int // ifIndex
 	MAC       ether.MAC
+	VLAN      int // the first in which it is there; 0 when that is not known
 }
 
 // LLDP is what the device heard by IEEE 802.1AB, and its own chassis.
@@ -146,6 +174,20 @@ type LLDPNeighbour struct {
 	RemotePort string
 	RemoteName string
 	Address    netip.Addr
+	// Platform is what it says that it is; VLAN is the untagged one there, where CDP tells it.
+	Platform     string
+	VLAN         int
+	Capabilities []string // in use: bridge, router, access_point, phone, station ...
+}
+
+// CDPNeighbour is what was heard by Cisco's discovery protocol.
+type CDPNeighbour struct {
+	LocalPort, DeviceID, RemotePort string
+
+	Address      netip.Addr
+	Platform     string
+	VLAN         int
+	Capabilities []string // as of LLDP
 }
 
 // Interface by its ifIndex; nil when there is none.

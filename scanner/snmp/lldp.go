@@ -6,28 +6,34 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/muster-itam/muster/scanner/ether"
 )
 
-// Columns of LLDP-MIB (IEEE 802.1AB-2005).
-var (
-	lldpLocChassisIDSubtype = mustOID("1.0.8802.1.1.2.1.3.1.0")
-	lldpLocChassisID        = mustOID("1.0.8802.1.1.2.1.3.2.0")
-	lldpLocSysDesc          = mustOID("1.0.8802.1.1.2.1.3.4.0")
-	lldpLocPortIDSubtype    = mustOID("1.0.8802.1.1.2.1.3.7.1.2")
-	lldpLocPortID           = mustOID("1.0.8802.1.1.2.1.3.7.1.3")
-	lldpLocPortDesc         = mustOID("1.0.8802.1.1.2.1.3.7.1.4")
+// lldpMIB is where one of the two LLDP MIBs has what is read: they differ in the index alone.
+type lldpMIB struct {
+	local, ports, remotes, addresses, inventory oid
 
-	lldpRemChassisIDSubtype = mustOID("1.0.8802.1.1.2.1.4.1.1.4")
-	lldpRemChassisID        = mustOID("1.0.8802.1.1.2.1.4.1.1.5")
-	lldpRemPortIDSubtype    = mustOID("1.0.8802.1.1.2.1.4.1.1.6")
-	lldpRemPortID           = mustOID("1.0.8802.1.1.2.1.4.1.1.7")
-	lldpRemPortDesc         = mustOID("1.0.8802.1.1.2.1.4.1.1.8")
-	lldpRemSysName          = mustOID("1.0.8802.1.1.2.1.4.1.1.9")
-	lldpRemManAddrIfSubtype = mustOID("1.0.8802.1.1.2.1.4.2.1.3")
-)
+	first int // column of the chassis id's subtype
+	skip  int // numbers of the index between the local port and the row's own number
+	// byIfIndex says that ports are numbered by ifIndex, so that they need no table.
+	byIfIndex bool
+}
+
+// LLDP-MIB (IEEE 802.1AB-2005) with LLDP-EXT-MED-MIB (ANSI/TIA-1057), and LLDP-V2-MIB (IEEE
+// 802.1AB-2009), which has a destination address in its indexes.
+var lldpMIBs = []lldpMIB{
+	{
+		local: mustOID("1.0.8802.1.1.2.1.3"), ports: mustOID("1.0.8802.1.1.2.1.3.7.1"), remotes: mustOID("1.0.8802.1.1.2.1.4.1.1"),
+		addresses: mustOID("1.0.8802.1.1.2.1.4.2.1.3"), inventory: mustOID("1.0.8802.1.1.2.1.5.4795.1.3.3.1"), first: 4,
+	},
+	{
+		local: mustOID("1.3.111.2.802.1.1.13.1.3"), remotes: mustOID("1.3.111.2.802.1.1.13.1.4.1.1"),
+		addresses: mustOID("1.3.111.2.802.1.1.13.1.4.2.1.3"), first: 5, skip: 1, byIfIndex: true,
+	},
+}
 
 // Subtypes of chassis and port identifiers.
 const (
@@ -80,84 +86,119 @@ type lldpLocal struct {
 	desc string
 }
 
-type lldpRemote struct {
-	local   uint32
-	chassis lldpID
-	port    lldpID
-	desc    string
-	name    string
-	address netip.Addr
-}
-
-// lldpKey is the index of lldpRemTable without its time mark: local port and row.
+// lldpKey is the index of a row about a neighbour without its time mark: local port and number.
 type lldpKey struct{ local, row uint32 }
 
+func (m *lldpMIB) key(index oid) (lldpKey, oid, bool) {
+	n := 3 + m.skip
+	if len(index) < n {
+		return lldpKey{}, nil, false
+	}
+	return lldpKey{index[1], index[n-1]}, index[n:], true
+}
+
 func (f *Facts) readLLDP(ctx context.Context, r *reader) error {
-	remotes, err := readRemotes(ctx, r)
-	if len(remotes) == 0 {
+	if err := f.readRemotes(ctx, r, &lldpMIBs[0]); err != nil || f.LLDP.ChassisID != "" || len(f.LLDP.Neighbours) > 0 {
 		return err
 	}
-	locals, lerr := readLocals(ctx, r)
-	if err == nil {
-		err = lerr
+	newer := &lldpMIBs[1]
+	if r.missing(newer.local) {
+		return nil
 	}
-	for _, rem := range remotes {
-		n := LLDPNeighbour{
-			LocalPort: f.localPort(rem.local, locals[rem.local]), RemoteName: rem.name, Address: rem.address,
-			ChassisID: rem.chassis.text(chassisMAC, chassisAddress), RemotePort: remotePort(rem.port, rem.desc),
+	v, err := r.get(ctx, newer.self()...)
+	if err != nil {
+		return err
+	}
+	f.LLDP.itself(newer, v)
+	return f.readRemotes(ctx, r, newer)
+}
+
+// self are the single values in which a device tells of itself: subtype and id of its chassis, and
+// its description.
+func (m *lldpMIB) self() []oid {
+	return []oid{m.local.child(1, 0), m.local.child(2, 0), m.local.child(4, 0)}
+}
+
+// itself takes those values.
+func (l *LLDP) itself(m *lldpMIB, v map[string]value) {
+	names := m.self()
+	if id := v[names[1].String()]; id.kind == kindBytes && len(id.bytes) > 0 {
+		subtype, _ := v[names[0].String()].small()
+		l.ChassisID = lldpID{subtype, id.bytes}.text(chassisMAC, chassisAddress)
+	}
+	l.Description, _ = v[names[2].String()].text()
+}
+
+func (f *Facts) readRemotes(ctx context.Context, r *reader, m *lldpMIB) error {
+	var columns []oid // subtype and id of chassis and port, port's description, name, description, capabilities in use
+	for _, n := range []int{0, 1, 2, 3, 4, 5, 6, 8} {
+		columns = append(columns, m.remotes.child(uint32(m.first+n)))
+	}
+	rows, err := r.table(ctx, columns...)
+	if len(rows) == 0 {
+		return err
+	}
+	locals, lerr := readLocals(ctx, r, m)
+	addresses, aerr := r.table(ctx, m.addresses)
+	platforms, perr := readInventory(ctx, r, m)
+	at := map[lldpKey]netip.Addr{}
+	for _, a := range addresses { // the address stands in the index, after the row's own numbers
+		k, rest, ok := m.key(a.index)
+		if addr, _, isAddr := rest.addrOf(); ok && isAddr && better(addr, at[k]) {
+			at[k] = addr
 		}
-		n.ChassisMAC, _ = rem.chassis.mac(chassisMAC)
+	}
+	for _, row := range rows {
+		k, rest, ok := m.key(row.index)
+		if !ok || len(rest) > 0 {
+			r.dropped++
+			continue
+		}
+		chassis, port := lldpID{row.number(0), row.cells[1].bytes}, lldpID{row.number(2), row.cells[3].bytes}
+		n := LLDPNeighbour{
+			LocalPort: f.localPort(k.local, locals[k.local]), RemoteName: row.text(5), Address: at[k],
+			ChassisID: chassis.text(chassisMAC, chassisAddress), RemotePort: remotePort(port, row.text(4)),
+			Platform: cmp.Or(platforms[k], row.text(6)), Capabilities: capabilities(row.cells[7]),
+		}
+		n.ChassisMAC, _ = chassis.mac(chassisMAC)
 		f.LLDP.Neighbours = append(f.LLDP.Neighbours, n)
 	}
 	slices.SortFunc(f.LLDP.Neighbours, func(a, b LLDPNeighbour) int {
 		return cmp.Or(cmp.Compare(a.LocalPort, b.LocalPort), cmp.Compare(a.ChassisID, b.ChassisID), cmp.Compare(a.RemotePort, b.RemotePort))
 	})
-	return err
+	return cmp.Or(err, lerr, aerr, perr)
 }
 
-func readRemotes(ctx context.Context, r *reader) (map[lldpKey]*lldpRemote, error) {
-	found := map[lldpKey]*lldpRemote{}
-	at := func(index oid) *lldpRemote {
-		if len(index) < 3 {
-			r.dropped++
-			return nil
-		}
-		return found[lldpKey{index[1], index[2]}]
+// readInventory is what phones and the like tell of themselves: maker and model.
+func readInventory(ctx context.Context, r *reader, m *lldpMIB) (map[lldpKey]string, error) {
+	out := map[lldpKey]string{}
+	if m.inventory == nil {
+		return out, nil
 	}
-	id := func(set func(*lldpRemote, []byte)) func(oid, value) {
-		return func(index oid, v value) {
-			if e := at(index); e != nil && v.kind == kindBytes {
-				set(e, v.bytes)
-			}
+	rows, err := r.table(ctx, m.inventory.child(6), m.inventory.child(5)) // model, maker
+	for _, row := range rows {
+		if k, _, ok := m.key(row.index); ok && row.text(0) != "" {
+			out[k] = strings.TrimSpace(row.text(1) + " " + row.text(0))
 		}
 	}
-	err := r.columns(ctx,
-		column{lldpRemChassisIDSubtype, func(index oid, v value) {
-			if n, ok := v.small(); ok && len(index) == 3 {
-				found[lldpKey{index[1], index[2]}] = &lldpRemote{local: index[1], chassis: lldpID{subtype: n}}
-			}
-		}},
-		column{lldpRemChassisID, id(func(e *lldpRemote, b []byte) { e.chassis.raw = b })},
-		column{lldpRemPortIDSubtype, func(index oid, v value) {
-			if e := at(index); e != nil {
-				e.port.subtype, _ = v.small()
-			}
-		}},
-		column{lldpRemPortID, id(func(e *lldpRemote, b []byte) { e.port.raw = b })},
-		column{lldpRemPortDesc, id(func(e *lldpRemote, b []byte) { e.desc = cleanText(b) })},
-		column{lldpRemSysName, id(func(e *lldpRemote, b []byte) { e.name = cleanText(b) })},
-		// The management address stands in the index, after the row's own three numbers.
-		column{lldpRemManAddrIfSubtype, func(index oid, _ value) {
-			e := at(index)
-			if e == nil {
-				return
-			}
-			if a, _, ok := index[3:].addrOf(); ok && better(a, e.address) {
-				e.address = a
-			}
-		}},
-	)
-	return found, err
+	return out, err
+}
+
+// capabilityNames are the bits of LldpSystemCapabilitiesMap; those of bridges for VLANs, which came
+// with IEEE 802.1Q-2011, are bridges too.
+var capabilityNames = []string{"other", "repeater", "bridge", "access_point", "router", "phone", "docsis", "station", "bridge", "bridge", "bridge"}
+
+func capabilities(v value) []string {
+	var out []string
+	if len(v.bytes) > 4 { // the map has two octets at most
+		return nil
+	}
+	for _, b := range v.bits(0) {
+		if b < len(capabilityNames) && !slices.Contains(out, capabilityNames[b]) {
+			out = append(out, capabilityNames[b])
+		}
+	}
+	return out
 }
 
 // better prefers an address that can be reached from elsewhere, and IPv4 among those.
@@ -176,28 +217,17 @@ func better(a, than netip.Addr) bool {
 	return rank(a) > rank(than)
 }
 
-func readLocals(ctx context.Context, r *reader) (map[uint32]lldpLocal, error) {
+func readLocals(ctx context.Context, r *reader, m *lldpMIB) (map[uint32]lldpLocal, error) {
 	found := map[uint32]lldpLocal{}
-	set := func(change func(*lldpLocal, value)) func(oid, value) {
-		return func(index oid, v value) {
-			if len(index) != 1 {
-				r.dropped++
-				return
-			}
-			l := found[index[0]]
-			change(&l, v)
-			found[index[0]] = l
+	if m.byIfIndex {
+		return found, nil
+	}
+	rows, err := r.table(ctx, m.ports.child(2), m.ports.child(3), m.ports.child(4)) // subtype, id, description
+	for _, row := range rows {
+		if len(row.index) == 1 {
+			found[row.index[0]] = lldpLocal{lldpID{row.number(0), row.cells[1].bytes}, row.text(2)}
 		}
 	}
-	err := r.columns(ctx,
-		column{lldpLocPortIDSubtype, set(func(l *lldpLocal, v value) { l.id.subtype, _ = v.small() })},
-		column{lldpLocPortID, set(func(l *lldpLocal, v value) {
-			if v.kind == kindBytes {
-				l.id.raw = v.bytes
-			}
-		})},
-		column{lldpLocPortDesc, set(func(l *lldpLocal, v value) { l.desc, _ = v.text() })},
-	)
 	return found, err
 }
 

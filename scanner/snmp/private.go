@@ -2,6 +2,7 @@ package snmp
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 )
@@ -41,6 +42,7 @@ func (f *Facts) readEnterprises(ctx context.Context, r *reader) {
 	name := enterprises
 	for len(f.System.Enterprises) < maxEnterprises {
 		vars, err := r.session.next(ctx, []oid{name}, 1)
+		r.unlisted = err != nil
 		if err != nil || len(vars) == 0 || vars[0].value.kind == kindNone || r.count(vars[0]) != nil {
 			return
 		}
@@ -53,8 +55,14 @@ func (f *Facts) readEnterprises(ctx context.Context, r *reader) {
 	}
 }
 
+// errUnlisted means that the list of makers broke off.
+var errUnlisted = errors.New("makers' objects: the device stopped answering")
+
 // readPrivate reads the first texts of each maker.
 func (f *Facts) readPrivate(ctx context.Context, r *reader) error {
+	if r.unlisted {
+		return errUnlisted
+	}
 	read := 0
 	for _, n := range f.System.Enterprises {
 		if slices.Contains(agents, uint32(n)) || read >= maxPrivateInAll {

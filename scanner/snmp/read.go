@@ -34,16 +34,48 @@ var (
 // wishes are what the caller wants to know of a device.
 type wishes struct {
 	extra    func(System) []string
+	tables   *Tables
 	needs    func(*Facts, Section) bool
 	cautious bool // ask for little at once: a larger question got no answer
 	now      func() time.Time
 }
 
-// tables are the first columns of tables that few devices have all of: one question tells
+// firsts are the first columns of tables that few devices have all of: one question tells
 // which. A table that is not among them is found out about when it is read.
-var tables = []oid{
+var firsts = []oid{
 	ifType, ipAdEntIfIndex, ipAddressIfIndex, entPhysicalClass, entPhysicalSerialNum, enterprises,
-	lldpRemChassisIDSubtype, ipNetToMediaPhysAddress, ipNetToPhysicalPhysAddress, dot1dBasePortIfIndex,
+	lldpMIBs[0].remotes.child(4), ipNetToMediaPhysAddress, ipNetToPhysicalPhysAddress, dot1dBasePortIfIndex,
+}
+
+// sectionReader reads one section.
+type sectionReader struct {
+	name Section
+	read func(context.Context, *reader) error
+}
+
+// sections are all sections in the order of their worth: when a device's limits run out, the later
+// ones suffer.
+func (f *Facts) sections(t *Tables) []sectionReader {
+	with := func(read func(context.Context, *reader, *Tables) error) func(context.Context, *reader) error {
+		return func(ctx context.Context, r *reader) error { return read(ctx, r, t) }
+	}
+	return []sectionReader{
+		{SectionInterfaces, f.readInterfaces},
+		{SectionComponents, f.readComponents},
+		{SectionPrivate, f.readPrivate},
+		{SectionLLDP, f.readLLDP},
+		{SectionCDP, f.readCDP},
+		{SectionARP, f.readARP},
+		{SectionVLANs, f.readVLANs},
+		{SectionPorts, f.readPortDetails},
+		{SectionRedundancy, with(f.readRedundancy)},
+		{SectionBridge, f.readBridge},
+		{SectionWireless, with(f.readWireless)},
+		{SectionSupplies, f.readSupplies},
+		{SectionHost, f.readHost},
+		{SectionMeters, with(f.readMeters)},
+		{SectionSoftware, f.readSoftware},
+	}
 }
 
 // read takes everything. An error means that the device did not let itself be read at
@@ -55,7 +87,7 @@ func read(ctx context.Context, r *reader, w wishes) (*Facts, error) {
 		return nil, err
 	}
 	if !w.cautious {
-		r.look(ctx, tables...)
+		r.look(ctx, firsts...)
 	}
 	f.readEnterprises(ctx, r)
 	if w.extra != nil {
@@ -65,17 +97,7 @@ func read(ctx context.Context, r *reader, w wishes) (*Facts, error) {
 		return nil, err
 	}
 	f.Sections[SectionSystem] = State{Complete: true, Took: w.now().Sub(begin)}
-	for _, s := range []struct {
-		name Section
-		read func(context.Context, *reader) error
-	}{
-		{SectionInterfaces, f.readInterfaces},
-		{SectionComponents, f.readComponents},
-		{SectionPrivate, f.readPrivate},
-		{SectionLLDP, f.readLLDP},
-		{SectionARP, f.readARP},
-		{SectionBridge, f.readBridge},
-	} {
+	for _, s := range f.sections(w.tables) {
 		if w.needs != nil && !w.needs(f, s.name) {
 			continue
 		}
@@ -104,7 +126,7 @@ var (
 	otherGroups = [][]oid{
 		{ipForwarding, snmpEngineID, dot1dBaseBridgeAddress},
 		{prtGeneralPrinterName, prtGeneralSerialNumber, hrDeviceDescr, upsIdentManufacturer, upsIdentModel, upsIdentVersion},
-		{lldpLocChassisIDSubtype, lldpLocChassisID, lldpLocSysDesc},
+		lldpMIBs[0].self(),
 	}
 )
 
@@ -157,11 +179,7 @@ func (f *Facts) readSystem(ctx context.Context, r *reader, cautious bool) error 
 		UPSMaker: text(upsIdentManufacturer), UPSModel: text(upsIdentModel), UPSVersion: text(upsIdentVersion),
 	}
 	f.Hints.BridgeAddress, _ = v[dot1dBaseBridgeAddress.String()].mac()
-	f.LLDP.Description = text(lldpLocSysDesc)
-	if id := v[lldpLocChassisID.String()]; id.kind == kindBytes && len(id.bytes) > 0 {
-		subtype, _ := v[lldpLocChassisIDSubtype.String()].small()
-		f.LLDP.ChassisID = lldpID{subtype, id.bytes}.text(chassisMAC, chassisAddress)
-	}
+	f.LLDP.itself(&lldpMIBs[0], v)
 	return nil
 }
 

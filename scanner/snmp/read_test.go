@@ -3,6 +3,8 @@ package snmp_test
 import (
 	"encoding/binary"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strconv"
@@ -179,7 +181,7 @@ func TestRead(t *testing.T) {
 		ARP: []snmp.ARPEntry{
 			{Interface: 2, Addr: netip.MustParseAddr("10.0.0.9"), MAC: mac(9)}, {Interface: 2, Addr: netip.MustParseAddr("fd01::9"), MAC: mac(9)},
 		},
-		Bridge: snmp.Bridge{Ports: 2, Table: []snmp.FDBEntry{{Interface: 1, MAC: mac(9)}, {Interface: 2, MAC: mac(6)}}},
+		Bridge: snmp.Bridge{Ports: 2, Table: []snmp.FDBEntry{{Interface: 1, MAC: mac(9)}, {Interface: 2, MAC: mac(6), VLAN: 7}}},
 		LLDP: snmp.LLDP{ChassisID: "00:1a:a1:00:00:01", Neighbours: []snmp.LLDPNeighbour{{
 			LocalPort: "Gi0/1", ChassisID: "00:1a:a1:00:00:02", ChassisMAC: [6]byte{0, 0x1a, 0xa1, 0, 0, 2},
 			RemotePort: "eth0", RemoteName: "r1.example.org", Address: netip.MustParseAddr("10.0.0.254"),
@@ -232,6 +234,29 @@ func TestReadFallsSilent(t *testing.T) {
 	}
 }
 
+// walks are the recordings in testdata and in the examples of descriptions.
+func walks(t testing.TB) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("testdata", "*.walk"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no walks: %v", err)
+	}
+	var out []string
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(text))
+	}
+	for _, table := range builtinTables(t).Tables() {
+		for _, e := range table.Examples {
+			out = append(out, e.Walk)
+		}
+	}
+	return out
+}
+
 // FuzzRead puts arbitrary values under arbitrary indexes into all tables.
 func FuzzRead(f *testing.F) {
 	roots := []string{}
@@ -240,14 +265,21 @@ func FuzzRead(f *testing.F) {
 			roots = append(roots, w[0])
 		}
 	}
+	for _, walk := range walks(f) {
+		for _, line := range strings.Split(walk, "\n") {
+			if name, _, ok := strings.Cut(line, "|"); ok {
+				roots = append(roots, name)
+			}
+		}
+	}
 	f.Add([]byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a"))
 	f.Add([]byte(strings.Repeat("\x07\x00\x01\x06\x00\x1a\xa1\x00\x00\x01", 20)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var vars []snmp.Variable
 		for len(data) >= 4 {
 			// One value: which row's name, how much of it is replaced by what, type, length, bytes.
-			name := strings.Split(roots[int(data[0])%len(roots)], ".")
-			cut := min(int(data[1])%12, len(name)-4)
+			name := strings.Split(roots[(int(data[0])<<8|int(data[1]))%len(roots)], ".")
+			cut := min(int(data[2])/5%12, len(name)-4)
 			size := min(int(data[3])%24, len(data)-4)
 			body := data[4 : 4+size]
 			name = name[:len(name)-cut]
@@ -287,5 +319,20 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		got.Addresses()
+		for _, i := range got.Interfaces {
+			if i.VLAN < 0 || i.VLAN > 4094 || strings.HasPrefix(i.Tagged, "-") {
+				t.Fatalf("interface %+v", i)
+			}
+		}
+		for _, s := range got.Supplies {
+			if s.Name == "" || s.LevelPercent < -1 || s.LevelPercent > 100 {
+				t.Fatalf("supply %+v", s)
+			}
+		}
+		for _, fs := range got.Host.Filesystems {
+			if fs.Bytes <= 0 || fs.UsedBytes < 0 || fs.UsedBytes > fs.Bytes {
+				t.Fatalf("file system %+v", fs)
+			}
+		}
 	})
 }

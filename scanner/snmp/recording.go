@@ -254,7 +254,7 @@ func (rec *Recording) next(_ context.Context, names []oid, rows int) ([]variable
 			if k := at[i] + row; k < len(rec.vars) {
 				out = append(out, rec.vars[k])
 			} else {
-				out = append(out, variable{name: names[i]}) // the end
+				out = append(out, variable{name: names[i], value: value{end: true}})
 			}
 		}
 	}

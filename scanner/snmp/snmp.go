@@ -1,8 +1,8 @@
 // Package snmp asks devices for what they know of themselves and their neighbours.
 //
 // It owns SNMP v1, v2c and v3 sessions, the scope of credentials, the limits on what is taken
-// from one device, and the standard MIBs: system, interfaces, addresses, ENTITY, ARP,
-// bridge, LLDP. It refuses to send a credential outside its scope, to keep what did not
+// from one device, the standard MIBs (system, interfaces, ENTITY, LLDP, ARP, bridges and VLANs,
+// printers, hosts) and descriptions of makers' tables, which are data: tables/*.yaml. It refuses to send a credential outside its scope, to keep what did not
 // increase or has the wrong type, and to say what a device is: identify does that.
 // The caller is scanner.
 package snmp
@@ -37,7 +37,9 @@ type Prober struct {
 	Extra func(System) []string
 	// Needs tells whether a section, from what was read before it, is wanted; nil for all.
 	Needs func(*Facts, Section) bool
-	Now   func() time.Time // nil means time.Now
+	// Tables describe makers' tables; nil for none.
+	Tables *Tables
+	Now    func() time.Time // nil means time.Now
 
 	network network
 }
@@ -57,7 +59,11 @@ func (p *Prober) ReadFirst(ctx context.Context, addr netip.Addr, name string) (*
 	err := p.try(ctx, addr, name, func(ctx context.Context, c *Credential, s *gosnmpSession) (err error) {
 		w := p.wishes()
 		w.cautious = s.conn.peer.last
-		if f, err = read(ctx, newReader(s, p.Limits.orDefault()), w); err != nil {
+		r := newReader(s, p.Limits.orDefault())
+		r.inVLAN = func(ctx context.Context, vlan int, read func(*reader) error) error {
+			return p.inVLAN(ctx, s.conn.peer, c, vlan, r, read)
+		}
+		if f, err = read(ctx, r, w); err != nil {
 			return err
 		}
 		f.Address, f.Credential, f.CredentialName = addr, c.String(), c.Name
@@ -167,11 +173,29 @@ func (p *Prober) with(ctx context.Context, to *peer, c *Credential, read func(co
 }
 
 func (p *Prober) wishes() wishes {
-	w := wishes{extra: p.Extra, needs: p.Needs, now: p.Now}
+	w := wishes{extra: p.Extra, tables: p.Tables, needs: p.Needs, now: p.Now}
 	if w.now == nil {
 		w.now = time.Now
 	}
 	return w
+}
+
+// errContext means that a credential has no room for a VLAN.
+var errContext = errors.New("the credential has an @ or a context of its own")
+
+// inVLAN runs read with c as it is for one VLAN, within the limits of r and at the same address.
+func (p *Prober) inVLAN(ctx context.Context, to *peer, c *Credential, vlan int, r *reader, read func(*reader) error) error {
+	own, ok := c.forVLAN(vlan)
+	if !ok {
+		return errContext
+	}
+	return p.with(ctx, to, own, func(_ context.Context, _ *Credential, s *gosnmpSession) error {
+		in := newReader(s, r.limits)
+		in.variables, in.bytes = r.variables, r.bytes
+		err := read(in)
+		r.variables, r.bytes, r.dropped = in.variables, in.bytes, r.dropped+in.dropped
+		return err
+	})
 }
 
 // peer is how addr is asked, by the prober's settings.

@@ -66,6 +66,9 @@ func (o oid) under(root oid) (index oid, ok bool) {
 
 func (o oid) compare(other oid) int { return slices.Compare(o, other) }
 
+// child is the name of what is below o.
+func (o oid) child(numbers ...uint32) oid { return append(slices.Clone(o), numbers...) }
+
 // kind is the type of a value as far as anybody here cares.
 type kind int
 
@@ -86,6 +89,7 @@ type value struct {
 	bytes  []byte
 	oid    oid
 	addr   netip.Addr
+	end    bool // of what the agent has; kindNone
 }
 
 // maxValue bounds one string; longer ones are no answer to anything asked here.
@@ -114,7 +118,7 @@ func decodeValue(pdu gosnmp.SnmpPDU) value {
 			}
 		}
 	case gosnmp.NoSuchObject, gosnmp.NoSuchInstance, gosnmp.EndOfMibView, gosnmp.Null:
-		return value{}
+		return value{end: pdu.Type == gosnmp.EndOfMibView}
 	default:
 	}
 	return value{kind: kindOther}

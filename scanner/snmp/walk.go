@@ -68,10 +68,47 @@ type reader struct {
 
 	oneByOne bool            // columns side by side confuse this agent
 	absent   map[string]bool // roots below which there is nothing
-	lost     int             // walks in a row that got no answer
+	gaps     []gap
+	lost     int // walks in a row that got no answer
 
 	variables, bytes int
 	dropped          int // values of a wrong type or outside what was asked for
+
+	// unlisted says that it is not known which makers' objects the device has.
+	unlisted bool
+
+	ports *bridgePorts // nil before they are read
+	vtp   []int        // VLANs that the device keeps apart, as Cisco's do
+	// inVLAN runs read on the device's bridge for one VLAN; nil where there is none, as in a
+	// recording.
+	inVLAN func(ctx context.Context, vlan int, read func(*reader) error) error
+}
+
+// gap is where a device has nothing: what follows from is to, and nothing at all when to is nil.
+// It spares a request for every table that is not there and lies in it.
+type gap struct{ from, to oid }
+
+// maxGaps bounds what is remembered; there are some sixty tables to look for.
+const maxGaps = 256
+
+// missing tells whether there is nothing below root.
+func (r *reader) missing(root oid) bool {
+	return r.absent[root.String()] || slices.ContainsFunc(r.gaps, func(g gap) bool {
+		if g.from.compare(root) > 0 {
+			return false
+		}
+		if g.to == nil {
+			return true
+		}
+		_, inside := g.to.under(root)
+		return !inside && g.to.compare(root) > 0
+	})
+}
+
+func (r *reader) gap(from, to oid) {
+	if len(r.gaps) < maxGaps {
+		r.gaps = append(r.gaps, gap{slices.Clone(from), slices.Clone(to)})
+	}
 }
 
 // Sizes of one request, in variables: of a table with short values normalBatch fits a packet
@@ -114,7 +151,7 @@ func (r *reader) walk(ctx context.Context, root oid, row func(index oid, v value
 // columns walks the columns of a table. One whose first column has no rows is taken to be
 // absent.
 func (r *reader) columns(ctx context.Context, cols ...column) error {
-	if r.absent[cols[0].root.String()] {
+	if r.missing(cols[0].root) {
 		return nil
 	}
 	return r.sideBySide(ctx, cols, true)
@@ -144,7 +181,7 @@ type cell struct {
 func (r *reader) sideBySide(ctx context.Context, cols []column, table bool) error {
 	cursors := make([]*cursor, len(cols))
 	for i, c := range cols {
-		cursors[i] = &cursor{column: c, last: c.root, done: r.absent[c.root.String()]}
+		cursors[i] = &cursor{column: c, last: c.root, done: r.missing(c.root)}
 	}
 	defer func() {
 		for _, c := range cursors {
@@ -190,8 +227,14 @@ func (r *reader) step(ctx context.Context, open []*cursor) error {
 		}
 		index, inside := v.name.under(c.root)
 		switch {
-		case v.value.kind == kindNone, !inside && v.name.compare(c.root) > 0: // the end of all, or the next table
+		case v.value.kind == kindNone:
+			if c.done = true; v.value.end {
+				r.gap(c.last, nil)
+			}
+			continue
+		case !inside && v.name.compare(c.root) > 0: // the next table
 			c.done = true
+			r.gap(c.last, v.name)
 			continue
 		case (!inside || v.name.compare(c.last) <= 0) && asked > 1:
 			r.oneByOne = true // it may only mix up what is asked for together
