@@ -81,10 +81,9 @@ func (j *jobRun) scan(ctx context.Context) error {
 	parts := plan.parts(done, cfg.partSize(plan.Rate))
 	j.expect(plan.Addresses(), parts)
 	mem := &memory{}
-	for _, part := range parts {
-		if ctx.Err() != nil {
-			break
-		}
+	for len(parts) > 0 && ctx.Err() == nil {
+		part := parts[0]
+		parts = parts[1:]
 		j.partOf(part.Addresses())
 		res, err := s.runPart(ctx, part, mem)
 		if err != nil {

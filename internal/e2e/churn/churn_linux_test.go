@@ -84,7 +84,7 @@ func TestWeekOfChurn(t *testing.T) {
 			w.answer(sw)
 		}
 		w.scan() // Monday
-		w.move("bob", "sw2", "p2", "sw3")
+		w.move("sw2", "p2", "sw3")
 		w.scan() // Tuesday
 		w.ip("lap", "link set eth0 down")
 		w.ip("cam", "addr del 10.93.1.13/24 dev eth0")
@@ -93,13 +93,13 @@ func TestWeekOfChurn(t *testing.T) {
 		w.silence("sw3")
 		w.scan() // Thursday: a switch cannot be asked
 		w.answer("sw3")
-		w.move("lap", "sw3", "p4", "sw2")
+		w.move("sw3", "p4", "sw2")
 		w.ip("lap", "link set eth0 up")
 		w.ip("lap", "addr add 10.93.1.24/24 dev eth0")
 		w.scan() // Friday: the laptop is back, elsewhere
-		w.move("ann", "sw2", "p1", "sw1")
+		w.move("sw2", "p1", "sw1")
 		w.scan() // Saturday
-		w.move("ann", "sw1", "p1", "sw2")
+		w.move("sw1", "p1", "sw2")
 		w.ip("lap", "link set eth0 down")
 		w.scan() // Sunday
 
@@ -158,8 +158,8 @@ func (w *week) ip(host, args string) {
 	}
 }
 
-// move plugs a host's cable into another switch.
-func (w *week) move(name, from, port, to string) {
+// move plugs a cable's end into another switch.
+func (w *week) move(from, port, to string) {
 	w.t.Helper()
 	w.ip(from, "link set "+port+" netns "+w.namespace(to))
 	w.ip(to, "link set "+port+" master br0 up")
@@ -349,7 +349,7 @@ func mib(t *testing.T, name string) []gosnmp.SnmpPDU {
 			kind = 24
 		case "br0":
 			kind, mac = 209, l.HardwareAddr
-			add("1.3.6.1.2.1.17.1.1.0", gosnmp.OctetString, []byte(mac))
+			add("1.3.6.1.2.1.17.1.1.0", gosnmp.OctetString, mac)
 		default:
 			add("1.3.6.1.2.1.17.1.4.1.2."+i, gosnmp.Integer, l.Index)
 		}
