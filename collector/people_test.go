@@ -174,7 +174,7 @@ func TestGetAsset(t *testing.T) {
 	if p := a.GetPorts(); len(p) != 1 || p[0].GetNumber() != 443 {
 		t.Errorf("ports %v", p)
 	}
-	if l := a.GetLinks(); len(l) != 1 || l[0].GetAsset() != "a4" || l[0].GetName() != "sw1" || l[0].GetLocalPort() != "ens18" || l[0].GetRemotePort() != "7" {
+	if l := a.GetLinks(); len(l) != 1 || l[0].GetAsset() != "a4" || l[0].GetName() != "sw1" || l[0].GetLocalPort() != "ens18" || l[0].GetRemotePort() != "Trk1" {
 		t.Errorf("links %v", l)
 	}
 	if n := len(a.GetSoftware()); n != 2 {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,12 +152,12 @@ func TestF18WalkInCircles(t *testing.T) {
 		"turning back":   {".1.3.6.1.2.1.2.2.1.1.5", ".1.3.6.1.2.1.2.2.1.1.2"},
 		"going outside":  {".1.3.6.1.2.1.2.2.1.1.5", ".1.3.6.1.2.1.1.1.0"},
 	} {
-		requests := 0
+		var requests atomic.Int32
 		r := listen(t, "127.0.0.1", func(req *gosnmp.SnmpPacket) [][]byte {
 			if req.PDUType != gosnmp.GetBulkRequest {
 				return [][]byte{encode(t, req, systemGroup(req)...)}
 			}
-			requests++
+			requests.Add(1)
 			var out []gosnmp.SnmpPDU
 			for _, n := range answers {
 				out = append(out, gosnmp.SnmpPDU{Name: n, Type: gosnmp.Integer, Value: 1})
@@ -174,8 +175,8 @@ func TestF18WalkInCircles(t *testing.T) {
 		if f.System.Name != "trap.example" || f.Dropped == 0 {
 			t.Errorf("%s: name %q, %d dropped", name, f.System.Name, f.Dropped)
 		}
-		if requests > 100 {
-			t.Errorf("%s: asked %d times", name, requests)
+		if n := requests.Load(); n > 100 {
+			t.Errorf("%s: asked %d times", name, n)
 		}
 	}
 }
@@ -231,8 +232,8 @@ func TestF19WrongTypes(t *testing.T) {
 
 // An agent whose answers are damaged on the way, each in another manner.
 func TestF20MutatedAnswers(t *testing.T) {
-	var mutant []byte
-	r := listen(t, "127.0.0.1", func(*gosnmp.SnmpPacket) [][]byte { return [][]byte{bytes.Clone(mutant)} })
+	var mutant atomic.Pointer[[]byte]
+	r := listen(t, "127.0.0.1", func(*gosnmp.SnmpPacket) [][]byte { return [][]byte{*mutant.Load()} })
 	seed := encode(t, &gosnmp.SnmpPacket{Community: "public", RequestID: 1}, systemGroup(&gosnmp.SnmpPacket{Variables: []gosnmp.SnmpPDU{{Name: system + "1.0"}, {Name: system + "5.0"}}})...)
 	p := prober(r, v2c("hush-hush"))
 	n := 0
@@ -241,7 +242,8 @@ func TestF20MutatedAnswers(t *testing.T) {
 		if n++; n%1000 != 0 {
 			return
 		}
-		mutant = bytes.Clone(b)
+		damaged := bytes.Clone(b)
+		mutant.Store(&damaged)
 		if f, err := p.Read(t.Context(), r.addr); err == nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%x: %+v, %v", b, f, err)
 		}
