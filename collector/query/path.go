@@ -44,6 +44,9 @@ func (q *Inventory) Path(ctx context.Context, from, to string, at When) (Way, er
 	if err != nil {
 		return Way{}, err
 	}
+	if a.ID != 0 && a.ID == b.ID {
+		return Way{}, inventory.Errorf(inventory.CodeInvalid, "%.80q and %.80q are the same asset, %s", from, to, a.ID)
+	}
 	if p.net, err = q.network(ctx, at); err != nil {
 		return Way{}, err
 	}

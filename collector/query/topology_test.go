@@ -86,7 +86,7 @@ func TestPath(t *testing.T) {
 			"to a switch":                   {"pc-a", "sw2", "pc-a | sw1 p1>Po1 | sw2 up> | sw2"},
 			"nothing joins two switches":    {"pc-a", "srv-d", "pc-a | sw1 p1> | ? unknown between sw1 and sw4: no table shows what joins them | sw4 >x | srv-d"},
 			"no router":                     {"pc-a", "srv-e", "pc-a | ? unknown between pc-a and srv-e: no known router has both 10.1.0.0/24 and 10.9.0.0/24, nor do several that share a network | srv-e"},
-			"nobody has seen it":            {"srv-e", "00:14:22:00:00:0e", "srv-e | ? unknown between srv-e and srv-e: no bridge table has srv-e | srv-e"},
+			"nobody has seen it":            {"srv-e", "00:14:22:00:00:7f", "srv-e | ? unknown between srv-e and 00:14:22:00:00:7f: no bridge table has srv-e | 00:14:22:00:00:7f"},
 		} {
 			w, err := q.Path(t.Context(), c.from, c.to, query.When{})
 			if err != nil {
@@ -125,7 +125,9 @@ func TestWhereRefuses(t *testing.T) {
 		o.Seq = int64(i)
 		return o
 	}
-	feed(t, st, now, twin(1), twin(2))
+	common := benchThing("00:14:22:00:01:03", box("vm", inventory.ClassServer, "00:14:22:00:01:03"))
+	common.Seq = 3
+	feed(t, st, now, twin(1), twin(2), common)
 	q := query.New(st, func() time.Time { return now.Add(time.Minute) })
 	for what, want := range map[string]inventory.Code{
 		"": inventory.CodeInvalid, strings.Repeat("x", 600): inventory.CodeInvalid, "twin": inventory.CodeConflict, "a99": inventory.CodeNotFound,
@@ -134,6 +136,12 @@ func TestWhereRefuses(t *testing.T) {
 		if _, err := q.Where(t.Context(), query.WhereQuery{What: what}); inventory.CodeOf(err) != want {
 			t.Errorf("%.30q: %v, want %v", what, err, want)
 		}
+	}
+	if w, err := q.Where(t.Context(), query.WhereQuery{What: "VM"}); err != nil || w.Thing.ID != 3 {
+		t.Errorf("a common name: %+v, %v", w.Thing, err)
+	}
+	if _, err := q.Path(t.Context(), "a1", "a1", query.When{}); inventory.CodeOf(err) != inventory.CodeInvalid {
+		t.Errorf("the way to itself: %v", err)
 	}
 	if _, err := q.Where(t.Context(), query.WhereQuery{What: "a1", When: query.When{AsOf: now.AddDate(1, 0, 0)}}); inventory.CodeOf(err) != inventory.CodeInvalid {
 		t.Errorf("the future: %v", err)

@@ -105,6 +105,9 @@ func (q *Inventory) find(ctx context.Context, what string, at When) (Thing, erro
 	} else if name, _, ok := reconcile.Name(what, ""); ok {
 		found, err = q.store.Claimed(ctx, reconcile.TypeName, name)
 	}
+	if len(found) == 0 && err == nil {
+		found, err = q.store.Shown(ctx, what)
+	}
 	switch {
 	case err != nil:
 		return Thing{}, err

@@ -31,6 +31,16 @@ func (s *Store) Claimed(ctx context.Context, kind reconcile.Type, value string) 
 	return out, err
 }
 
+// Shown are the assets that are shown by a name: names that many machines have claim nothing.
+func (s *Store) Shown(ctx context.Context, name string) (out []Named, err error) {
+	err = s.look(ctx, func(v view) error {
+		out, err = v.named(ctx, `select id, coalesce(doc->>'name', ''), coalesce(doc->>'class', ''), 0 from asset
+			where lower(doc->>'name') = lower($1) order by id limit $2`, name, maxFound)
+		return err
+	})
+	return out, err
+}
+
 // WithAddress are the assets that had an address on the last day, until a time, that anybody had it.
 func (s *Store) WithAddress(ctx context.Context, a netip.Addr, t time.Time) (out []Named, err error) {
 	err = s.look(ctx, func(v view) error {
