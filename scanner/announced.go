@@ -43,7 +43,7 @@ func (r *run) search(ctx context.Context) {
 	searches := r.searches()
 	var planned uint64
 	for _, s := range searches {
-		planned += uint64(len(s.Hosts)) + 3
+		planned += perFound * uint64(len(s.Hosts)+multicastPerSource) // at most
 	}
 	phase := r.begin(PhaseSearch, planned)
 	var wg sync.WaitGroup
