@@ -93,7 +93,7 @@ func (v view) changed(ctx context.Context, ask ChangeAsk) (out []changedObs, mor
 		n := "$" + strconv.Itoa(len(args))
 		reports = ` and r.asset_id = ` + n
 		events = ` and (v.to_asset in (select id from record where asset_id = ` + n + `) or v.from_asset in (select id from record where asset_id = ` + n + `))`
-		moves = ` and m.mac in (select c.value from claim c join record x on x.id = c.record_id where c.type = 'mac' and x.asset_id = ` + n + `)`
+		moves = ` and m.mac in (select c.value from record x cross join claim c where x.asset_id = ` + n + ` and c.record_id = x.id and c.type = 'mac')`
 	}
 	args = append(args, ask.Limit+1)
 	rows, err := v.query(ctx, `select o.id, o.record_id, o.source_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), r.kind, o.changes, 0, ''

@@ -91,7 +91,7 @@ func (s *Store) Called(ctx context.Context, id inventory.AssetID) (n Named, err 
 // MACs are the hardware addresses that an asset claims.
 func (s *Store) MACs(ctx context.Context, id inventory.AssetID) (out []string, err error) {
 	err = s.look(ctx, func(v view) error {
-		rows, err := v.query(ctx, `select distinct c.value from claim c join record r on r.id = c.record_id where r.asset_id = $1 and c.type = 'mac' order by 1`, int64(id))
+		rows, err := v.query(ctx, `select distinct c.value from record r cross join claim c where r.asset_id = $1 and c.record_id = r.id and c.type = 'mac' order by 1`, int64(id))
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -190,12 +191,12 @@ func (t *Tx) flushLinks(ctx context.Context) error {
 		set := t.links[id]
 		for _, e := range set.ends {
 			ends.row(id, e.via, e.port, e.targetType, e.target, e.vlan, e.remotePort, e.obs, e.last, "")
-			t.notice(e.linkKey)
+			t.notice(e.linkKey, e.obs)
 		}
 		for _, k := range sortedKeys(set.begins, compareLinks) {
 			b := set.begins[k]
 			begins.row(id, k.via, k.port, k.targetType, k.target, k.vlan, k.remotePort, b.from, int64(0), b.more)
-			t.notice(k)
+			t.notice(k, b.from)
 		}
 	}
 	if ends.n > 0 {
@@ -225,14 +226,14 @@ func compareLinks(a, b linkKey) int {
 }
 
 // notice remembers a station that began or ended somewhere, for Moves.
-func (t *Tx) notice(k linkKey) {
+func (t *Tx) notice(k linkKey, obs int64) {
 	if k.targetType != "mac" || k.via != topology.ViaBridge && k.via != topology.ViaWireless {
 		return
 	}
 	if t.stirred == nil {
-		t.stirred = map[string]bool{}
+		t.stirred, t.stirredBy = map[string]bool{}, obs
 	}
-	t.stirred[k.target] = true
+	t.stirred[k.target], t.stirredBy = true, min(t.stirredBy, obs)
 }
 
 // linkRecords is how many records one step of keepLinks takes.
@@ -306,13 +307,10 @@ func (t *Tx) keepLinksOf(ctx context.Context, records []int64) error {
 		where fact.record_id = cast(j.value->>0 as bigint) and fact.key = j.value->>1)`, gone.text())
 }
 
-// moved are the stations that began or ended somewhere since the last call, in order.
-func (t *Tx) moved() []string {
-	out := make([]string, 0, len(t.stirred))
-	for mac := range t.stirred {
-		out = append(out, mac)
-	}
+// moved are the stations that began or ended somewhere since the last call, in order, and the
+// first observation by which they did.
+func (t *Tx) moved() (macs []string, first int64) {
+	macs = slices.Sorted(maps.Keys(t.stirred))
 	t.stirred = nil
-	slices.Sort(out)
-	return out
+	return macs, t.stirredBy
 }

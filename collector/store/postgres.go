@@ -123,7 +123,8 @@ func postgresTrouble(err error) trouble {
 		switch pg.Code {
 		case "40001", // serialization_failure
 			"40P01", // deadlock_detected
-			"42P07": // duplicate_table: two made one at once
+			"42P07", // duplicate_table: two made one at once
+			"42710": // duplicate_object: its row type was made already
 			return collision
 		case "23505": // unique_violation
 			if pg.SchemaName == "pg_catalog" { // two made one table at once

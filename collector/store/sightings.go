@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-itam/muster/collector/reconcile"
@@ -23,6 +24,8 @@ type SightingAsk struct {
 	Bridges []inventory.AssetID
 	// Past is for history: also where bridges were before.
 	Past bool
+	// Newest is how many sightings of each station are wanted at most, the newest ones; 0 for all.
+	Newest int
 }
 
 // Sightings are what bridges tell, for topology.New.
@@ -66,6 +69,7 @@ func sightings(ctx context.Context, q queryer, ask SightingAsk) (out Sightings, 
 		if out.Of, err = l.rows(ctx, `l.target_type = 'mac' and l.target in (select value->>'v' from json_each($3))`, list); err != nil {
 			return out, err
 		}
+		out.Of = newest(out.Of, ask.Newest)
 		records := recordsIn(out.Of)
 		if out.Rows, err = l.context(ctx, records); err != nil {
 			return out, err
@@ -172,10 +176,42 @@ func (l *loader) context(ctx context.Context, records []int64) ([]topology.Sight
 	if err != nil || !l.ask.Past {
 		return out, err
 	}
-	past, err := l.rows(ctx, `not `+present+` and l.record_id in (select cast(value as bigint) from json_each($3)) and (l.via in ('lldp', 'cdp') or l.target in
-		(select c.value from claim c join record o on o.id = c.record_id where c.type = 'mac'
-			and o.asset_id in (select x.asset_id from record x where x.id in (select cast(value as bigint) from json_each($3)))))`, list)
-	return append(out, past...), err
+	// One condition for each index: what has ended is much more than what is wanted of it. A cross
+	// join keeps SQLite from reading the addresses of all machines.
+	for _, where := range []string{
+		`l.via in ('lldp', 'cdp') and l.record_id in (select cast(value as bigint) from json_each($3))`,
+		`l.via not in ('lldp', 'cdp') and l.target_type = 'mac' and l.target in (select c.value from record x cross join record o cross join claim c
+			where x.id in (select cast(value as bigint) from json_each($3)) and o.asset_id = x.asset_id and c.record_id = o.id and c.type = 'mac')
+			and l.record_id in (select cast(value as bigint) from json_each($3))`,
+	} {
+		past, err := l.rows(ctx, `not `+present+` and `+where, list)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, past...)
+	}
+	return out, nil
+}
+
+// newest keeps the newest sightings of each station, at most n; all when n is 0.
+func newest(list []topology.Sighting, n int) []topology.Sighting {
+	if n == 0 {
+		return list
+	}
+	slices.SortStableFunc(list, func(a, b topology.Sighting) int {
+		return cmp.Or(strings.Compare(a.MAC, b.MAC), cmp.Compare(b.Begin, a.Begin))
+	})
+	var out []topology.Sighting
+	run := 0
+	for i := range list {
+		if run++; i > 0 && list[i].MAC != list[i-1].MAC {
+			run = 1
+		}
+		if run <= n {
+			out = append(out, list[i])
+		}
+	}
+	return out
 }
 
 // owners fills in the assets that stations belong to. An address that means something in its
@@ -354,11 +390,15 @@ func (l *loader) ports(ctx context.Context, records []int64, nodes []topology.No
 // network itself has changed.
 const maxMoving = 2000
 
+// recentStays is how many sightings of a station tell where it is and where it was before: a row
+// for each bridge that hears it, twice.
+const recentStays = 64
+
 // Moves notes the stations that went from one place to another by what was written since the
 // last call. A move is known when the new place was seen and the old one was looked at: until
 // then a port may have lost sight of the station only.
 func (t *Tx) Moves(ctx context.Context, now time.Time) error {
-	macs := t.moved()
+	macs, first := t.moved()
 	if len(macs) == 0 || len(macs) > maxMoving {
 		return nil
 	}
@@ -366,15 +406,18 @@ func (t *Tx) Moves(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	rows, err := t.query(ctx, `select distinct l.target from link l where l.target_type = 'mac' and l.target in (select value->>'v' from json_each($1))
-		and l.to_obs is null and exists (select 1 from link x where x.target_type = 'mac' and x.target = l.target and x.to_obs is not null)`, list)
+	// Of those that were noticed, the ones whose new port or whose old one's end is news.
+	rows, err := t.query(ctx, `select distinct l.target from link l join link x on x.target_type = 'mac' and x.target = l.target
+		where l.target_type = 'mac' and l.target in (select value->>'v' from json_each($1)) and l.to_obs is null and x.to_obs is not null
+		and (x.record_id <> l.record_id or x.port <> l.port) and x.from_obs < l.from_obs and (l.from_obs >= $2 or x.to_obs >= $2)
+		and not exists (select 1 from move m where m.mac = l.target and m.from_obs = l.from_obs)`, list, first)
 	if err != nil {
 		return err
 	}
 	if macs, err = texts(rows); err != nil || len(macs) == 0 {
 		return err
 	}
-	found, err := sightings(ctx, t, SightingAsk{Now: now.Add(time.Hour), MACs: macs, Past: true}) // sources' clocks may be ahead
+	found, err := sightings(ctx, t, SightingAsk{Now: now.Add(time.Hour), MACs: macs, Past: true, Newest: recentStays}) // sources' clocks may be ahead
 	if err != nil {
 		return err
 	}

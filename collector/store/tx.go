@@ -18,7 +18,8 @@ type Tx struct {
 	known *known
 	pending
 	locks
-	stirred map[string]bool // stations that began or ended somewhere, for Moves
+	stirred   map[string]bool // stations that began or ended somewhere, for Moves
+	stirredBy int64           // the first observation by which they did
 }
 
 // Update runs fn in one transaction that is durable when Update returns nil. An error
