@@ -220,8 +220,9 @@ func TestF07CutConnection(t *testing.T) {
 		again ingest.Outcome
 	}{
 		{"before the commit", "insert into observation", false, ingest.Accepted, ingest.Duplicate},
-		{"at the commit", "commit", false, "unavailable", ingest.Accepted},
-		{"after the commit", "commit", true, "unavailable", ingest.Duplicate},
+		// With its end: setting a connection up speaks of synchronous_commit.
+		{"at the commit", "commit\x00", false, "unavailable", ingest.Accepted},
+		{"after the commit", "commit\x00", true, "unavailable", ingest.Duplicate},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dsn := testkit.Postgres(t)
