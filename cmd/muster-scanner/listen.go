@@ -13,10 +13,8 @@ import (
 // listenFlags are the flags of listening.
 type listenFlags struct {
 	local
-	job      scanner.ListenJob
-	output   string
-	submit   bool
-	stateDir string
+	delivery
+	job scanner.ListenJob
 }
 
 // maxListen bounds --for: the result is printed and sent at the end.
@@ -44,16 +42,13 @@ Exit status: 0 complete, 1 failed, 2 mistake in the call, 3 stopped or incomplet
 	f.StringSliceVar(&o.allow, "allow", nil, "report nothing but these prefixes; $MUSTER_SCANNER_ALLOW")
 	f.StringSliceVar(&o.deny, "deny", nil, "never report these prefixes; $MUSTER_SCANNER_DENY")
 	f.BoolVar(&o.verbose, "verbose", false, "log what goes on")
-	f.StringVarP(&o.output, "output", "o", "table", "table or jsonl")
-	f.BoolVar(&o.submit, "submit", false, "send the result to the collector that --state-dir is enrolled with")
-	f.StringVar(&o.stateDir, "state-dir", defaultStateDir, "folder of this scanner's identity")
+	o.delivery.flags(f)
 	return c
 }
 
 func (p *program) runListen(ctx context.Context, o *listenFlags) error {
-	write, ok := writers[o.output]
-	if !ok {
-		return &usageError{fmt.Errorf("-o %s: must be table or jsonl", o.output)}
+	if err := o.check(); err != nil {
+		return err
 	}
 	if o.job.For < time.Second || o.job.For > maxListen {
 		return &usageError{fmt.Errorf("--for %s: must be between 1s and %s", o.job.For, maxListen)}
@@ -68,18 +63,9 @@ func (p *program) runListen(ctx context.Context, o *listenFlags) error {
 	if err != nil {
 		return err
 	}
-	var out *outlet
-	if o.submit {
-		if out, err = p.openOutlet(o.stateDir, cfg.Log); err != nil {
-			return err
-		}
-		defer out.close()
-	}
-	fmt.Fprintf(p.err, "listening for %s, sending nothing\n", o.job.For)
-	res, err := s.Listen(ctx, o.job)
-	show.done()
-	if err != nil {
-		return err
-	}
-	return p.finish(ctx, write, res, out)
+	return p.deliver(ctx, &o.delivery, cfg.Log, func() (*scanner.Result, error) {
+		defer show.done()
+		fmt.Fprintf(p.err, "listening for %s, sending nothing\n", o.job.For)
+		return s.Listen(ctx, o.job)
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -160,14 +159,32 @@ func (p *program) logger(verbose bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
 }
 
+// delivery is where what was found goes.
+type delivery struct {
+	output   string
+	submit   bool
+	stateDir string
+}
+
+func (d *delivery) flags(f *pflag.FlagSet) {
+	f.StringVarP(&d.output, "output", "o", "table", "table or jsonl")
+	f.BoolVar(&d.submit, "submit", false, "send the result to the collector that --state-dir is enrolled with")
+	f.StringVar(&d.stateDir, "state-dir", defaultStateDir, "folder of this scanner's identity")
+}
+
+func (d *delivery) check() error {
+	if writers[d.output] == nil {
+		return &usageError{fmt.Errorf("-o %s: must be table or jsonl", d.output)}
+	}
+	return nil
+}
+
 // scanFlags are the flags of one scan.
 type scanFlags struct {
 	local
-	job      scanner.Job
-	output   string
-	dryRun   bool
-	submit   bool
-	stateDir string
+	delivery
+	job    scanner.Job
+	dryRun bool
 }
 
 func (p *program) scan() *cobra.Command {
@@ -194,21 +211,18 @@ Exit status: 0 complete, 1 failed, 2 mistake in the call, 3 stopped or incomplet
 		},
 	}
 	f := c.Flags()
-	o.flags(f)
+	o.local.flags(f)
+	o.delivery.flags(f)
 	f.StringSliceVar(&o.job.Exclude, "exclude", nil, "addresses, ranges and prefixes to leave out")
 	f.IntVar(&o.job.Rate, "rate", scanner.DefaultRate, "packets a second, all probes together")
 	f.BoolVar(&o.job.Large, "large", false, "allow more than 65,536 addresses")
-	f.StringVarP(&o.output, "output", "o", "table", "table or jsonl")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be sent, and send nothing")
-	f.BoolVar(&o.submit, "submit", false, "send the result to the collector that --state-dir is enrolled with")
-	f.StringVar(&o.stateDir, "state-dir", defaultStateDir, "folder of this scanner's identity")
 	return c
 }
 
 func (p *program) runScan(ctx context.Context, o *scanFlags) error {
-	write, ok := writers[o.output]
-	if !ok {
-		return &usageError{fmt.Errorf("-o %s: must be table or jsonl", o.output)}
+	if err := o.check(); err != nil {
+		return err
 	}
 	cfg, err := p.config(&o.local)
 	if err != nil {
@@ -227,25 +241,28 @@ func (p *program) runScan(ctx context.Context, o *scanFlags) error {
 	if o.dryRun {
 		return printPlan(p.out, plan, &cfg)
 	}
+	return p.deliver(ctx, &o.delivery, cfg.Log, func() (*scanner.Result, error) {
+		defer show.done()
+		fmt.Fprintf(p.err, "scanning %d addresses at up to %d packets a second\n", plan.Addresses(), plan.Rate)
+		return s.Run(ctx, plan)
+	})
+}
+
+// deliver lets run find what is there, prints it and sends it where that is wanted.
+func (p *program) deliver(ctx context.Context, to *delivery, log *slog.Logger, run func() (*scanner.Result, error)) error {
 	var out *outlet
-	if o.submit {
-		if out, err = p.openOutlet(o.stateDir, cfg.Log); err != nil {
+	if to.submit {
+		var err error
+		if out, err = p.openOutlet(to.stateDir, log); err != nil {
 			return err
 		}
 		defer out.close()
 	}
-	fmt.Fprintf(p.err, "scanning %d addresses at up to %d packets a second\n", plan.Addresses(), plan.Rate)
-	res, err := s.Run(ctx, plan)
-	show.done()
+	res, err := run()
 	if err != nil {
 		return err
 	}
-	return p.finish(ctx, write, res, out)
-}
-
-// finish prints a result and sends it where out, if any, leads.
-func (p *program) finish(ctx context.Context, write func(io.Writer, *scanner.Result, string) error, res *scanner.Result, out *outlet) error {
-	if err := write(p.out, res, out.site()); err != nil {
+	if err := writers[to.output](p.out, res, out.site()); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
 	p.summary(res)
