@@ -329,9 +329,9 @@ func addPorts(d *Device, add func(inventory.Body, snmp.State)) {
 	}
 }
 
-// addHeard adds the neighbours of the scanning host.
+// addHeard adds the neighbours of the scanning host, which is never read by SNMP.
 func addHeard(d *Device, add func(inventory.Body, snmp.State)) {
-	if heard := heardBodies(d); len(heard) > 0 && d.Facts == nil {
+	if heard := heardBodies(d); len(heard) > 0 {
 		add(heard, outsideOnly)
 	}
 }

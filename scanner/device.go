@@ -108,8 +108,8 @@ type Phase string
 const (
 	PhaseSweep    Phase = "sweep"
 	PhaseSilent   Phase = "silent addresses"
-	PhaseSNMP     Phase = "snmp"
 	PhaseSearch   Phase = "announcements"
+	PhaseSNMP     Phase = "snmp"
 	PhaseListen   Phase = "listening, seconds"
 	PhaseServices Phase = "services"
 	PhaseNames    Phase = "names"

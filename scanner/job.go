@@ -160,7 +160,7 @@ func (j *jobRun) config() (Config, error) {
 	cfg, o := j.worker.Config, &j.job.Options
 	cfg.Progress = j.progress
 	cfg.NoNames, cfg.NoSearch = cfg.NoNames || o.NoNames, cfg.NoSearch || o.NoSearch
-	switch own := len(cfg.Services.TCP)+len(cfg.Services.UDP) > 0; {
+	switch own := !cfg.Services.None(); {
 	case o.NoServices:
 		cfg.Services = service.Ports{}
 	case len(o.Ports) > 0 && own:

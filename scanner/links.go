@@ -34,6 +34,9 @@ func (l *Link) covers(bits int) Set {
 	return PrefixSet(out...)
 }
 
+// all is the addresses of both families that are on the link.
+func (l *Link) all() Set { return NewSet(append(l.covers(32), l.covers(128)...)...) }
+
 // sources6 is the host's own IPv6 addresses on the link, link-local ones included.
 func (l *Link) sources6() []netip.Addr {
 	var out []netip.Addr

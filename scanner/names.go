@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -26,21 +25,10 @@ const (
 func (r *run) names(ctx context.Context, devices []*Device) {
 	phase := r.begin(PhaseNames, uint64(len(devices)))
 	var strikes atomic.Int32
-	work := make(chan *Device)
-	var wg sync.WaitGroup
-	for range min(nameParallel, len(devices)) {
-		wg.Go(func() {
-			for d := range work {
-				nameDevice(ctx, r.cfg.Resolver, d, &strikes)
-				phase.probed.Add(1)
-			}
-		})
-	}
-	for _, d := range devices {
-		work <- d
-	}
-	close(work)
-	wg.Wait()
+	each(nameParallel, devices, func(d *Device) {
+		nameDevice(ctx, r.cfg.Resolver, d, &strikes)
+		phase.probed.Add(1)
+	})
 	if strikes.Load() >= nameStrikes {
 		r.note("reverse DNS left out: the resolver does not answer")
 	}

@@ -78,6 +78,9 @@ const viaController = "table of "
 // managed adds the access points that controllers among devices manage: to the device that has the
 // address, else as devices of their own. What may not be scanned is not reported either.
 func (r *run) managed(devices []*Device) []*Device {
+	if !slices.ContainsFunc(devices, func(d *Device) bool { return d.Facts != nil && len(d.Facts.Wireless.AccessPoints) > 0 }) {
+		return devices
+	}
 	byMAC, byAddr := map[string]*Device{}, map[string]*Device{}
 	for _, d := range devices {
 		for _, m := range d.MACs {

@@ -90,7 +90,6 @@ func observation(d *Device, finished time.Time, relays map[ether.MAC]relay) inve
 		add(n, together(f, snmp.SectionLLDP, snmp.SectionCDP, snmp.SectionBridge, snmp.SectionWireless))
 	}
 	addRead(d, add)
-	addHeard(d, add)
 	return o
 }
 

@@ -38,7 +38,7 @@ func (p *Plan) parts(done Set, size uint64) []*Plan {
 	left := p.Allowed.Subtract(done)
 	var out []*Plan
 	for _, l := range p.host.Links {
-		mine := left.Intersect(NewSet(append(l.covers(32), l.covers(128)...)...))
+		mine := left.Intersect(l.all())
 		part := *p
 		part.Allowed, part.Routed, part.Links = mine, nil, nil
 		for _, lp := range p.Links {
@@ -126,12 +126,11 @@ func (r *run) swept(res *Result) []inventory.SweptRange {
 // onLink tells whether the plan has addresses on a link of this host.
 func (p *Plan) onLink() bool {
 	return slices.ContainsFunc(p.host.Links, func(l Link) bool {
-		return len(p.Allowed.Intersect(NewSet(append(l.covers(32), l.covers(128)...)...))) > 0
+		return len(p.Allowed.Intersect(l.all())) > 0
 	})
 }
 
-// memory is what the parts of a job know of each other: devices that were read. A nil one
-// is of a scan without parts.
+// memory is what the parts of a job know of each other: devices that were read.
 type memory struct {
 	routers []*snmp.Facts
 	owned   map[netip.Addr]bool
@@ -139,10 +138,7 @@ type memory struct {
 
 // and are the devices of earlier parts and those of stations that were read, for their tables.
 func (m *memory) and(stations []*station) []*snmp.Facts {
-	var out []*snmp.Facts
-	if m != nil {
-		out = slices.Clone(m.routers)
-	}
+	out := slices.Clone(m.routers)
 	for _, st := range stations {
 		if st.facts != nil {
 			out = append(out, st.facts)

@@ -268,21 +268,28 @@ func (r *run) readAll(ctx context.Context, stations []*station) []*station {
 
 func (r *run) read(ctx context.Context, prober func(*station) *snmp.Prober, stations []*station) {
 	phase := r.begin(PhaseSNMP, uint64(len(stations)))
-	work := make(chan *station)
+	each(readParallel, stations, func(st *station) {
+		if ctx.Err() != nil {
+			return
+		}
+		r.readStation(ctx, prober(st), st)
+		phase.probed.Add(1)
+	})
+}
+
+// each does something with every item, so many at a time, and waits for the last one.
+func each[T any](parallel int, items []T, do func(T)) {
+	work := make(chan T)
 	var wg sync.WaitGroup
-	for range min(readParallel, len(stations)) {
+	for range min(parallel, len(items)) {
 		wg.Go(func() {
-			for st := range work {
-				r.readStation(ctx, prober(st), st)
-				phase.probed.Add(1)
+			for item := range work {
+				do(item)
 			}
 		})
 	}
-	for _, st := range stations {
-		if ctx.Err() != nil {
-			break
-		}
-		work <- st
+	for _, item := range items {
+		work <- item
 	}
 	close(work)
 	wg.Wait()

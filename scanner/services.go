@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/scanner/service"
@@ -20,31 +19,20 @@ const askParallel = 64
 // services asks the ports of devices and adds what they tell. Each device is asked at one
 // address, so that it has one connection at a time however many addresses it has.
 func (r *run) services(ctx context.Context, devices []*Device) {
-	if len(r.cfg.Services.TCP)+len(r.cfg.Services.UDP) == 0 {
+	if r.cfg.Services.None() {
 		return
 	}
 	prober := &service.Prober{Ports: r.cfg.Services, Wait: r.pace.wait}
 	phase := r.begin(PhaseServices, uint64(len(devices)))
-	work := make(chan *Device)
-	var wg sync.WaitGroup
-	for range min(askParallel, len(devices)) {
-		wg.Go(func() {
-			for d := range work {
-				if why := r.fragileDevice(d); why != "" {
-					d.spare(why)
-				} else if a := r.askAt(d); a.IsValid() && ctx.Err() == nil {
-					d.asked(prober.Read(ctx, a), prober.Ports)
-					d.Evidence = append(d.Evidence, r.serviceRules.Identify(&d.Identity, d.Evidence, d.Ports)...)
-				}
-				phase.probed.Add(1)
-			}
-		})
-	}
-	for _, d := range devices {
-		work <- d
-	}
-	close(work)
-	wg.Wait()
+	each(askParallel, devices, func(d *Device) {
+		if why := r.fragileDevice(d); why != "" {
+			d.spare(why)
+		} else if a := r.askAt(d); a.IsValid() && ctx.Err() == nil {
+			d.asked(prober.Read(ctx, a), prober.Ports)
+			d.Evidence = append(d.Evidence, r.serviceRules.Identify(&d.Identity, d.Evidence, d.Ports)...)
+		}
+		phase.probed.Add(1)
+	})
 }
 
 // askAt is the address at which d's ports are asked: the best of those that were seen and may

@@ -97,8 +97,8 @@ func (a *app) scanStart() *cobra.Command {
 					return err
 				}
 				if slices.ContainsFunc(list, func(t *musterv1.ScanTemplate) bool { return t.GetName() == args[0] }) {
-					if c.Flags().NFlag() > 0 && onlyFor(c.Flags(), "window", "wait") != "" {
-						return inventory.Errorf(inventory.CodeInvalid, "--%s: the template says that; see muster scan template edit", onlyFor(c.Flags(), "window", "wait"))
+					if given := templateSays(c.Flags()); given != "" {
+						return inventory.Errorf(inventory.CodeInvalid, "--%s: the template says that; see muster scan template edit", given)
 					}
 					req = &musterv1.CreateScanRequest{Template: args[0], Windows: windows}
 				}
@@ -120,16 +120,16 @@ func isTarget(text string) bool {
 	return aerr == nil || perr == nil
 }
 
-// onlyFor is a flag of the command itself that was given and is none of those; "" for none.
-func onlyFor(f *pflag.FlagSet, allowed ...string) (other string) {
+// templateSays is a given flag whose word is in a template already; "" for none.
+func templateSays(f *pflag.FlagSet) (given string) {
 	own := (&cobra.Command{}).Flags()
 	new(scanFlags).add(own)
 	f.Visit(func(x *pflag.Flag) {
-		if own.Lookup(x.Name) != nil && !slices.Contains(allowed, x.Name) {
-			other = x.Name
+		if own.Lookup(x.Name) != nil {
+			given = x.Name
 		}
 	})
-	return other
+	return given
 }
 
 func (a *app) order(ctx context.Context, req *musterv1.CreateScanRequest, wait bool) error {

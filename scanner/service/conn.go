@@ -84,7 +84,7 @@ func (c *conn) hurry(d time.Duration) {
 	_ = c.SetReadDeadline(at) // cannot fail on an open connection
 }
 
-// cursor reads fields of a message; behind its end everything is zero and ok is false.
+// cursor reads fields of a message; behind its end everything is zero and bad is true.
 type cursor struct {
 	b   []byte
 	bad bool

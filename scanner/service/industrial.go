@@ -43,7 +43,7 @@ func parseModbus(b []byte) Answer {
 	return a
 }
 
-// bacnetName asks the device object that answers to the wildcard instance for a property
+// bacnetAsk asks the device object that answers to the wildcard instance for a property
 // (ASHRAE 135, clauses 15.5 and 12.11): BVLC, NPDU, confirmed request ReadProperty.
 func bacnetAsk(property byte) []byte {
 	return []byte{0x81, 0x0a, 0, 17, 1, 4, 0, 5, 1, 0x0c, 0x0c, 0x02, 0x3f, 0xff, 0xff, 0x19, property}

@@ -21,8 +21,8 @@ func Default() Ports {
 	}
 }
 
-// none tells whether nothing is asked.
-func (p Ports) none() bool { return len(p.TCP)+len(p.UDP) == 0 }
+// None tells whether nothing is asked.
+func (p Ports) None() bool { return len(p.TCP)+len(p.UDP) == 0 }
 
 // Covers tells whether p has all of q.
 func (p Ports) Covers(q Ports) bool {
@@ -33,7 +33,7 @@ func (p Ports) Covers(q Ports) bool {
 }
 
 func (p Ports) String() string {
-	if p.none() {
+	if p.None() {
 		return "none"
 	}
 	var out []string
@@ -50,7 +50,7 @@ func (p Ports) String() string {
 
 // Packets is the most that one device is sent when every port answers.
 func (p Ports) Packets() int {
-	if p.none() {
+	if p.None() {
 		return 0
 	}
 	n := maxUnused

@@ -10,7 +10,7 @@ import (
 // (DMTF DSP0266, 8.4). Only hosts that answer IPMI as well, or whose page speaks of such a
 // controller, are asked.
 func (w *web) redfish(ctx context.Context, f Facts) {
-	ipmi := w.met != nil && slices.ContainsFunc(w.met.Ports, func(p Port) bool { return p.Service == "ipmi" })
+	ipmi := slices.ContainsFunc(w.met.Ports, func(p Port) bool { return p.Service == "ipmi" })
 	if !ipmi && !controllerPage(f) {
 		return
 	}

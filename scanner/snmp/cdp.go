@@ -20,11 +20,7 @@ func (f *Facts) readCDP(ctx context.Context, r *reader) error {
 		return nil
 	}
 	// Device id, address, port, platform, capabilities, native VLAN.
-	var columns []oid
-	for _, n := range []uint32{6, 4, 7, 8, 9, 11} {
-		columns = append(columns, cdpCacheEntry.child(n))
-	}
-	rows, err := r.table(ctx, columns...)
+	rows, err := r.table(ctx, cdpCacheEntry.children(6, 4, 7, 8, 9, 11)...)
 	for _, row := range rows {
 		i := f.Interface(row.first())
 		if i == nil || len(row.index) != 2 || row.text(0) == "" {

@@ -194,7 +194,7 @@ func (t *Table) field(spec string) (f field, err error) {
 			return f, fmt.Errorf("%q is no part of an index", spec)
 		}
 		if f.to = f.from; ranged {
-			if f.to, err = strconv.Atoi(to + strings.Repeat("0", 1-min(len(to), 1))); err != nil {
+			if f.to, err = strconv.Atoi(cmp.Or(to, "0")); err != nil {
 				return f, fmt.Errorf("%q is no part of an index", spec)
 			}
 		}
@@ -331,7 +331,7 @@ func (d *described) vlan() int {
 	return n
 }
 
-// mac is a field that is a hardware address; in an index it may come after its length.
+// mac is a field that is a hardware address.
 func (d *described) mac(name string) string {
 	v := d.value(name)
 	if m, ok := v.mac(); ok && m.Unicast() {

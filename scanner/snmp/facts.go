@@ -58,8 +58,8 @@ const (
 	SectionARP        Section = "arp"
 	SectionVLANs      Section = "vlans"
 	SectionPorts      Section = "ports" // what interfaces have beside IF-MIB: duplex, bundles, PoE
-	SectionBridge     Section = "bridge"
 	SectionRedundancy Section = "redundancy"
+	SectionBridge     Section = "bridge"
 	SectionWireless   Section = "wireless"
 	SectionSupplies   Section = "supplies"
 	SectionHost       Section = "host"

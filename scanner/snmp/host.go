@@ -64,11 +64,8 @@ var pseudo = regexp.MustCompile(`^/(proc|sys|dev|run)(/|$)|/(overlay2?|container
 var windowsVolume = regexp.MustCompile(`^([A-Z]:)\\ +Label:(.*?) +Serial Number ([0-9a-f]+)$`)
 
 func (f *Facts) readStorage(ctx context.Context, r *reader) error {
-	var columns []oid
-	for _, n := range []uint32{2, 3, 4, 5, 6} { // type, description, unit, size, used
-		columns = append(columns, hrStorageEntry.child(n))
-	}
-	rows, err := r.table(ctx, columns...)
+	// Type, description, unit, size, used.
+	rows, err := r.table(ctx, hrStorageEntry.children(2, 3, 4, 5, 6)...)
 	for _, row := range rows {
 		if row.cells[0].oid.compare(storageFixedDisk) != 0 {
 			continue

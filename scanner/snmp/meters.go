@@ -54,11 +54,8 @@ const (
 )
 
 func (f *Facts) readSensors(ctx context.Context, r *reader, entry oid) error {
-	var columns []oid
-	for n := range uint32(5) { // type, scale, precision, value, status
-		columns = append(columns, entry.child(n+1))
-	}
-	rows, err := r.table(ctx, columns...)
+	// Type, scale, precision, value, status.
+	rows, err := r.table(ctx, entry.children(1, 2, 3, 4, 5)...)
 	parts := map[int]*Component{}
 	for i := range f.Components {
 		parts[f.Components[i].Index] = &f.Components[i]

@@ -28,7 +28,7 @@ type Private struct {
 }
 
 // agents are enterprises whose objects speak for the SNMP agent or for a technique, not
-// for a maker: Cisco's discovery protocol and Microsoft's are on many others' devices.
+// for a maker.
 var agents = []uint32{
 	99,    // SNMP Research
 	2021,  // UC Davis: load, memory and disks of net-snmp

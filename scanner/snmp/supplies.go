@@ -28,14 +28,8 @@ var (
 const percentUnit = 19
 
 func (f *Facts) readSupplies(ctx context.Context, r *reader) error {
-	columns := func(entry oid, numbers ...uint32) (out []oid) {
-		for _, n := range numbers {
-			out = append(out, entry.child(n))
-		}
-		return out
-	}
 	// Level, maximum, unit, type, class, description, colorant.
-	rows, err := r.table(ctx, columns(prtMarkerSuppliesEntry, 9, 8, 7, 5, 4, 6, 3)...)
+	rows, err := r.table(ctx, prtMarkerSuppliesEntry.children(9, 8, 7, 5, 4, 6, 3)...)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
@@ -65,7 +59,7 @@ func (f *Facts) readSupplies(ctx context.Context, r *reader) error {
 	if err != nil {
 		return err
 	}
-	trays, err := r.table(ctx, columns(prtInputEntry, 10, 9, 13, 18)...) // level, maximum, name, description
+	trays, err := r.table(ctx, prtInputEntry.children(10, 9, 13, 18)...) // level, maximum, name, description
 	for _, row := range trays {
 		f.Supplies = append(f.Supplies, inventory.Supply{
 			Name: cmp.Or(row.text(2), row.text(3), "input "+strconv.Itoa(row.last())), Kind: "paper",

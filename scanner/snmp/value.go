@@ -69,6 +69,15 @@ func (o oid) compare(other oid) int { return slices.Compare(o, other) }
 // child is the name of what is below o.
 func (o oid) child(numbers ...uint32) oid { return append(slices.Clone(o), numbers...) }
 
+// children are names below o, each by its number.
+func (o oid) children(numbers ...uint32) []oid {
+	out := make([]oid, len(numbers))
+	for i, n := range numbers {
+		out[i] = o.child(n)
+	}
+	return out
+}
+
 // kind is the type of a value as far as anybody here cares.
 type kind int
 

@@ -191,11 +191,7 @@ func readVTP(ctx context.Context, r *reader, names map[int]string, members map[i
 // readTrunks reads what Cisco's trunks carry: of the VLANs that they may, those that there are.
 func readTrunks(ctx context.Context, r *reader, known map[int]bool, members map[int]*membership) error {
 	// Status, native VLAN, and 1,024 VLANs a column.
-	var columns []oid
-	for _, n := range []uint32{14, 5, 4, 17, 18, 19} {
-		columns = append(columns, vlanTrunkPortEntry.child(n))
-	}
-	rows, err := r.table(ctx, columns...)
+	rows, err := r.table(ctx, vlanTrunkPortEntry.children(14, 5, 4, 17, 18, 19)...)
 	for _, row := range rows {
 		if len(row.index) != 1 || row.number(0) != trunking {
 			continue
