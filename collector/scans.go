@@ -6,7 +6,7 @@ import (
 )
 
 // scanTick is how often it is looked whether a schedule's time has come. Looking is one
-// question that an index answers.
+// read of a small table.
 const scanTick = time.Second
 
 // startScans starts scheduled scans until ctx ends. Every collector on the inventory does

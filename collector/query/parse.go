@@ -76,7 +76,7 @@ type Finder interface {
 	// AssetsWithTitle finds the assets on which a software title is installed, now or at a
 	// time: one whose name contains part, which is lower case, and that match takes.
 	AssetsWithTitle(ctx context.Context, part string, match func(inventory.Software) bool, at When) (map[inventory.AssetID]bool, error)
-	Sweeps(ctx context.Context, at When) (store.Sweeps, error)
+	Sweeps(ctx context.Context, site string, at When) (store.Sweeps, error)
 }
 
 // Prepare looks up what the filter asks about software and sweeps, and gives the filter's
@@ -95,7 +95,7 @@ func (f *Filter) Prepare(ctx context.Context, find Finder, at When) (func(*inven
 	var sweeps store.Sweeps
 	if f.sweeps {
 		var err error
-		if sweeps, err = find.Sweeps(ctx, at); err != nil {
+		if sweeps, err = find.Sweeps(ctx, "", at); err != nil {
 			return nil, err
 		}
 	}

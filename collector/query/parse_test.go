@@ -27,7 +27,7 @@ func web1() inventory.Asset {
 // titles are the programs of assets.
 type titles map[inventory.AssetID]inventory.SoftwareList
 
-func (titles) Sweeps(context.Context, query.When) (store.Sweeps, error) { return nil, nil }
+func (titles) Sweeps(context.Context, string, query.When) (store.Sweeps, error) { return nil, nil }
 
 func (ts titles) AssetsWithTitle(_ context.Context, part string, match func(inventory.Software) bool, _ query.When) (map[inventory.AssetID]bool, error) {
 	out := map[inventory.AssetID]bool{}

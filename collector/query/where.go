@@ -97,11 +97,7 @@ func (q *Inventory) find(ctx context.Context, what string, at When) (Thing, erro
 		}
 		return t, err
 	} else if a, aerr := netip.ParseAddr(what); aerr == nil {
-		then := at.Time()
-		if at.IsZero() {
-			then = q.now()
-		}
-		found, err = q.store.WithAddress(ctx, a.Unmap(), then)
+		found, err = q.store.WithAddress(ctx, a.Unmap(), at.Or(q.now()))
 	} else if name, _, ok := reconcile.Name(what, ""); ok {
 		found, err = q.store.Claimed(ctx, reconcile.TypeName, name)
 	}

@@ -113,8 +113,7 @@ func (s *Store) Routing(ctx context.Context, at When, now time.Time, also []inve
 	for i, id := range also {
 		ids[i] = int64(id)
 	}
-	ask := SightingAsk{At: at, Now: now}
-	t, known := ask.time()
+	t, known := at.Or(now), at.known()
 	err = s.look(ctx, func(v view) error {
 		rows, err := v.query(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), f.value from asset a join record r on r.asset_id = a.id
 			join fact f on f.record_id = r.id and f.section = 'interfaces' join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs

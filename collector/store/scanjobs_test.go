@@ -412,7 +412,7 @@ func TestMissedSweeps(t *testing.T) {
 		}
 		missed := func(a *inventory.Asset, at store.When) int {
 			t.Helper()
-			sweeps, err := r.Sweeps(t.Context(), at)
+			sweeps, err := r.Sweeps(t.Context(), "", at)
 			if err != nil {
 				t.Fatal(err)
 			}

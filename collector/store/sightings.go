@@ -40,14 +40,6 @@ type Sightings struct {
 	Time  time.Time
 }
 
-// time is the time asked about, and what was known the end of what had been received.
-func (ask *SightingAsk) time() (t time.Time, known int64) {
-	if ask.At.IsZero() {
-		return ask.Now, ask.At.known()
-	}
-	return ask.At.Time(), ask.At.known()
-}
-
 // Sightings reads what bridges tell about stations, about bridges, or all of it.
 func (s *Store) Sightings(ctx context.Context, ask SightingAsk) (out Sightings, err error) {
 	err = s.look(ctx, func(v view) error {
@@ -58,8 +50,8 @@ func (s *Store) Sightings(ctx context.Context, ask SightingAsk) (out Sightings, 
 }
 
 func sightings(ctx context.Context, q queryer, ask SightingAsk) (out Sightings, err error) {
-	l := loader{q: q, ask: ask}
-	out.Time, _ = ask.time()
+	l := loader{q: q, ask: ask, sites: map[int64]string{}}
+	out.Time = ask.At.Or(ask.Now)
 	switch {
 	case len(ask.MACs) > 0:
 		list, err := textList(ask.MACs)
@@ -83,7 +75,7 @@ func sightings(ctx context.Context, q queryer, ask SightingAsk) (out Sightings, 
 			return out, err
 		}
 	default:
-		if out.Rows, err = l.rows(ctx, present+` and $3 = ''`, ""); err != nil {
+		if out.Rows, err = l.rows(ctx, present); err != nil {
 			return out, err
 		}
 	}
@@ -99,8 +91,9 @@ func sightings(ctx context.Context, q queryer, ask SightingAsk) (out Sightings, 
 
 // loader reads the parts of Sightings.
 type loader struct {
-	q   queryer
-	ask SightingAsk
+	q     queryer
+	ask   SightingAsk
+	sites map[int64]string // of the records that tell
 }
 
 // present is the condition that a link held at the time asked about.
@@ -109,9 +102,9 @@ const present = `(e.id is null or e.seen_at > $1 or e.received_at > $2)`
 // rows are links by a condition on link l, record r and their observations, all that had
 // begun by the time asked about. Parameters are $3 on.
 func (l *loader) rows(ctx context.Context, where string, args ...any) ([]topology.Sighting, error) {
-	t, known := l.ask.time()
+	t, known := l.ask.At.Or(l.ask.Now), l.ask.At.known()
 	rows, err := l.q.query(ctx, `select l.record_id, r.asset_id, l.via, l.port, l.target_type, l.target, l.vlan, l.remote_port, l.more,
-			l.from_obs, coalesce(l.to_obs, 0), b.seen_at, coalesce(z.seen_at, k.seen_at, 0), case when `+present+` then 0 else 1 end
+			l.from_obs, coalesce(l.to_obs, 0), b.seen_at, coalesce(z.seen_at, k.seen_at, 0), case when `+present+` then 0 else 1 end, r.site
 		from link l join record r on r.id = l.record_id join observation b on b.id = l.from_obs
 		left join observation e on e.id = l.to_obs left join observation z on z.id = l.last_obs
 		left join section s on s.record_id = l.record_id and s.name = 'neighbours' left join observation k on k.id = s.look_obs
@@ -122,26 +115,27 @@ func (l *loader) rows(ctx context.Context, where string, args ...any) ([]topolog
 	defer func() { _ = rows.Close() }()
 	var out []topology.Sighting
 	for rows.Next() {
-		s, err := scanSighting(rows, t)
+		s, site, err := scanSighting(rows, t)
 		if err != nil {
 			return nil, err
 		}
+		l.sites[s.Record] = site
 		out = append(out, s)
 	}
 	return out, rows.Err()
 }
 
 // scanSighting reads a row; Last is never after t, when nothing had been looked at.
-func scanSighting(rows rowScanner, t time.Time) (s topology.Sighting, err error) {
+func scanSighting(rows rowScanner, t time.Time) (s topology.Sighting, site string, err error) {
 	var kind, target, more string
 	var first, last, ended int64
-	if err := rows.Scan(&s.Record, &s.Bridge, &s.Via, &s.Name, &kind, &target, &s.VLAN, &s.RemotePort, &more, &s.Begin, &s.End, &first, &last, &ended); err != nil {
-		return s, err
+	if err := rows.Scan(&s.Record, &s.Bridge, &s.Via, &s.Name, &kind, &target, &s.VLAN, &s.RemotePort, &more, &s.Begin, &s.End, &first, &last, &ended, &site); err != nil {
+		return s, site, err
 	}
 	var m linkMore
 	if more != "" {
 		if err := json.Unmarshal([]byte(more), &m); err != nil {
-			return s, fmt.Errorf("link of record %d: %w", s.Record, err)
+			return s, site, fmt.Errorf("link of record %d: %w", s.Record, err)
 		}
 	}
 	s.RemoteName, s.Capabilities = m.Name, m.Capabilities
@@ -154,7 +148,7 @@ func scanSighting(rows rowScanner, t time.Time) (s topology.Sighting, err error)
 	if s.Last.After(t) {
 		s.Last = t
 	}
-	return s, nil
+	return s, site, nil
 }
 
 func recordsIn(list []topology.Sighting) []int64 {
@@ -235,17 +229,13 @@ func (l *loader) owners(ctx context.Context, lists ...[]topology.Sighting) error
 	if err != nil {
 		return err
 	}
-	sites, err := l.sites(ctx, lists...)
-	if err != nil {
-		return err
-	}
 	for _, list := range lists {
 		for i := range list {
 			s := &list[i]
 			if s.MAC != "" {
 				s.Owner = byMAC[claimedBy{s.MAC, ""}]
 				if s.Owner == 0 {
-					s.Owner = byMAC[claimedBy{s.MAC, "site:" + sites[s.Record]}]
+					s.Owner = byMAC[claimedBy{s.MAC, "site:" + l.sites[s.Record]}]
 				}
 			} else if name, _, ok := reconcile.Name(s.RemoteName, ""); ok {
 				s.Owner = byName[claimedBy{name, ""}]
@@ -284,29 +274,6 @@ func (l *loader) claimed(ctx context.Context, kind string, values map[string]boo
 			return nil, err
 		}
 		out[c] = id
-	}
-	return out, rows.Err()
-}
-
-// sites are those of the records that tell.
-func (l *loader) sites(ctx context.Context, lists ...[]topology.Sighting) (map[int64]string, error) {
-	var ids []int64
-	for _, list := range lists {
-		ids = append(ids, recordsIn(list)...)
-	}
-	rows, err := l.q.query(ctx, `select id, site from record where id in (select cast(value as bigint) from json_each($1))`, idList(ids))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	out := map[int64]string{}
-	for rows.Next() {
-		var id int64
-		var site string
-		if err := rows.Scan(&id, &site); err != nil {
-			return nil, err
-		}
-		out[id] = site
 	}
 	return out, rows.Err()
 }
@@ -352,7 +319,7 @@ func (l *loader) ports(ctx context.Context, records []int64, nodes []topology.No
 	if len(records) == 0 {
 		return out, nil
 	}
-	t, known := l.ask.time()
+	t, known := l.ask.At.Or(l.ask.Now), l.ask.At.known()
 	rows, err := l.q.query(ctx, `select r.asset_id, f.value from fact f join record r on r.id = f.record_id
 		join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs
 		where f.record_id in (select cast(value as bigint) from json_each($3)) and f.section = 'interfaces' and `+during, millis(t), known, idList(records))

@@ -27,13 +27,13 @@ type sweepOf struct {
 	started time.Time
 }
 
-// Sweeps are the complete sweeps until a time, as far back as they are kept.
-func (s *Store) Sweeps(ctx context.Context, at When) (Sweeps, error) {
+// Sweeps are the complete sweeps of a site, "" for all, until a time, as far back as they are kept.
+func (s *Store) Sweeps(ctx context.Context, site string, at When) (Sweeps, error) {
 	until := int64(1<<63 - 1)
 	if !at.IsZero() {
 		until = min(millis(at.Time()), at.known())
 	}
-	rows, err := s.rows(ctx, `select site, first, last, job, started_at from sweep where finished_at <= $1 order by site, first, last`, until)
+	rows, err := s.rows(ctx, `select site, first, last, job, started_at from sweep where finished_at <= $1 and ($2 = '' or site = $2) order by site, first, last`, until, site)
 	if err != nil {
 		return nil, fmt.Errorf("read sweeps: %w", err)
 	}

@@ -22,6 +22,14 @@ func (w When) Time() time.Time {
 	return w.AsOf
 }
 
+// Or is the time asked about, and now where none was.
+func (w When) Or(now time.Time) time.Time {
+	if w.IsZero() {
+		return now
+	}
+	return w.Time()
+}
+
 // known is the end of what had been received.
 func (w When) known() int64 {
 	if w.KnownOn.IsZero() {
