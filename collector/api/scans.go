@@ -9,6 +9,7 @@ import (
 	"github.com/muster-itam/muster/collector/identity"
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 )
 
@@ -26,7 +27,7 @@ func (s *Inventory) CreateScan(ctx context.Context, req *musterv1.CreateScanRequ
 func (s *Inventory) createScan(ctx context.Context, req *musterv1.CreateScanRequest) (store.ScanJob, error) {
 	job := store.ScanJob{Template: req.GetTemplate(), Windows: req.GetWindows(), CreatedBy: identity.CallerOf(ctx).ID}
 	if job.Template == "" {
-		job.ScanSpec = store.ScanSpec{Site: req.GetSite(), Targets: req.GetTargets(), Exclude: req.GetExclude(), Rate: int(req.GetRate()), Options: optionsFromProto(req.GetOptions())}
+		job.ScanSpec = store.ScanSpec{Site: req.GetSite(), Targets: req.GetTargets(), Exclude: req.GetExclude(), Rate: int(req.GetRate()), Options: wire.ScanOptions(req.GetOptions())}
 	} else {
 		if len(req.GetTargets())+len(req.GetExclude()) > 0 || req.GetRate() != 0 || req.GetSite() != "" || req.GetOptions() != nil {
 			return job, inventory.Errorf(inventory.CodeInvalid, "template: it says targets, site, rate and options; none can be given beside it")

@@ -9,15 +9,9 @@ import (
 	"github.com/muster-itam/muster/collector/identity"
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 )
-
-func optionsFromProto(p *musterv1.ScanOptions) inventory.ScanOptions {
-	return inventory.ScanOptions{
-		Large: p.GetLarge(), Ports: p.GetPorts(), NoServices: p.GetNoServices(), NoSearch: p.GetNoSearch(), NoNames: p.GetNoNames(),
-		NoSNMP: p.GetNoSnmp(), Listen: p.GetListen().AsDuration(), Interfaces: p.GetInterfaces(), Credentials: p.GetCredentials(),
-	}
-}
 
 func optionsToProto(o *inventory.ScanOptions) *musterv1.ScanOptions {
 	return &musterv1.ScanOptions{
@@ -44,7 +38,7 @@ func templateToProto(x *store.ScanTemplate) *musterv1.ScanTemplate {
 func (s *Inventory) PutScanTemplate(ctx context.Context, req *musterv1.PutScanTemplateRequest) (*musterv1.PutScanTemplateResponse, error) {
 	p := req.GetTemplate()
 	x := store.ScanTemplate{Name: p.GetName(), ScanSpec: store.ScanSpec{Site: p.GetSite(), Targets: p.GetTargets(), Exclude: p.GetExclude(),
-		Rate: int(p.GetRate()), Options: optionsFromProto(p.GetOptions())}}
+		Rate: int(p.GetRate()), Options: wire.ScanOptions(p.GetOptions())}}
 	err := s.checkSpec(ctx, &x.ScanSpec)
 	if err == nil {
 		x, err = s.store.PutScanTemplate(ctx, x, store.Put{Create: req.GetCreate(), Edit: req.GetEdit()}, identity.CallerOf(ctx).ID, s.now())

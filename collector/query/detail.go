@@ -70,7 +70,7 @@ func (q *Inventory) Asset(ctx context.Context, id string, at When) (Detail, erro
 		return Detail{}, err
 	}
 	d := choose(found, at)
-	sweeps, err := q.store.Sweeps(ctx, d.Asset.Site, at)
+	sweeps, err := q.store.Sweeps(ctx, d.Site, at)
 	if err != nil {
 		return Detail{}, err
 	}

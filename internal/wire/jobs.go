@@ -52,12 +52,8 @@ func (c *Client) FetchJob(ctx context.Context, wait time.Duration, key []byte) (
 	if p == nil {
 		return nil, nil
 	}
-	o := p.GetOptions()
 	j := &Job{ID: p.GetId(), Site: p.GetSite(), Targets: p.GetTargets(), Exclude: p.GetExclude(), Rate: int(p.GetRate()), Probed: p.GetProbed(),
-		Options: inventory.ScanOptions{
-			Large: o.GetLarge(), Ports: o.GetPorts(), NoServices: o.GetNoServices(), NoSearch: o.GetNoSearch(), NoNames: o.GetNoNames(),
-			NoSNMP: o.GetNoSnmp(), Listen: o.GetListen().AsDuration(), Interfaces: o.GetInterfaces(), Credentials: o.GetCredentials(),
-		}}
+		Options: ScanOptions(p.GetOptions())}
 	if err := j.Options.Validate(); err != nil {
 		return nil, fmt.Errorf("fetch job: %w", err)
 	}
@@ -147,4 +143,12 @@ func UnpackCredential(text inventory.Secret) (secret inventory.Secret, scope []n
 		scope = append(scope, prefix)
 	}
 	return inventory.Secret(p.Secret), scope, nil
+}
+
+// ScanOptions are a scan's options as they came over the wire.
+func ScanOptions(p *musterv1.ScanOptions) inventory.ScanOptions {
+	return inventory.ScanOptions{
+		Large: p.GetLarge(), Ports: p.GetPorts(), NoServices: p.GetNoServices(), NoSearch: p.GetNoSearch(), NoNames: p.GetNoNames(),
+		NoSNMP: p.GetNoSnmp(), Listen: p.GetListen().AsDuration(), Interfaces: p.GetInterfaces(), Credentials: p.GetCredentials(),
+	}
 }
