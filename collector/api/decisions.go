@@ -249,7 +249,7 @@ func compareToProto(res *musterv1.WhyResponse, e *query.Explanation) {
 	}
 	res.Other = assetToProto(&e.Other.Asset)
 	for _, v := range e.Shared {
-		res.Shared = append(res.Shared, &musterv1.SharedValue{Type: string(v.Key.Type), Value: v.Key.Value, Scope: v.Key.Scope, Tier: int32(v.Tier), //nolint:gosec // tiers are 0 to 10
+		res.Shared = append(res.Shared, &musterv1.SharedValue{Type: string(v.Key.Type), Value: v.Key.Value, Scope: v.Key.Scope, Tier: v.Tier,
 			Reason: v.Reason, Records: []string{query.RecordID(v.A), query.RecordID(v.B)}})
 	}
 	for _, v := range e.Vetoes {

@@ -75,7 +75,7 @@ func explanationToProto(e *query.Explanation) *musterv1.WhyResponse {
 	}
 	compareToProto(res, e)
 	for _, d := range e.Demotions {
-		p := &musterv1.Demotion{Type: string(d.Key.Type), Value: d.Key.Value, Scope: d.Key.Scope, Tier: int32(d.Tier), Reason: d.Reason, //nolint:gosec // tiers are 0 to 8
+		p := &musterv1.Demotion{Type: string(d.Key.Type), Value: d.Key.Value, Scope: d.Key.Scope, Tier: d.Tier, Reason: d.Reason,
 			Witnesses: []string{query.RecordID(d.A), query.RecordID(d.B)}}
 		for _, record := range []int64{d.A, d.B} {
 			if asset := e.Assets[record]; asset != 0 && !slices.Contains(p.Assets, asset.String()) {
@@ -88,7 +88,7 @@ func explanationToProto(e *query.Explanation) *musterv1.WhyResponse {
 }
 
 func joinToProto(j reconcile.Join) *musterv1.Join {
-	p := &musterv1.Join{Type: string(j.Key.Type), Value: j.Key.Value, Scope: j.Key.Scope, Tier: int32(j.Tier), Rule: j.Rule, Since: stamp(j.Since)} //nolint:gosec // as above
+	p := &musterv1.Join{Type: string(j.Key.Type), Value: j.Key.Value, Scope: j.Key.Scope, Tier: j.Tier, Rule: j.Rule, Since: stamp(j.Since)}
 	for _, r := range j.Records {
 		p.Records = append(p.Records, query.RecordID(r))
 	}

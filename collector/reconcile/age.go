@@ -114,7 +114,7 @@ func within(nodes []*node, d Day) bool {
 
 // claimOf is the node's claim with that value; zero when it has none.
 func (n *node) claimOf(h *held) Claim {
-	for _, list := range [][]carried{n.strong, n.weak} {
+	for _, list := range [][]carried{n.strong, n.weak, n.days} {
 		for _, c := range list {
 			if c.value == h {
 				return *c.Claim

@@ -147,7 +147,7 @@ func (d *decision) handOver(u *component, k Key, line []bearer) {
 // find is the one asset that a weak component belongs to, or a line of assets of which
 // each took the value over from the one before: then the last, for a directory's account
 // goes on with the machine that bears its name now.
-func (a *attacher) find(u *component) (k Key, tier int, line []bearer) {
+func (a *attacher) find(u *component) (k Key, tier int32, line []bearer) {
 	for _, qualified := range []bool{true, false} {
 		if k, line, any := a.byName(u, qualified); any {
 			return k, tierName, line
@@ -268,7 +268,7 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		for _, c := range claimsOf(u, TypeAddress) {
 			for _, n := range c.value.holders {
 				g := n.of
-				if g == nil || c.value.many || !a.strong[g] || n.answersForOthers(c.Scope) || !admit(c.Claim, n) || slices.Contains(found, g) || a.gaveUp(g, c.Claim) {
+				if g == nil || c.value.many || !a.strong[g] || n.answersForOthers(c.value.in.Key, c.value.day) || !admit(c.Claim, n) || slices.Contains(found, g) || a.gaveUp(g, c.Claim) {
 					continue
 				}
 				if a.released[g] == c.First { // whoever comes on that day takes over
@@ -301,17 +301,24 @@ const maxOwn = 16
 
 // answersForOthers says that a sighted card answered for more addresses than are its own:
 // a router that stands in for all behind it.
-func (n *node) answersForOthers(placeAndDay string) bool {
-	if !n.bareSighting() {
-		return false
-	}
-	count := 0
-	for i := range n.Claims {
-		if c := &n.Claims[i]; c.Type == TypeAddress && c.Scope == placeAndDay {
-			count++
+func (n *node) answersForOthers(week Key, day int) bool {
+	return n.bareSighting() && addressesOn(n.Claims, week.Scope, 1<<day) > maxOwn
+}
+
+// addressesOn is how many addresses claims have in one place on the days of a week, at most.
+func addressesOn(claims []Claim, placeAndWeek string, days Days) (most int) {
+	var count [daysOfWeek]int
+	for i := range claims {
+		if c := &claims[i]; c.Type == TypeAddress && c.Scope == placeAndWeek {
+			for d := range count {
+				if on := Days(1) << d; c.Days.any()&days&on != 0 {
+					count[d]++
+					most = max(most, count[d])
+				}
+			}
 		}
 	}
-	return count > maxOwn
+	return most
 }
 
 // addressesOnly says that nothing but addresses was ever seen of a component.
@@ -320,10 +327,11 @@ func addressesOnly(c *component) bool {
 }
 
 // claimsOf are a component's claims of a type; of the weak ones those that were asked for.
+// An address has one for each day.
 func claimsOf(c *component, t Type) []carried {
 	var out []carried
 	for _, n := range c.nodes {
-		for _, list := range [][]carried{n.strong, n.weak} {
+		for _, list := range [][]carried{n.strong, n.weak, n.days} {
 			for _, x := range list {
 				if x.Type == t {
 					out = append(out, x)

@@ -15,11 +15,15 @@ func (a *attacher) chain(loose []*component) {
 		nodes = append(nodes, u.nodes...)
 	}
 	holders := map[*held][]*node{}
-	tiers := map[*held]int{}
+	tiers := map[*held]int32{}
 	for _, n := range nodes {
 		only := addressesOnly(n.of)
-		for _, c := range a.weakOf(n) {
-			if a.contested[c.value] || c.value.many || c.Type == TypeAddress && !only {
+		weak := a.weakOf(n)
+		if only {
+			weak = slices.Concat(weak, a.daysOf(n))
+		}
+		for _, c := range weak {
+			if a.contested[c.value] || c.value.many {
 				continue
 			}
 			holders[c.value] = append(holders[c.value], n)
@@ -121,11 +125,11 @@ func sideBySide(g, h *component) bool {
 	return both >= 3 && 2*both > min(len(a), len(b))
 }
 
-func daysOf(c *component) map[string]bool {
-	out := map[string]bool{}
+func daysOf(c *component) map[stay]bool {
+	out := map[stay]bool{}
 	for _, n := range c.nodes {
-		for _, p := range n.presence() {
-			out[p] = true
+		for s := range n.stays() {
+			out[s] = true
 		}
 	}
 	return out

@@ -113,7 +113,7 @@ func newReader(src inventory.Source, seen time.Time, bodies map[inventory.Sectio
 	return r
 }
 
-func (r *reader) claim(t Type, scope, value string, tier int) {
+func (r *reader) claim(t Type, scope, value string, tier int32) {
 	k := Key{Type: t, Scope: scope, Value: value}
 	if i, ok := r.at[k]; ok {
 		r.claims[i].Tier = min(r.claims[i].Tier, tier)
@@ -121,6 +121,18 @@ func (r *reader) claim(t Type, scope, value string, tier int) {
 	}
 	r.at[k] = len(r.claims)
 	r.claims = append(r.claims, Claim{Key: k, Tier: tier, First: r.day, Last: r.day})
+}
+
+// address claims an address for a day, on which the thing was there or nearby.
+func (r *reader) address(place string, a netip.Addr, d Day, nearby bool) {
+	tier := int32(tierAddress)
+	if nearby {
+		tier = tierNearby
+	}
+	week, days := InWeek(place, d, nearby)
+	k := Key{Type: TypeAddress, Scope: week, Value: a.String()}
+	r.claim(k.Type, k.Scope, k.Value, tier)
+	r.claims[r.at[k]].Days |= days
 }
 
 // ec2Instance is how an instance id looks where the firmware shows it as a board's asset tag.
@@ -305,7 +317,7 @@ func (r *reader) card(c inventory.Interface) bool {
 		return false
 	}
 	attested := c.Type != inventory.IfWiFi && c.Type != inventory.IfUSB
-	tier := tierMAC
+	tier := int32(tierMAC)
 	if c.Type == inventory.IfUSB {
 		tier = tierPart // goes from hand to hand
 	}
@@ -314,7 +326,7 @@ func (r *reader) card(c inventory.Interface) bool {
 }
 
 // mac claims one address. onCloud admits the locally administered ones that a provider gives.
-func (r *reader) mac(s string, tier int, onCloud bool) bool {
+func (r *reader) mac(s string, tier int32, onCloud bool) bool {
 	m, ok := MAC(s)
 	if !ok {
 		return false
@@ -425,15 +437,13 @@ func (r *reader) addresses() {
 		if place == "" {
 			continue
 		}
-		r.claim(TypeAddress, onDay(place, r.day), a.String(), tierAddress)
+		r.address(place, a, r.day, false)
 		if only {
-			r.claim(TypeAddress, onDay(place, r.day-1), a.String(), tierNearby)
-			r.claim(TypeAddress, onDay(place, r.day+1), a.String(), tierNearby)
+			r.address(place, a, r.day-1, true)
+			r.address(place, a, r.day+1, true)
 		}
 	}
 }
-
-func onDay(place string, d Day) string { return place + "@" + d.Time().Format(time.DateOnly) }
 
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
 

@@ -3,8 +3,10 @@ package reconcile_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,11 +14,23 @@ import (
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
-// written is claims as text: type scope=value/tier, sorted.
+// written is claims as text: type scope=value/tier, sorted. The week of an address is written as the days
+// on which the thing was there, with those on which it was nearby in parentheses.
 func written(claims []reconcile.Claim) []string {
 	var out []string
 	for _, c := range claims {
-		out = append(out, fmt.Sprintf("%s %s=%s/%d", c.Type, c.Scope, c.Value, c.Tier))
+		scope := c.Scope
+		if place, week, ok := strings.Cut(c.Scope, "@"); ok {
+			n, _ := strconv.Atoi(week)
+			scope = place + "@"
+			for d := range 14 {
+				if c.Days>>d&1 != 0 {
+					day := time.Unix(int64(n*7+d%7)*86400, 0).UTC().Format("01-02")
+					scope += map[bool]string{true: day, false: "(" + day + ")"}[d < 7]
+				}
+			}
+		}
+		out = append(out, fmt.Sprintf("%s %s=%s/%d", c.Type, scope, c.Value, c.Tier))
 	}
 	slices.Sort(out)
 	return out
@@ -45,7 +59,7 @@ func TestRead(t *testing.T) {
 				{Name: "Ethernet 3", MAC: "00:05:9a:3c:7a:00", Type: inventory.IfEthernet},
 				{Name: "lo", Type: inventory.IfLoopback, Addresses: cards(nil, "127.0.0.1")[0].Addresses}},
 			inventory.Disks{{Serial: "PHLN96731CB3R"}, {Serial: "STICK4711X", Bus: "usb"}}),
-			`address site:hq@2026-03-02=10.1.0.5/8
+			`address site:hq@03-02=10.1.0.5/8
 			agent =` + agent + `/4
 			disk_serial =PHLN96731CB3R/6
 			mac =34:f3:9a:00:00:01/5
@@ -89,18 +103,20 @@ func TestRead(t *testing.T) {
 			`role =bmc/10
 			serial bmc=5CG1234XYZ/2`, inventory.RoleBMC, "serial:5CG1234XYZ"},
 		{"virtual router", see(inventory.KindScanner, "scan", "hq", "x", on(0), &inventory.Device{}, cards([]string{"00:00:0c:07:ac:0a"}, "10.1.0.1")),
-			`address site:hq@2026-03-02=10.1.0.1/8
+			`address site:hq@03-02=10.1.0.1/8
 			mac site:hq=00:00:0c:07:ac:0a/6
 			role =virtual_address/10`, inventory.RoleVirtualAddress, ""},
 		{"address that answers", see(inventory.KindScanner, "probe", "hq", "ip:10.1.0.5", on(0), &inventory.Device{Name: "srv0001.corp.example"}, cards(nil, "10.1.0.5")),
-			`address site:hq@2026-03-01=10.1.0.5/9
-			address site:hq@2026-03-02=10.1.0.5/8
-			address site:hq@2026-03-03=10.1.0.5/9
+			`address site:hq@03-02(03-01)(03-03)=10.1.0.5/8
 			name site:hq/10.1.0.5=srv0001/8`, "", "2026-03-02"},
+		{"on the last day of a week", see(inventory.KindScanner, "probe", "hq", "ip:10.1.0.5", on(2), &inventory.Device{}, cards(nil, "10.1.0.5")),
+			`address site:hq@03-04(03-03)=10.1.0.5/8
+			address site:hq@(03-05)=10.1.0.5/9`, "", "2026-03-04"},
+		{"on the first day of a week", see(inventory.KindScanner, "probe", "hq", "ip:10.1.0.5", on(3), &inventory.Device{}, cards(nil, "10.1.0.5")),
+			`address site:hq@(03-04)=10.1.0.5/9
+			address site:hq@03-05(03-06)=10.1.0.5/8`, "", "2026-03-05"},
 		{"public address", see(inventory.KindScanner, "probe", "hq", "ip:2001:db8::1", on(0), &inventory.Device{}, inventory.Interfaces{{Addresses: cards(nil, "3.120.1.1")[0].Addresses}}),
-			`address internet@2026-03-01=3.120.1.1/9
-			address internet@2026-03-02=3.120.1.1/8
-			address internet@2026-03-03=3.120.1.1/9`, "", "2026-03-02"},
+			`address internet@03-02(03-01)(03-03)=3.120.1.1/8`, "", "2026-03-02"},
 		{"row of a directory", see(inventory.KindImport, "import:ad", "", "x", on(0), &inventory.Device{Name: "a-name-that-is-longer.corp.example",
 			Identifiers: []inventory.Identifier{id(inventory.IDDirectory, "{8F0317EB-F04A-4607-B7E6-85DEC6DC50D6}")}}),
 			`directory =8f0317eb-f04a-4607-b7e6-85dec6dc50d6/1

@@ -9,7 +9,7 @@ import (
 // Shared is a value that records of two assets both carry.
 type Shared struct {
 	Key  Key
-	Tier int
+	Tier int32
 	// Reason is why it joins nothing; empty when nothing is against the value itself.
 	Reason string
 	A, B   int64 // holders, one on each side
@@ -48,13 +48,17 @@ func (r Rules) Compare(res Result, as, bs []Record) Comparison {
 		demoted[d.Key] = d.Reason
 	}
 	seen := map[Key]bool{}
-	for _, a := range left {
-		for i := range a.Claims {
-			c := &a.Claims[i]
-			if seen[c.Key] || c.Tier == tierRole {
-				continue
+	theirs := map[Key]*node{}
+	for _, b := range right {
+		for _, c := range g.all(b) {
+			if theirs[c.Key] == nil {
+				theirs[c.Key] = b
 			}
-			if b := holder(right, c.Key); b != nil {
+		}
+	}
+	for _, a := range left {
+		for _, c := range g.all(a) {
+			if b := theirs[c.Key]; b != nil && !seen[c.Key] {
 				seen[c.Key] = true
 				out.Shared = append(out.Shared, Shared{Key: c.Key, Tier: c.Tier, Reason: demoted[c.Key], A: a.ID, B: b.ID})
 			}
@@ -72,16 +76,8 @@ func (r Rules) Compare(res Result, as, bs []Record) Comparison {
 	return out
 }
 
-func holder(nodes []*node, k Key) *node {
-	for _, n := range nodes {
-		for i := range n.Claims {
-			if n.Claims[i].Key == k {
-				return n
-			}
-		}
-	}
-	return nil
-}
+// all are a node's claims that two things may share, addresses by days.
+func (g *graph) all(n *node) []carried { return slices.Concat(n.strong, g.weakOf(n), g.daysOf(n)) }
 
 // Text is a comparison in words. a and b name the two sides, name renders a record.
 func (c Comparison) Text(a, b string, name func(int64) string) []string {

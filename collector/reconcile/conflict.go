@@ -138,11 +138,10 @@ func twoPlaces(a, b *node) bool {
 }
 
 // presenceDays maps a day to the sites in which the node was seen on it.
-func presenceDays(n *node) map[string][]string {
-	out := map[string][]string{}
-	for _, p := range n.presence() {
-		at := len(p) - len("@2006-01-02")
-		out[p[at:]] = append(out[p[at:]], p[:at])
+func presenceDays(n *node) map[Day][]string {
+	out := map[Day][]string{}
+	for s := range n.stays() {
+		out[s.day] = append(out[s.day], s.place)
 	}
 	return out
 }

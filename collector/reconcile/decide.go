@@ -23,10 +23,17 @@ func (r Rules) decide(records []Record, pins []Pin) *decision {
 	g.mates()
 	for _, n := range g.nodes {
 		n.closed, n.weakDone = true, true
-		for _, list := range [][]carried{n.strong, g.weakOf(n)} {
+		for _, list := range [][]carried{n.strong, g.weakOf(n), g.weeksOf(n), g.daysOf(n)} {
 			for _, c := range list {
 				c.value.holders = append(c.value.holders, n)
 				c.value.many = len(c.value.holders) > g.rules.holders()
+			}
+		}
+	}
+	for _, w := range g.weeks {
+		for _, d := range w.days {
+			if d != nil {
+				d.many = w.many
 			}
 		}
 	}
@@ -42,7 +49,8 @@ type graph struct {
 	pins    pinned
 	pinList []Pin
 	nodes   map[int64]*node
-	byKey   map[Key]*held
+	byKey   map[Key]*held // weeks of addresses are apart
+	weeks   map[Key]*held
 	rounds  int // how often joinAnew ran
 }
 
@@ -56,7 +64,12 @@ type held struct {
 	judged  bool  // eras is filled
 	eras    []era // oldest first
 
-	round, tier int // the strongest tier in which the records of a round claim it
+	round int
+	tier  int32 // the strongest in which the records of that round claim it
+
+	in   *held             // of an address on a day: the week, and the day's place in it
+	day  int               // likewise
+	days [daysOfWeek]*held // of an address in a week, those that were asked for
 }
 
 // carried is a record's claim with its value.
@@ -66,7 +79,7 @@ type carried struct {
 }
 
 func newGraph(r Rules, pins []Pin) *graph {
-	return &graph{rules: r, pins: indexPins(pins), pinList: slices.Clone(pins), nodes: map[int64]*node{}, byKey: map[Key]*held{}}
+	return &graph{rules: r, pins: indexPins(pins), pinList: slices.Clone(pins), nodes: map[int64]*node{}, byKey: map[Key]*held{}, weeks: map[Key]*held{}}
 }
 
 func (g *graph) add(r *Record) {
@@ -89,13 +102,12 @@ func (g *graph) value(k Key) *held {
 	return h
 }
 
-// weakOf are a node's names, host keys and addresses. There is an address for each day, and
-// most nodes are never asked for them.
+// weakOf are a node's names and host keys.
 func (g *graph) weakOf(n *node) []carried {
 	if n.weak == nil {
-		n.weak = make([]carried, 0, len(n.Claims)-len(n.strong))
+		n.weak = []carried{}
 		for i := range n.Claims {
-			if c := &n.Claims[i]; c.Tier > tierPart && c.Tier < tierRole {
+			if c := &n.Claims[i]; c.Tier > tierPart && c.Tier < tierRole && c.Type != TypeAddress {
 				n.weak = append(n.weak, carried{c, g.value(c.Key)})
 			}
 		}
@@ -103,9 +115,73 @@ func (g *graph) weakOf(n *node) []carried {
 	return n.weak
 }
 
+// weeksOf are a node's addresses by weeks. Most nodes are never asked for them.
+func (g *graph) weeksOf(n *node) []carried {
+	if n.weeks == nil {
+		n.weeks = []carried{}
+		for i := range n.Claims {
+			if c := &n.Claims[i]; c.Type == TypeAddress {
+				w := g.weeks[c.Key]
+				if w == nil {
+					w = &held{Key: c.Key}
+					g.weeks[c.Key] = w
+				}
+				n.weeks = append(n.weeks, carried{c, w})
+			}
+		}
+	}
+	return n.weeks
+}
+
+// daysOf are a node's addresses by days.
+func (g *graph) daysOf(n *node) []carried {
+	if n.days != nil {
+		return n.days
+	}
+	n.days = []carried{}
+	for _, week := range g.weeksOf(n) {
+		for i := range week.value.days {
+			there, near := week.Days>>i&1 != 0, week.Days>>(i+daysOfWeek)&1 != 0
+			if !there && !near {
+				continue
+			}
+			v := g.onDay(week.value, i)
+			c := &Claim{Key: v.Key, Tier: tierNearby, First: week.First, Last: week.Last}
+			if there {
+				_, first := placeAndWeek(week.Scope)
+				c.Tier, c.First, c.Last = tierAddress, first+Day(i), first+Day(i)
+			}
+			n.days = append(n.days, carried{c, v})
+		}
+	}
+	return n.days
+}
+
+// onDay is an address on a day of a week.
+func (g *graph) onDay(week *held, i int) *held {
+	if week.days[i] == nil {
+		place, first := placeAndWeek(week.Scope)
+		week.days[i] = &held{Key: Key{Type: TypeAddress, Scope: onDay(place, first+Day(i)), Value: week.Value}, in: week, day: i}
+		g.byKey[week.days[i].Key] = week.days[i]
+	}
+	return week.days[i]
+}
+
+// ofWeek fills in who has an address on a day from who has it in the week.
+func (h *held) ofWeek() {
+	h.many = h.in.many
+	for _, n := range h.in.holders {
+		for i := range n.Claims {
+			if c := &n.Claims[i]; c.Key == h.in.Key && c.Days.any()>>h.day&1 != 0 {
+				h.holders = append(h.holders, n)
+			}
+		}
+	}
+}
+
 // judge divides a value's holders by time and demotes it where they, and nothing that is
 // learned of other records, speak against it.
-func (g *graph) judge(h *held, tier int) []era {
+func (g *graph) judge(h *held, tier int32) []era {
 	if !h.judged {
 		slices.SortFunc(h.holders, func(a, b *node) int { return cmp.Compare(a.ID, b.ID) })
 		h.eras, h.judged = g.judgeAmong(h, tier, h.holders, h.many), true
@@ -113,7 +189,7 @@ func (g *graph) judge(h *held, tier int) []era {
 	return h.eras
 }
 
-func (g *graph) judgeAmong(h *held, tier int, holders []*node, many bool) []era {
+func (g *graph) judgeAmong(h *held, tier int32, holders []*node, many bool) []era {
 	if g.rules.distrusts(h.Key) {
 		return []era{{holders, &Demotion{Key: h.Key, Tier: tier, Reason: "the rules say that it cannot be trusted"}}}
 	}
@@ -200,7 +276,7 @@ func (d *decision) pinTogether() {
 type value struct {
 	*held
 	era      int // of those that its holders fall into
-	tier     int
+	tier     int32
 	kinds    int // how many kinds of sources agree on it
 	nodes    []*node
 	demotion *Demotion // by its holders alone
@@ -331,7 +407,7 @@ func (d *decision) components(nodes []*node) []*component {
 	return out
 }
 
-func (d *decision) join(h *held, tier int, rule string, nodes []*node) {
+func (d *decision) join(h *held, tier int32, rule string, nodes []*node) {
 	j := Join{Key: h.Key, Tier: tier, Rule: rule, Records: make([]int64, len(nodes))}
 	if rule == "" {
 		j.Rule = "same " + typeWords(h.Type)

@@ -82,6 +82,7 @@ func Accumulate(have, fresh []Claim) (all, changed []Claim) {
 		if c.Last > old.Last {
 			all[i].Last = c.Last
 		}
+		all[i].Days |= c.Days
 		all[i].Tier = min(old.Tier, c.Tier)
 		if all[i] != old {
 			changed = append(changed, all[i])

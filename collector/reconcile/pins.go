@@ -158,7 +158,7 @@ const reasonPin = "a person said that they are different"
 
 // mayJoin are the groups of holders that a value may join: all of a time, or those that
 // people did not tell apart.
-func (g *graph) mayJoin(h *held, tier int) [][]*node {
+func (g *graph) mayJoin(h *held, tier int32) [][]*node {
 	var out [][]*node
 	for _, e := range g.judge(h, tier) {
 		out = append(out, g.parts(h.Key, e)...)

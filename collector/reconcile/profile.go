@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -27,6 +28,7 @@ type node struct {
 	more           bool  // something was seen of it besides addresses
 
 	strong, weak []carried // its claims by what they can do; weak are filled in when they are needed
+	weeks, days  []carried // its addresses, likewise
 	of           *component
 	round        int // in which it was last joined
 
@@ -129,15 +131,28 @@ func (n *node) bareSighting() bool {
 // addressOnly says that nothing but addresses was ever seen of it.
 func (n *node) addressOnly() bool { return n.Kind == inventory.KindScanner && len(n.strong) == 0 }
 
-// presence is where and when it was seen: sites and days as site@day.
-func (n *node) presence() []string {
-	var out []string
-	for i := range n.Claims {
-		if c := &n.Claims[i]; c.Type == TypeAddress && c.Tier == tierAddress && strings.HasPrefix(c.Scope, "site:") {
-			out = append(out, c.Scope)
+// stay is a place in which a thing was on a day.
+type stay struct {
+	place string
+	day   Day
+}
+
+// stays are the sites in which it was seen, with the days; one with several addresses there comes several times.
+func (n *node) stays() iter.Seq[stay] {
+	return func(yield func(stay) bool) {
+		for i := range n.Claims {
+			c := &n.Claims[i]
+			if c.Type != TypeAddress || !strings.HasPrefix(c.Scope, "site:") {
+				continue
+			}
+			place, _ := placeAndWeek(c.Scope)
+			for d := range c.there() {
+				if !yield(stay{place, d}) {
+					return
+				}
+			}
 		}
 	}
-	return out
 }
 
 // shared counts the common values of two sorted lists.

@@ -23,7 +23,7 @@ type Type = inventory.IdentifierType
 const (
 	TypeDisk    Type = "disk_serial"
 	TypeName    Type = "name"
-	TypeAddress Type = "address" // Scope is place@day
+	TypeAddress Type = "address" // Scope is place@week
 	TypeRole    Type = "role"
 	// TypePlatform is the maker of the hypervisor that a virtual machine runs on.
 	TypePlatform Type = "platform"
@@ -41,8 +41,9 @@ type Key struct {
 // most once a day while the thing stays the same.
 type Claim struct {
 	Key
-	Tier        int
+	Tier        int32
 	First, Last Day
+	Days        Days // of an address
 }
 
 // Record is what deciding needs to know of a record: the claims that it ever made.
@@ -81,7 +82,7 @@ type Result struct {
 // Join is a claim value that holds records together.
 type Join struct {
 	Key     Key
-	Tier    int
+	Tier    int32
 	Rule    string
 	Since   time.Time
 	Records []int64
@@ -90,7 +91,7 @@ type Join struct {
 // Demotion is a claim value that joins nothing, and why: two witnesses that cannot be one asset.
 type Demotion struct {
 	Key    Key
-	Tier   int
+	Tier   int32
 	Reason string
 	A, B   int64
 	Told   bool // a person told them apart

@@ -163,14 +163,26 @@ func (l *neighbourhood) records(ctx context.Context, ids []int64) error {
 func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(*node) []carried) error {
 	var keys []Key
 	var values []*held
+	var days []*held
 	for _, n := range nodes {
 		for _, c := range want(n) {
-			if !c.value.known {
-				c.value.known = true
-				keys, values = append(keys, c.Key), append(values, c.value)
+			h := c.value
+			if h.in != nil && !h.known {
+				h.known = true
+				days = append(days, h)
+				h = h.in
+			}
+			if !h.known {
+				h.known = true
+				keys, values = append(keys, h.Key), append(values, h)
 			}
 		}
 	}
+	defer func() {
+		for _, h := range days {
+			h.ofWeek()
+		}
+	}()
 	if len(keys) == 0 {
 		return nil
 	}
@@ -207,12 +219,22 @@ func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(
 // theirs, and the sightings of their addresses.
 func (l *neighbourhood) dependants(ctx context.Context) error {
 	core := l.closedNodes()
-	if err := l.holdersOf(ctx, core, l.weakOf); err != nil {
+	if err := l.holdersOf(ctx, core, func(n *node) []carried { return slices.Concat(l.weakOf(n), l.weeksOf(n)) }); err != nil {
 		return err
 	}
-	return l.close(ctx, l.holdersToClose(core, func(c carried, h *node) bool {
-		return c.Type != TypeAddress || h.addressOnly()
-	}), false)
+	ids := l.holdersToClose(core, l.weakOf, func(carried, *node) bool { return true })
+	ids = append(ids, l.holdersToClose(core, l.weeksOf, func(c carried, h *node) bool { return h.addressOnly() && c.sameDay(h) })...)
+	return l.close(ctx, ids, false)
+}
+
+// sameDay says that a node had an address on one of its claim's days.
+func (c carried) sameDay(n *node) bool {
+	for i := range n.Claims {
+		if x := &n.Claims[i]; x.Key == c.value.Key && x.Days.any()&c.Days.any() != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *neighbourhood) closedNodes() []*node {
@@ -225,10 +247,10 @@ func (l *neighbourhood) closedNodes() []*node {
 	return out
 }
 
-func (l *neighbourhood) holdersToClose(nodes []*node, admit func(carried, *node) bool) []int64 {
+func (l *neighbourhood) holdersToClose(nodes []*node, of func(*node) []carried, admit func(carried, *node) bool) []int64 {
 	var ids []int64
 	for _, n := range nodes {
-		for _, c := range l.weakOf(n) {
+		for _, c := range of(n) {
 			if c.value.many {
 				continue
 			}
@@ -295,8 +317,9 @@ func (l *neighbourhood) explore(ctx context.Context, nodes []*node) error {
 	for _, n := range nodes {
 		n.weakDone = true
 	}
-	if err := l.holdersOf(ctx, nodes, l.weakOf); err != nil {
+	weak := func(n *node) []carried { return slices.Concat(l.weakOf(n), l.daysOf(n)) }
+	if err := l.holdersOf(ctx, nodes, weak); err != nil {
 		return err
 	}
-	return l.close(ctx, l.holdersToClose(nodes, func(carried, *node) bool { return true }), false)
+	return l.close(ctx, l.holdersToClose(nodes, weak, func(carried, *node) bool { return true }), false)
 }

@@ -35,7 +35,7 @@ func TestRules(t *testing.T) {
 	record := func(id int64, kind inventory.SourceKind, claims ...reconcile.Claim) reconcile.Record {
 		return reconcile.Record{ID: id, Kind: kind, Claims: claims}
 	}
-	claim := func(typ reconcile.Type, value string, tier int) reconcile.Claim {
+	claim := func(typ reconcile.Type, value string, tier int32) reconcile.Claim {
 		return reconcile.Claim{Key: reconcile.Key{Type: typ, Value: value}, Tier: tier}
 	}
 	serial, uuid, mac, machine := claim(inventory.IDSerial, "BATCH-2291-07", 2), claim(inventory.IDSMBIOS, "1b4e28ba-2fa1-11d2-883f-0016d3cca427", 3),

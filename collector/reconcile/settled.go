@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -100,7 +99,7 @@ func newBrief(r Record) *brief {
 		case c.Type == TypeGone:
 			b.gone = true
 		case c.Type == TypeAddress:
-			place := c.Scope[:strings.LastIndexByte(c.Scope, '@')]
+			place, _ := placeAndWeek(c.Scope)
 			b.wanders = b.wanders || b.place != "" && b.place != place
 			b.place = place
 		}
@@ -139,7 +138,7 @@ func (s *settler) gather(ctx context.Context, ids []int64) error {
 	for _, id := range ids {
 		before := s.before[id]
 		for i, c := range s.briefs[id].Claims {
-			// An address of another day than those that changed is as it was.
+			// An address of another week than those that changed is as it was.
 			if c.Tier != tierRole && (c.Type != TypeAddress || i >= len(before) || c != before[i]) {
 				keys = append(keys, c.Key)
 			}
@@ -327,21 +326,18 @@ func (s *settler) settled(id int64) bool {
 		return false
 	}
 	for i := range now.Claims {
-		c := &now.Claims[i]
-		if i >= len(before) {
-			if c.Type != TypeAddress || c.Tier != tierAddress || !s.addressIdle(id, c.Key) || now.fills(c.Scope) {
+		c, was := &now.Claims[i], &Claim{}
+		if i < len(before) {
+			if was = &before[i]; c.Key != was.Key || c.Tier != was.Tier || c.Type != TypeAddress && c.First != was.First {
 				return false
 			}
-			continue
-		}
-		was := &before[i]
-		if c.Key != was.Key || c.Tier != was.Tier || c.First != was.First {
+		} else if c.Type != TypeAddress || c.Tier != tierAddress {
 			return false
 		}
 		grown := c.Last != was.Last
 		switch {
 		case c.Type == TypeAddress:
-			if grown && !s.addressIdle(id, c.Key) {
+			if days := c.Days &^ was.Days; days != 0 && (!s.addressIdle(id, c.Key, days) || now.fills(c.Scope, days)) {
 				return false
 			}
 		case c.Type == TypeName || c.Type == inventory.IDSSHHostKey:
@@ -357,15 +353,18 @@ func (s *settler) settled(id int64) bool {
 	return !now.agent || s.assetKept(now, last)
 }
 
-// addressIdle says that whatever of which only an address is known and that has this one
-// belongs to the record's asset already: then it stays there.
-func (s *settler) addressIdle(id int64, k Key) bool {
+// addressIdle says that whatever of which only an address is known and that has this one on
+// those days belongs to the record's asset already: then it stays there.
+func (s *settler) addressIdle(id int64, k Key, days Days) bool {
 	held := s.holders[k]
 	if len(held) > s.rules.holders() {
 		return len(held) >= s.limit // too many, and were before
 	}
 	for _, h := range held {
-		if h != id && s.briefs[h].addressOnly && s.assets[h] != s.assets[id] {
+		if h == id || !s.briefs[h].addressOnly || s.assets[h] == s.assets[id] {
+			continue
+		}
+		if c := s.briefs[h].claim(k); c == nil || c.Days.any()&days.any() != 0 {
 			return false
 		}
 	}
@@ -399,10 +398,15 @@ func (s *settler) nameKept(id int64, was *Claim) bool {
 
 // claimed is a record's claim on a value as it was before this change.
 func (s *settler) claimed(id int64, k Key) *Claim {
-	list, changed := s.before[id]
-	if !changed {
-		list = s.briefs[id].Claims
+	if list, changed := s.before[id]; changed {
+		return claimIn(list, k)
 	}
+	return s.briefs[id].claim(k)
+}
+
+func (b *brief) claim(k Key) *Claim { return claimIn(b.Claims, k) }
+
+func claimIn(list []Claim, k Key) *Claim {
 	for i := range list {
 		if list[i].Key == k {
 			return &list[i]
@@ -411,15 +415,9 @@ func (s *settler) claimed(id int64, k Key) *Claim {
 	return nil
 }
 
-// fills says that with an address of today a sighted card has more than are its own.
-func (b *brief) fills(placeAndDay string) bool {
-	n := 0
-	for i := range b.Claims {
-		if c := &b.Claims[i]; c.Type == TypeAddress && c.Scope == placeAndDay {
-			n++
-		}
-	}
-	return b.Kind == inventory.KindScanner && n > maxOwn
+// fills says that with an address of these days a sighted card has more than are its own.
+func (b *brief) fills(placeAndWeek string, days Days) bool {
+	return b.Kind == inventory.KindScanner && addressesOn(b.Claims, placeAndWeek, days) > maxOwn
 }
 
 // valueKept says that the others who hold a value are about at once with the record where

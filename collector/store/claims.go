@@ -60,13 +60,14 @@ func (t *Tx) PutClaims(record int64, fresh []reconcile.Claim) bool {
 
 // claimRow is what a claim's row has besides its key.
 type claimRow struct {
-	tier         int
+	tier         int32
 	first, until int64 // days
 	own          bool  // until is its own, not the record's last day
+	days         reconcile.Days
 }
 
 func rowOf(c *reconcile.Claim, lastDay int64) claimRow {
-	row := claimRow{tier: c.Tier, first: c.First.Since1970(), until: c.Last.Since1970()}
+	row := claimRow{tier: c.Tier, first: c.First.Since1970(), until: c.Last.Since1970(), days: c.Days}
 	if row.own = c.Type == reconcile.TypeAddress || row.until != lastDay; !row.own {
 		row.until = 0
 	}
@@ -91,7 +92,7 @@ type queryer interface {
 
 // claimsOf are all claims of records.
 func claimsOf(ctx context.Context, q queryer, records []int64) (map[int64][]reconcile.Claim, error) {
-	rows, err := q.query(ctx, `select c.record_id, c.type, c.value, c.scope, c.tier, c.first_day, coalesce(c.until_day, r.last_day)
+	rows, err := q.query(ctx, `select c.record_id, c.type, c.value, c.scope, c.tier, c.first_day, coalesce(c.until_day, r.last_day), c.days
 		from claim c join record r on r.id = c.record_id where c.record_id in (select cast(value as bigint) from json_each($1))
 		order by c.record_id, c.type, c.value, c.scope`, idList(records))
 	if err != nil {
@@ -102,7 +103,7 @@ func claimsOf(ctx context.Context, q queryer, records []int64) (map[int64][]reco
 	for rows.Next() {
 		var id, first, last int64
 		var c reconcile.Claim
-		if err := rows.Scan(&id, &c.Type, &c.Value, &c.Scope, &c.Tier, &first, &last); err != nil {
+		if err := rows.Scan(&id, &c.Type, &c.Value, &c.Scope, &c.Tier, &first, &last, &c.Days); err != nil {
 			return nil, err
 		}
 		c.First, c.Last = reconcile.DaySince1970(first), reconcile.DaySince1970(last)

@@ -15,15 +15,15 @@ import (
 // What a record claimed over days, with values that go and come back, clocks that go
 // back and several reports in one transaction, is read from the database as it was put.
 func TestClaimDays(t *testing.T) {
-	claim := func(typ reconcile.Type, value string, tier int) reconcile.Claim {
+	claim := func(typ reconcile.Type, value string, tier int32) reconcile.Claim {
 		return reconcile.Claim{Key: reconcile.Key{Type: typ, Value: value}, Tier: tier}
 	}
 	serial, card, disk, name := claim(inventory.IDSerial, "S1", 2), claim(inventory.IDMAC, "M1", 6), claim(reconcile.TypeDisk, "D1", 6), claim(reconcile.TypeName, "n", 7)
 	lowered := card
 	lowered.Tier = 5
-	address := func(value, scope string) reconcile.Claim {
+	address := func(value string, day int) reconcile.Claim {
 		c := claim(reconcile.TypeAddress, value, 8)
-		c.Scope = scope
+		c.Scope, c.Days = reconcile.InWeek("site:a", reconcile.DayOf(time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC)), false)
 		return c
 	}
 	type report struct {
@@ -31,12 +31,12 @@ func TestClaimDays(t *testing.T) {
 		claims []reconcile.Claim
 	}
 	transactions := [][]report{
-		{{1, []reconcile.Claim{serial, card, address("10.0.0.1", "site:a@1")}}},
-		{{2, []reconcile.Claim{serial, card, disk}}, {3, []reconcile.Claim{serial, disk, address("10.0.0.1", "site:a@3")}}},
+		{{1, []reconcile.Claim{serial, card, address("10.0.0.1", 1)}}},
+		{{2, []reconcile.Claim{serial, card, disk}}, {3, []reconcile.Claim{serial, disk, address("10.0.0.1", 3)}}},
 		{{5, []reconcile.Claim{serial, name}}},
 		{{4, []reconcile.Claim{serial, lowered, disk}}}, // its clock went back
 		{{5, []reconcile.Claim{disk}}},
-		{{9, []reconcile.Claim{address("10.0.0.1", "site:a@9")}}}, // and nothing else
+		{{9, []reconcile.Claim{address("10.0.0.1", 9)}}}, // and nothing else
 		{{7, []reconcile.Claim{serial, card}}, {6, []reconcile.Claim{name}}},
 	}
 	storetest.Each(t, func(t *testing.T, dsn string) {

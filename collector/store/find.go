@@ -44,13 +44,45 @@ func (s *Store) Shown(ctx context.Context, name string) (out []Named, err error)
 // WithAddress are the assets that had an address on the last day, until a time, that anybody had it.
 func (s *Store) WithAddress(ctx context.Context, a netip.Addr, t time.Time) (out []Named, err error) {
 	err = s.look(ctx, func(v view) error {
-		out, err = v.named(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), max(c.first_day) from claim c join record r on r.id = c.record_id
-			join asset a on a.id = r.asset_id where c.type = 'address' and c.value = $1 and c.first_day <= $2
-			and c.first_day >= (select max(x.first_day) from claim x where x.type = 'address' and x.value = $1 and x.first_day <= $2) - 1
-			group by 1, 2, 3 order by 4 desc, 1 limit $3`, a.String(), reconcile.DayOf(t).Since1970(), maxFound)
+		records, err := v.withAddress(ctx, a.String(), reconcile.DayOf(t))
+		if err != nil {
+			return err
+		}
+		out, err = v.named(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), max(cast(j.value->>1 as bigint))
+			from json_each($1) j join record r on r.id = cast(j.value->>0 as bigint) join asset a on a.id = r.asset_id
+			group by 1, 2, 3 order by 4 desc, 1 limit $2`, records, maxFound)
 		return err
 	})
 	return out, err
+}
+
+// withAddress are the records that had an address on the last day, until a given one, that any had it or the day before, with
+// their days. A claim begins at most a week before any of its days.
+func (v view) withAddress(ctx context.Context, address string, until reconcile.Day) (records string, err error) {
+	rows, err := v.query(ctx, `select c.record_id, c.scope, c.days from claim c where c.type = 'address' and c.value = $1 and c.first_day <= $2
+		and c.first_day >= (select max(x.first_day) from claim x where x.type = 'address' and x.value = $1 and x.first_day <= $2) - 7`, address, until.Since1970())
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = rows.Close() }()
+	had := map[int64]reconcile.Day{}
+	newest := reconcile.Day(0)
+	for rows.Next() {
+		var id int64
+		var c reconcile.Claim
+		if err := rows.Scan(&id, &c.Scope, &c.Days); err != nil {
+			return "", err
+		}
+		had[id] = max(had[id], c.LastThere(until))
+		newest = max(newest, had[id])
+	}
+	var b bulk
+	for id, day := range had {
+		if day != 0 && day >= newest-1 {
+			b.row(id, day.Since1970())
+		}
+	}
+	return b.text(), rows.Err()
 }
 
 func (v view) named(ctx context.Context, query string, args ...any) ([]Named, error) {

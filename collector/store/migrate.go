@@ -27,7 +27,7 @@ type migration struct {
 }
 
 // rewrites are steps that go on in Go after their SQL, by name.
-var rewrites = map[string]func(context.Context, *Tx) error{"0006_software": packInstalls, "0009_links": keepLinks}
+var rewrites = map[string]func(context.Context, *Tx) error{"0006_software": packInstalls, "0009_links": keepLinks, "0011_weeks": keepWeeks}
 
 // steps are the migrations as the engine understands them, in order.
 func (d *dialect) steps() ([]migration, error) {

@@ -145,16 +145,22 @@ func oldClaims(t *testing.T, db *sql.DB) {
 	t.Helper()
 	execute(t, db, `insert into claim (record_id, type, value, scope, tier, first_day, last_day) values
 		(1, 'serial', 'S1', '', 2, 20000, 20009), (1, 'mac', 'M1', '', 5, 20000, 20004),
-		(1, 'address', '10.0.0.1', 'site:hq@2024-10-13', 8, 20009, 20009), (1, 'address', '10.0.0.1', 'site:hq@2024-10-14', 9, 20010, 20010)`)
+		(1, 'address', '10.0.0.1', 'site:hq@2024-10-13', 8, 20009, 20009), (1, 'address', '10.0.0.1', 'site:hq@2024-10-14', 9, 20009, 20009),
+		(1, 'address', '10.0.0.1', 'site:hq@2024-10-16', 8, 20012, 20012), (1, 'address', '10.0.0.1', 'site:hq@2024-10-17', 9, 20012, 20012)`)
 }
 
 func wantOldClaims(t *testing.T, dsn string) {
 	t.Helper()
-	claim := func(typ reconcile.Type, value, scope string, tier int, first, last int64) reconcile.Claim {
+	claim := func(typ reconcile.Type, value, scope string, tier int32, first, last int64) reconcile.Claim {
 		return reconcile.Claim{Key: reconcile.Key{Type: typ, Scope: scope, Value: value}, Tier: tier, First: reconcile.DaySince1970(first), Last: reconcile.DaySince1970(last)}
 	}
+	address := func(scope string, tier int32, first, last int64, days reconcile.Days) reconcile.Claim {
+		c := claim("address", "10.0.0.1", scope, tier, first, last)
+		c.Days = days
+		return c
+	}
 	want := []reconcile.Claim{
-		claim("address", "10.0.0.1", "site:hq@2024-10-13", 8, 20009, 20009), claim("address", "10.0.0.1", "site:hq@2024-10-14", 9, 20010, 20010),
+		address("site:hq@2858", 8, 20009, 20012, 0b1001000+0b0010000<<7), address("site:hq@2859", 9, 20012, 20012, 0b0000001<<7),
 		claim("mac", "M1", "", 5, 20000, 20004), claim("serial", "S1", "", 2, 20000, 20009),
 	}
 	if diff := cmp.Diff(want, claims(t, dsn, 1)); diff != "" {

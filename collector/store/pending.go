@@ -196,16 +196,21 @@ func (t *Tx) flushClaims(ctx context.Context) error {
 		if row.own {
 			until = row.until
 		}
-		b.row(k.record, string(c.Type), c.Value, c.Scope, row.tier, row.first, until)
+		b.row(k.record, string(c.Type), c.Value, c.Scope, int(row.tier), row.first, until, int(row.days))
 	}
+	return t.putClaims(ctx, &b)
+}
+
+// putClaims writes rows of claims.
+func (t *Tx) putClaims(ctx context.Context, b *bulk) error {
 	if b.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `insert into claim (record_id, type, value, scope, tier, first_day, until_day)
-		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, cast(value->>4 as int), cast(value->>5 as bigint), cast(value->>6 as bigint)
+	return t.exec(ctx, `insert into claim (record_id, type, value, scope, tier, first_day, until_day, days)
+		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, cast(value->>4 as int), cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as int)
 		from json_each($1) where true
 		on conflict (record_id, type, value, scope) do update set tier = excluded.tier,
-		first_day = excluded.first_day, until_day = excluded.until_day`, b.text())
+		first_day = excluded.first_day, until_day = excluded.until_day, days = excluded.days`, b.text())
 }
 
 func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
