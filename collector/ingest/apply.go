@@ -43,10 +43,7 @@ func (a *applier) take(ctx context.Context, list []*item) error {
 	if err := a.tx.Flush(ctx); err != nil {
 		return err
 	}
-	if err := a.decide(ctx); err != nil {
-		return err
-	}
-	return a.tx.Moves(ctx, a.received)
+	return a.decide(ctx)
 }
 
 // finish assembles what was changed.

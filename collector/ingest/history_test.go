@@ -14,6 +14,9 @@ import (
 // lines are changes as text, newest first.
 func lines(t *testing.T, r *rig, ask store.ChangeAsk) []string {
 	t.Helper()
+	if err := r.store.NoteMoves(t.Context(), r.clock); err != nil {
+		t.Fatal(err)
+	}
 	var out []string
 	for {
 		if ask.Limit == 0 {

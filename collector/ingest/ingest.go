@@ -207,10 +207,13 @@ func (in *Ingester) Run(ctx context.Context) {
 
 func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 	work := context.WithoutCancel(ctx) // what was queued is finished, not torn
-	for {
+	for groups := 1; ; groups++ {
 		select {
 		case it := <-queue:
 			in.commit(work, in.gather(queue, it))
+			if len(queue) == 0 || groups%busyGroups == 0 {
+				in.noteMoves(work)
+			}
 		case <-ctx.Done():
 			for {
 				select {
@@ -221,6 +224,15 @@ func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 				}
 			}
 		}
+	}
+}
+
+// busyGroups is after how many groups moves are noted though others wait.
+const busyGroups = 32
+
+func (in *Ingester) noteMoves(ctx context.Context) {
+	if err := in.store.NoteMoves(ctx, in.now()); err != nil {
+		in.log.Error("moves of stations could not be noted: they will be with the next report", "error", err)
 	}
 }
 

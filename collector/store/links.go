@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -225,15 +223,29 @@ func compareLinks(a, b linkKey) int {
 		strings.Compare(a.target, b.target), strings.Compare(a.remotePort, b.remotePort), cmp.Compare(a.vlan, b.vlan))
 }
 
-// notice remembers a station that began or ended somewhere, for Moves.
+// notice remembers a station that began or ended somewhere, for NoteMoves.
 func (t *Tx) notice(k linkKey, obs int64) {
 	if k.targetType != "mac" || k.via != topology.ViaBridge && k.via != topology.ViaWireless {
 		return
 	}
 	if t.stirred == nil {
-		t.stirred, t.stirredBy = map[string]bool{}, obs
+		t.stirred = map[string]int64{}
 	}
-	t.stirred[k.target], t.stirredBy = true, min(t.stirredBy, obs)
+	if first, ok := t.stirred[k.target]; !ok || obs < first {
+		t.stirred[k.target] = obs
+	}
+}
+
+func (t *Tx) flushStirred(ctx context.Context) error {
+	if len(t.stirred) == 0 {
+		return nil
+	}
+	var b bulk
+	for _, mac := range sortedKeys(t.stirred, strings.Compare) {
+		b.row(mac, t.stirred[mac])
+	}
+	t.stirred, t.stirs = nil, true
+	return t.exec(ctx, `insert into stirred (mac, obs_id) select value->>0, cast(value->>1 as bigint) from json_each($1) where true on conflict do nothing`, b.text())
 }
 
 // linkRecords is how many records one step of keepLinks takes.
@@ -305,12 +317,4 @@ func (t *Tx) keepLinksOf(ctx context.Context, records []int64) error {
 	}
 	return t.exec(ctx, `delete from fact where section = 'neighbours' and exists (select 1 from json_each($1) j
 		where fact.record_id = cast(j.value->>0 as bigint) and fact.key = j.value->>1)`, gone.text())
-}
-
-// moved are the stations that began or ended somewhere since the last call, in order, and the
-// first observation by which they did.
-func (t *Tx) moved() (macs []string, first int64) {
-	macs = slices.Sorted(maps.Keys(t.stirred))
-	t.stirred = nil
-	return macs, t.stirredBy
 }

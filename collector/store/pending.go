@@ -84,7 +84,7 @@ func (t *Tx) nextID(ctx context.Context, table string) (int64, error) {
 // Flush writes what the steps so far left to be written.
 func (t *Tx) Flush(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		t.flushSources, t.flushRecords, t.flushObservations, t.flushSections, t.flushFacts, t.flushInstalls, t.flushLinks, t.flushClaims,
+		t.flushSources, t.flushRecords, t.flushObservations, t.flushSections, t.flushFacts, t.flushInstalls, t.flushLinks, t.flushStirred, t.flushClaims,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -353,26 +353,69 @@ func (l *loader) ports(ctx context.Context, records []int64, nodes []topology.No
 	return out, rows.Err()
 }
 
-// maxMoving is how many stations of one group are looked at for having moved; with more the
-// network itself has changed.
-const maxMoving = 2000
+// maxMoving is how many stations are looked at in one transaction for having moved.
+const maxMoving = 1000
 
 // recentStays is how many sightings of a station tell where it is and where it was before: a row
 // for each bridge that hears it, twice.
 const recentStays = 64
 
-// Moves notes the stations that went from one place to another by what was written since the
-// last call. A move is known when the new place was seen and the old one was looked at: until
-// then a port may have lost sight of the station only.
-func (t *Tx) Moves(ctx context.Context, now time.Time) error {
-	macs, first := t.moved()
-	if len(macs) == 0 || len(macs) > maxMoving {
-		return nil
+// NoteMoves notes the stations that went from one place to another by what was written since it
+// was called last. A move is known when the new place was seen and the old one was looked at: until
+// then a port may have lost sight of the station only. It reads the tables of all bridges that hear
+// such stations, so transactions leave it to when nobody waits.
+func (s *Store) NoteMoves(ctx context.Context, now time.Time) error {
+	s.moving.Lock()
+	defer s.moving.Unlock()
+	for s.stirred.Swap(false) {
+		if err := s.Update(ctx, func(t *Tx) error { return t.noteMoves(ctx, now) }); err != nil {
+			s.stirred.Store(true)
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tx) noteMoves(ctx context.Context, now time.Time) error {
+	rows, err := t.query(ctx, `select mac, obs_id from stirred order by mac limit $1`+t.d.forUpdate, maxMoving)
+	if err != nil {
+		return err
+	}
+	macs, first, err := scanStirred(rows)
+	if err != nil || len(macs) == 0 {
+		return err
+	}
+	if len(macs) == maxMoving {
+		t.stirs = true // there may be more
 	}
 	list, err := textList(macs)
 	if err != nil {
 		return err
 	}
+	if err := t.exec(ctx, `delete from stirred where mac in (select value->>'v' from json_each($1))`, list); err != nil {
+		return err
+	}
+	return t.moves(ctx, list, first, now)
+}
+
+// scanStirred are stations and the first of their observations.
+func scanStirred(rows rowScanner) (macs []string, first int64, err error) {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var mac string
+		var obs int64
+		if err := rows.Scan(&mac, &obs); err != nil {
+			return nil, 0, err
+		}
+		if macs = append(macs, mac); len(macs) == 1 || obs < first {
+			first = obs
+		}
+	}
+	return macs, first, rows.Err()
+}
+
+// moves notes which of some stations moved, as is known by observations from the first on.
+func (t *Tx) moves(ctx context.Context, list string, first int64, now time.Time) error {
 	// Of those that were noticed, the ones whose new port or whose old one's end is news.
 	rows, err := t.query(ctx, `select distinct l.target from link l join link x on x.target_type = 'mac' and x.target = l.target
 		where l.target_type = 'mac' and l.target in (select value->>'v' from json_each($1)) and l.to_obs is null and x.to_obs is not null
@@ -381,7 +424,8 @@ func (t *Tx) Moves(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if macs, err = texts(rows); err != nil || len(macs) == 0 {
+	macs, err := texts(rows)
+	if err != nil || len(macs) == 0 {
 		return err
 	}
 	found, err := sightings(ctx, t, SightingAsk{Now: now.Add(time.Hour), MACs: macs, Past: true, Newest: recentStays}) // sources' clocks may be ahead
@@ -396,22 +440,13 @@ func (t *Tx) Moves(ctx context.Context, now time.Time) error {
 	}
 	for _, mac := range macs {
 		stays := n.History(of[mac])
-		if len(stays) < 2 {
-			continue
-		}
-		from, to := &stays[len(stays)-2], &stays[len(stays)-1]
-		old, fresh := n.Rows(of[mac], from.Port), n.Rows(of[mac], to.Port)
-		known := int64(0) // the observation that ended the old one
-		for _, s := range old {
-			if !s.Ended {
-				known = 0
-				break
+		for i := 1; i < len(stays); i++ {
+			from, to := &stays[i-1], &stays[i]
+			left, began := leftFor(n.Rows(of[mac], from.Port), n.Rows(of[mac], to.Port), to.From)
+			known := max(left, began)
+			if (to.Now || i < len(stays)-1) && from.Exact() && to.Exact() && left != 0 && began != 0 && known >= first {
+				b.row(mac, began, known, from.Record, from.Name, to.Record, to.Name)
 			}
-			known = max(known, s.End)
-		}
-		i := slices.IndexFunc(fresh, func(s topology.Sighting) bool { return s.First.Equal(to.From) })
-		if to.Now && from.Exact() && to.Exact() && known != 0 && i >= 0 {
-			b.row(mac, fresh[i].Begin, max(known, fresh[i].Begin), from.Record, from.Name, to.Record, to.Name)
 		}
 	}
 	if b.n == 0 {
@@ -420,6 +455,27 @@ func (t *Tx) Moves(ctx context.Context, now time.Time) error {
 	return t.exec(ctx, `insert into move (mac, from_obs, obs_id, from_record, from_port, to_record, to_port)
 		select value->>0, cast(value->>1 as bigint), cast(value->>2 as bigint), cast(value->>3 as bigint), value->>4, cast(value->>5 as bigint), value->>6
 		from json_each($1) where true on conflict do nothing`, b.text())
+}
+
+// leftFor is the observation that ended the last sighting of a station at an old port and the one that began
+// its sighting at a new one; 0 where there is none.
+func leftFor(old, fresh []topology.Sighting, at time.Time) (left, began int64) {
+	for _, s := range fresh {
+		if s.First.Equal(at) {
+			began = s.Begin
+			break
+		}
+	}
+	for _, s := range old {
+		if s.First.After(at) {
+			continue // it came back
+		}
+		if !s.Ended {
+			return 0, began
+		}
+		left = max(left, s.End)
+	}
+	return left, began
 }
 
 func texts(rows rowScanner) ([]string, error) {

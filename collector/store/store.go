@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -32,6 +34,9 @@ type Store struct {
 	titles titleCache
 	rules  ruleCache
 	known  *known // what the last write transaction knew, where all come one after another
+
+	stirred atomic.Bool // there may be rows of that table
+	moving  sync.Mutex  // held by who looks at them
 
 	applied     func(name string) // told of each migration
 	inMigration func(name string) // for tests: before it is committed
@@ -64,6 +69,7 @@ func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {
 	default:
 		return nil, inventory.Errorf(inventory.CodeInvalid, "store %q: it must be sqlite:FILE or postgres://...", Redacted(dsn))
 	}
+	s.stirred.Store(true) // by who had it open before
 	if err == nil {
 		err = s.migrate(ctx)
 	}

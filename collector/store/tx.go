@@ -18,8 +18,8 @@ type Tx struct {
 	known *known
 	pending
 	locks
-	stirred   map[string]bool // stations that began or ended somewhere, for Moves
-	stirredBy int64           // the first observation by which they did
+	stirred map[string]int64 // stations that began or ended somewhere, with the first observation by which they did
+	stirs   bool             // some were written
 }
 
 // Update runs fn in one transaction that is durable when Update returns nil. An error
@@ -66,13 +66,17 @@ func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (again bool, er
 			_ = tx.Rollback()
 		}
 	}()
-	if err := fn(&Tx{session: session{tx, s.d}, s: s, dbtx: tx, known: &known{}}); err != nil {
+	t := &Tx{session: session{tx, s.d}, s: s, dbtx: tx, known: &known{}}
+	if err := fn(t); err != nil {
 		return s.d.trouble(err) != lasting, err
 	}
 	if err := tx.Commit(); err != nil {
 		return s.d.trouble(err) == collision, fmt.Errorf("commit: %w", err)
 	}
 	done = true
+	if t.stirs {
+		s.stirred.Store(true)
+	}
 	return false, nil
 }
 

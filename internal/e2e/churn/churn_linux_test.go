@@ -240,6 +240,9 @@ func (w *week) query() *query.Inventory {
 // history is where a station was, and what the change log says of that.
 func (w *week) history(mac string) (places, moves []string) {
 	w.t.Helper()
+	if err := w.store.NoteMoves(w.t.Context(), w.clock); err != nil {
+		w.t.Fatal(err)
+	}
 	q := w.query()
 	where, err := q.Where(w.t.Context(), query.WhereQuery{What: mac, History: true})
 	if err != nil {
