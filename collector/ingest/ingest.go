@@ -207,13 +207,14 @@ func (in *Ingester) Run(ctx context.Context) {
 
 func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 	work := context.WithoutCancel(ctx) // what was queued is finished, not torn
-	for groups := 1; ; groups++ {
+	moves := time.NewTicker(movesPause)
+	defer moves.Stop()
+	for {
 		select {
 		case it := <-queue:
 			in.commit(work, in.gather(queue, it))
-			if len(queue) == 0 || groups%busyGroups == 0 {
-				in.noteMoves(work)
-			}
+		case <-moves.C:
+			moves.Reset(movesPause + movesShare*in.noteMoves(work))
 		case <-ctx.Done():
 			for {
 				select {
@@ -227,13 +228,20 @@ func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 	}
 }
 
-// busyGroups is after how many groups moves are noted though others wait.
-const busyGroups = 32
+// Moves of stations are noted after a pause, in which they gather, and in a tenth of the time at most:
+// reports come first.
+const (
+	movesPause = time.Second
+	movesShare = 9
+)
 
-func (in *Ingester) noteMoves(ctx context.Context) {
+// noteMoves notes who moved, and says how long that took.
+func (in *Ingester) noteMoves(ctx context.Context) time.Duration {
+	began := time.Now()
 	if err := in.store.NoteMoves(ctx, in.now()); err != nil {
-		in.log.Error("moves of stations could not be noted: they will be with the next report", "error", err)
+		in.log.Error("moves of stations could not be noted: they will be later", "error", err)
 	}
+	return time.Since(began)
 }
 
 // gather is all that waits, up to a group. What comes while it is committed is the next one:

@@ -130,3 +130,31 @@ func TestLinksComeAndGo(t *testing.T) {
 		}
 	})
 }
+
+// However many stations go from one switch to another at once, none is passed over.
+func TestManyMoves(t *testing.T) {
+	const stations = 1100 // more than are looked at in one transaction
+	mac := func(i int) string { return fmt.Sprintf("00:14:22:01:%02x:%02x", i>>8, i&255) }
+	onEach(t, func(t *testing.T, r *rig) {
+		d := &desk{rig: r, t: t}
+		var all, want []string
+		for i := range stations {
+			all = append(all, fmt.Sprintf("p%d %s", i, mac(i)))
+		}
+		for _, i := range []int{0, stations / 2, stations - 1} { // those that are assets are told of
+			d.device(mac(i), fmt.Sprint("lap", i), inventory.ClassLaptop)
+			want = append(want, fmt.Sprintf("moved place %s sw1 p%d>sw2 p%d", mac(i), i, i))
+		}
+		d.tell(1, inventory.StatusOK, all...)
+		d.tell(2, inventory.StatusOK)
+		r.clock = r.clock.Add(24 * time.Hour)
+		d.tell(2, inventory.StatusOK, all...)
+		d.tell(1, inventory.StatusOK)
+		if err := r.store.NoteMoves(t.Context(), r.clock); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, lines(t, r, store.ChangeAsk{Since: r.clock})); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

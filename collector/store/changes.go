@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,12 +32,12 @@ func (s *Store) Changes(ctx context.Context, ask ChangeAsk) (changes []Change, n
 			}
 			ask.Asset = inventory.AssetID(now)
 		}
-		list, more, err := v.changed(ctx, ask)
+		list, more, err := v.changed(ctx, ask, 0)
 		if err != nil {
 			return err
 		}
-		for _, o := range list {
-			if len(changes) >= ask.Limit {
+		for i, o := range list {
+			if len(changes) >= ask.Limit && o.obs != list[i-1].obs {
 				next = formatOffset(o.obs + 1)
 				return nil
 			}
@@ -67,8 +68,9 @@ type changedObs struct {
 }
 
 // changed lists observations that changed something and merges and splits, newest first,
-// with ids below the cursor when there is one; more says that there are others.
-func (v view) changed(ctx context.Context, ask ChangeAsk) (out []changedObs, more bool, err error) {
+// with ids below the cursor when there is one; more says that there are others. An observation
+// that changed more than a page has comes alone and whole: only, when not 0, is that one.
+func (v view) changed(ctx context.Context, ask ChangeAsk, only int64) (out []changedObs, more bool, err error) {
 	args := []any{int64(0)}
 	if !ask.Since.IsZero() {
 		args[0] = millis(ask.Since)
@@ -87,6 +89,11 @@ func (v view) changed(ctx context.Context, ask ChangeAsk) (out []changedObs, mor
 	if before := offset(ask.After); before > 0 {
 		add(` and o.id < `, before)
 	}
+	limit := ask.Limit + 1
+	if only != 0 {
+		add(` and o.id = `, only)
+		limit = math.MaxInt32
+	}
 	reports, events, moves := ``, ``, ``
 	if ask.Asset != 0 {
 		args = append(args, int64(ask.Asset))
@@ -95,7 +102,7 @@ func (v view) changed(ctx context.Context, ask ChangeAsk) (out []changedObs, mor
 		events = ` and (v.to_asset in (select id from record where asset_id = ` + n + `) or v.from_asset in (select id from record where asset_id = ` + n + `))`
 		moves = ` and m.mac in (select c.value from record x cross join claim c where x.asset_id = ` + n + ` and c.record_id = x.id and c.type = 'mac')`
 	}
-	args = append(args, ask.Limit+1)
+	args = append(args, limit)
 	rows, err := v.query(ctx, `select o.id, o.record_id, o.source_id, o.seen_at, r.asset_id, coalesce(a.doc->>'name', ''), r.kind, o.changes, 0, ''
 			from observation o join record r on r.id = o.record_id left join asset a on a.id = r.asset_id
 			where o.changes <> '' and o.seen_at >= $1`+both+reports+`
@@ -113,15 +120,16 @@ func (v view) changed(ctx context.Context, ask ChangeAsk) (out []changedObs, mor
 	if out, err = scanChanged(rows); err != nil {
 		return nil, false, err
 	}
-	if more = len(out) > ask.Limit; more {
+	if more = only != 0 || len(out) > ask.Limit; more && only == 0 {
 		last := out[ask.Limit].obs
 		keep := out[:ask.Limit]
 		for len(keep) > 0 && keep[len(keep)-1].obs == last { // the rest of it would be skipped
 			keep = keep[:len(keep)-1]
 		}
-		if len(keep) > 0 {
-			out = keep
+		if len(keep) == 0 {
+			return v.changed(ctx, ask, last)
 		}
+		out = keep
 	}
 	if err := v.eventsIn(ctx, out); err != nil {
 		return nil, false, err

@@ -360,20 +360,21 @@ const maxMoving = 1000
 // for each bridge that hears it, twice.
 const recentStays = 64
 
-// NoteMoves notes the stations that went from one place to another by what was written since it
-// was called last. A move is known when the new place was seen and the old one was looked at: until
-// then a port may have lost sight of the station only. It reads the tables of all bridges that hear
-// such stations, so transactions leave it to when nobody waits.
+// NoteMoves notes which of the stations that began or ended somewhere went from one place to another, of
+// at most maxMoving. A move is known when the new place was seen and the old one was looked at: until then a
+// port may have lost sight of the station only. It reads the tables of all bridges that hear them, so
+// the transactions that take reports in leave it for later.
 func (s *Store) NoteMoves(ctx context.Context, now time.Time) error {
 	s.moving.Lock()
 	defer s.moving.Unlock()
-	for s.stirred.Swap(false) {
-		if err := s.Update(ctx, func(t *Tx) error { return t.noteMoves(ctx, now) }); err != nil {
-			s.stirred.Store(true)
-			return err
-		}
+	if !s.stirred.Swap(false) {
+		return nil
 	}
-	return nil
+	err := s.Update(ctx, func(t *Tx) error { return t.noteMoves(ctx, now) })
+	if err != nil {
+		s.stirred.Store(true)
+	}
+	return err
 }
 
 func (t *Tx) noteMoves(ctx context.Context, now time.Time) error {
