@@ -42,7 +42,7 @@ type Ack struct {
 
 // Config bounds the group commit. The zero value is usable.
 type Config struct {
-	// MaxGroup is the number of observations in one transaction; 512 when zero.
+	// MaxGroup is the number of observations in one transaction; 1024 when zero.
 	MaxGroup int
 	// MaxQueue is the number of observations that may wait; beyond it Submit answers unavailable. 4096 when zero.
 	MaxQueue int
@@ -61,7 +61,7 @@ type Ingester struct {
 // New makes an Ingester.
 func New(cfg Config, st *store.Store, log *slog.Logger, now func() time.Time) *Ingester {
 	if cfg.MaxGroup <= 0 {
-		cfg.MaxGroup = 512
+		cfg.MaxGroup = 1024
 	}
 	if cfg.MaxQueue <= 0 {
 		cfg.MaxQueue = 4096

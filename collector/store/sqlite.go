@@ -14,7 +14,10 @@ import (
 
 var sqliteDialect = &dialect{
 	name: "sqlite",
-	sql:  translated(func(q string) string { return parameter.ReplaceAllString(q, "?$1") }),
+	// jsonb_each does not write a row as text, to be read again, for each of its columns.
+	sql: translated(func(q string) string {
+		return strings.ReplaceAll(parameter.ReplaceAllString(q, "?$1"), "json_each(", "jsonb_each(")
+	}),
 	types: strings.NewReplacer("{{id}}", "integer primary key", "{{blob}}", "blob", "{{json}}", "json text",
 		"{{without_rowid}}", "without rowid"),
 	ids: func(table string) string {

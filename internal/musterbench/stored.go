@@ -30,7 +30,7 @@ type stored struct {
 // collector, where each source waits for its answer and others' reports are read meanwhile.
 const lanes = 4
 
-const batchSize = 512 // as many as a collector takes in one transaction
+const batchSize = 1024 // as many as a collector takes in one transaction
 
 // lane is the observations of some sources, in their order.
 type lane struct {
