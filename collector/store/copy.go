@@ -229,7 +229,7 @@ func Copy(ctx context.Context, from, to *Store, progress func(TableSum)) error {
 			return fmt.Errorf("begin: %w", err)
 		}
 		defer func() { _ = tx.Rollback() }()
-		target := &Tx{session: session{tx, to.d}, s: to, dbtx: tx}
+		target := to.newTx(tx)
 		if sums, err = target.load(ctx, v, progress); err != nil {
 			return err
 		}

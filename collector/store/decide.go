@@ -46,6 +46,9 @@ const (
 // Decide decides anew about records that changed, with the observations that changed
 // them, and moves records to the assets decided for them. cause is as in Event.
 func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) (Decided, error) {
+	// What deciding reads besides claims is of records that were not known, and so are not being written.
+	t.behind.ahead = true
+	defer func() { t.behind.ahead = false }()
 	if err := t.LockClaims(ctx); err != nil {
 		return Decided{}, err
 	}
@@ -57,6 +60,7 @@ func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) 
 	if err != nil {
 		return Decided{}, err
 	}
+	t.behind.ahead = false
 	moves, err := t.regroup(ctx, changed, res.Assets)
 	if err != nil {
 		return Decided{}, err

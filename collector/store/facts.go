@@ -94,18 +94,18 @@ func (t *Tx) flushFacts(ctx context.Context) error {
 		}
 	}
 	if ends.n > 0 {
-		if err := t.exec(ctx, `update fact set to_obs = n.obs from (select cast(value->>0 as bigint) as record, value->>1 as section, value->>2 as key,
+		if err := t.later(ctx, `update fact set to_obs = n.obs from (select cast(value->>0 as bigint) as record, value->>1 as section, value->>2 as key,
 				cast(value->>3 as bigint) as obs from json_each($1)) n
-			where fact.record_id = n.record and fact.section = n.section and fact.key = n.key and fact.to_obs is null`, ends.text()); err != nil {
+			where fact.record_id = n.record and fact.section = n.section and fact.key = n.key and fact.to_obs is null`, &ends, 0); err != nil {
 			return err
 		}
 	}
 	if begins.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `insert into fact (record_id, section, key, from_obs, to_obs, value)
+	return t.later(ctx, `insert into fact (record_id, section, key, from_obs, to_obs, value)
 		select cast(value->>0 as bigint), value->>1, value->>2, cast(value->>3 as bigint), cast(value->>4 as bigint), value->>5
-		from json_each($1)`, begins.text())
+		from json_each($1)`, &begins, 0)
 }
 
 // orNull is null for 0, which no observation has.

@@ -198,24 +198,24 @@ func (t *Tx) flushLinks(ctx context.Context) error {
 		}
 	}
 	if ends.n > 0 {
-		if err := t.exec(ctx, `update link set to_obs = n.obs, last_obs = case when n.last_obs > link.from_obs then n.last_obs else link.from_obs end
-			from `+linkRows+` where `+sameLink+` and link.to_obs is null`, ends.text()); err != nil {
+		if err := t.later(ctx, `update link set to_obs = n.obs, last_obs = case when n.last_obs > link.from_obs then n.last_obs else link.from_obs end
+			from `+linkRows+` where `+sameLink+` and link.to_obs is null`, &ends, 0); err != nil {
 			return err
 		}
 	}
 	if begins.n == 0 {
 		return nil
 	}
-	if err := t.exec(ctx, fmt.Sprintf(`update link set to_obs = null, last_obs = null from `+linkRows+`
+	if err := t.later(ctx, fmt.Sprintf(`update link set to_obs = null, last_obs = null from `+linkRows+`
 		where `+sameLink+` and link.to_obs is not null and link.more = n.more
 		and (select o.seen_at from observation o where o.id = link.last_obs) >= (select o.seen_at from observation o where o.id = n.obs) - %d
 		and not exists (select 1 from link x where x.target_type = link.target_type and x.target = link.target and x.from_obs > link.last_obs)`,
-		topology.ShortGap.Milliseconds()), begins.text()); err != nil {
+		topology.ShortGap.Milliseconds()), &begins, 0); err != nil {
 		return err
 	}
-	return t.exec(ctx, `insert into link (record_id, via, port, target_type, target, vlan, remote_port, from_obs, more)
+	return t.later(ctx, `insert into link (record_id, via, port, target_type, target, vlan, remote_port, from_obs, more)
 		select n.record_id, n.via, n.port, n.target_type, n.target, n.vlan, n.remote_port, n.obs, n.more from `+linkRows+`
-		where not exists (select 1 from link where `+sameLink+` and link.to_obs is null)`, begins.text())
+		where not exists (select 1 from link where `+sameLink+` and link.to_obs is null)`, &begins, 0)
 }
 
 func compareLinks(a, b linkKey) int {
@@ -245,7 +245,7 @@ func (t *Tx) flushStirred(ctx context.Context) error {
 		b.row(mac, t.stirred[mac])
 	}
 	t.stirred, t.stirs = nil, true
-	return t.exec(ctx, `insert into stirred (mac, obs_id) select value->>0, cast(value->>1 as bigint) from json_each($1) where true on conflict do nothing`, b.text())
+	return t.later(ctx, `insert into stirred (mac, obs_id) select value->>0, cast(value->>1 as bigint) from json_each($1) where true on conflict do nothing`, &b, 0)
 }
 
 // linkRecords is how many records one step of keepLinks takes.

@@ -81,16 +81,28 @@ func (t *Tx) nextID(ctx context.Context, table string) (int64, error) {
 	return stock.last, nil
 }
 
-// Flush writes what the steps so far left to be written.
+// Flush writes what the steps so far left to be written; where transactions come one after another,
+// behind whoever called it, but for claims, which deciding asks for.
 func (t *Tx) Flush(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		t.flushSources, t.flushRecords, t.flushObservations, t.flushSections, t.flushFacts, t.flushInstalls, t.flushLinks, t.flushStirred, t.flushClaims,
+		t.flushClaims, t.flushSources, t.flushRecords, t.flushObservations, t.flushSections, t.flushFacts, t.flushInstalls, t.flushLinks, t.flushStirred,
 	} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	t.pending = pending{ids: t.ids, before: t.before}
+	t.behind.start(ctx)
+	return t.behind.err
+}
+
+// later runs a statement behind, or at once where transactions run side by side: their locks have an order.
+func (t *Tx) later(ctx context.Context, query string, b *bulk, want int) error {
+	s := statement{query: t.d.sql(query), arg: b.text(), want: want}
+	if t.d.concurrent {
+		return s.run(ctx, t.tx)
+	}
+	t.behind.later(s)
 	return nil
 }
 
@@ -104,11 +116,11 @@ func (t *Tx) flushSources(ctx context.Context) error {
 	if b.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `update source set epoch = n.epoch, seq = n.seq, last_seen = n.seen, last_contact = n.contact,
+	return t.later(ctx, `update source set epoch = n.epoch, seq = n.seq, last_seen = n.seen, last_contact = n.contact,
 			skew_ms = n.skew, observations = observations + n.more
 		from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as epoch, cast(value->>2 as bigint) as seq, cast(value->>3 as bigint) as seen,
 			cast(value->>4 as bigint) as contact, cast(value->>5 as bigint) as skew, cast(value->>6 as bigint) as more from json_each($1)) n
-		where source.id = n.id`, b.text())
+		where source.id = n.id`, &b, 0)
 }
 
 func (t *Tx) flushRecords(ctx context.Context) error {
@@ -119,15 +131,13 @@ func (t *Tx) flushRecords(ctx context.Context) error {
 		r.created = false
 	}
 	if b.n > 0 {
-		n, err := t.changed(ctx, `insert into record (id, asset_id, kind, scope, native_key, incarnation, source_id, site, role, first_seen, last_seen, first_obs, claims_day, digest, last_day)
+		// Fewer than these: another transaction has made the same since this one looked.
+		err := t.later(ctx, `insert into record (id, asset_id, kind, scope, native_key, incarnation, source_id, site, role, first_seen, last_seen, first_obs, claims_day, digest, last_day)
 			select cast(value->>0 as bigint), 0, value->>1, value->>2, value->>3, value->>4, cast(value->>5 as bigint), value->>6, value->>7,
 			cast(value->>8 as bigint), cast(value->>9 as bigint), cast(value->>10 as bigint), cast(value->>11 as bigint), `+t.d.bytes("value->>12")+`, cast(value->>13 as bigint)
-			from json_each($1) where true on conflict do nothing`, b.text())
+			from json_each($1) where true on conflict do nothing`, &b, b.n)
 		if err != nil {
 			return wrap("add records", err)
-		}
-		if int(n) != b.n { // another transaction has made the same since this one looked
-			return errCollision
 		}
 	}
 	b = bulk{}
@@ -141,20 +151,20 @@ func (t *Tx) flushRecords(ctx context.Context) error {
 		r.touched, r.passed = false, false
 	}
 	if passed.n > 0 {
-		if err := t.exec(ctx, `update record set source_id = n.source
-			from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as source from json_each($1)) n where record.id = n.id`, passed.text()); err != nil {
+		if err := t.later(ctx, `update record set source_id = n.source
+			from (select cast(value->>0 as bigint) as id, cast(value->>1 as bigint) as source from json_each($1)) n where record.id = n.id`, &passed, 0); err != nil {
 			return err
 		}
 	}
 	if b.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `update record set site = n.site, role = n.role, first_seen = n.first, last_seen = n.last,
+	return t.later(ctx, `update record set site = n.site, role = n.role, first_seen = n.first, last_seen = n.last,
 			first_obs = n.obs, claims_day = n.day, digest = n.digest, last_day = n.last_day
 		from (select cast(value->>0 as bigint) as id, value->>1 as site, value->>2 as role, cast(value->>3 as bigint) as first,
 			cast(value->>4 as bigint) as last, cast(value->>5 as bigint) as obs, cast(value->>6 as bigint) as day, `+t.d.bytes("value->>7")+` as digest,
 			cast(value->>8 as bigint) as last_day from json_each($1)) n
-		where record.id = n.id`, b.text())
+		where record.id = n.id`, &b, 0)
 }
 
 func (t *Tx) flushObservations(ctx context.Context) error {
@@ -165,9 +175,9 @@ func (t *Tx) flushObservations(ctx context.Context) error {
 	if b.n == 0 {
 		return nil
 	}
-	return wrap("add observations", t.exec(ctx, `insert into observation (id, source_id, record_id, epoch, seq, seen_at, said_at, received_at, changes)
+	return wrap("add observations", t.later(ctx, `insert into observation (id, source_id, record_id, epoch, seq, seen_at, said_at, received_at, changes)
 		select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint), cast(value->>3 as bigint), cast(value->>4 as bigint),
-		cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint), value->>8 from json_each($1)`, b.text()))
+		cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint), value->>8 from json_each($1)`, &b, 0))
 }
 
 func (t *Tx) flushSections(ctx context.Context) error {
@@ -180,11 +190,11 @@ func (t *Tx) flushSections(ctx context.Context) error {
 	if b.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `insert into section (record_id, name, status, reason, hash, body_obs, obs_id, took_ms, look_obs)
+	return t.later(ctx, `insert into section (record_id, name, status, reason, hash, body_obs, obs_id, took_ms, look_obs)
 		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, `+t.d.bytes("value->>4")+`,
 		cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as bigint), cast(value->>8 as bigint) from json_each($1) where true
 		on conflict (record_id, name) do update set status = excluded.status, reason = excluded.reason, hash = excluded.hash,
-		body_obs = excluded.body_obs, obs_id = excluded.obs_id, took_ms = excluded.took_ms, look_obs = excluded.look_obs`, b.text())
+		body_obs = excluded.body_obs, obs_id = excluded.obs_id, took_ms = excluded.took_ms, look_obs = excluded.look_obs`, &b, 0)
 }
 
 func (t *Tx) flushClaims(ctx context.Context) error {

@@ -159,18 +159,18 @@ func (t *Tx) flushInstalls(ctx context.Context) error {
 		}
 	}
 	if lists.n > 0 {
-		if err := t.exec(ctx, `insert into software (record_id, list, obs) select cast(value->>0 as bigint), `+t.d.bytes("value->>1")+`,
+		if err := t.later(ctx, `insert into software (record_id, list, obs) select cast(value->>0 as bigint), `+t.d.bytes("value->>1")+`,
 			`+fmt.Sprintf(t.d.load[kindJSON], "value->>2")+` from json_each($1) where true
-			on conflict (record_id) do update set list = excluded.list, obs = excluded.obs`, lists.text()); err != nil {
+			on conflict (record_id) do update set list = excluded.list, obs = excluded.obs`, &lists, 0); err != nil {
 			return err
 		}
 	}
 	if past.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `insert into install (record_id, title_id, from_obs, to_obs, day, bytes, path, owner)
+	return t.later(ctx, `insert into install (record_id, title_id, from_obs, to_obs, day, bytes, path, owner)
 		select cast(value->>0 as bigint), cast(value->>1 as bigint), cast(value->>2 as bigint), cast(value->>3 as bigint), value->>4,
-		cast(value->>5 as bigint), value->>6, value->>7 from json_each($1)`, past.text())
+		cast(value->>5 as bigint), value->>6, value->>7 from json_each($1)`, &past, 0)
 }
 
 // installed is an install with the record that has it.

@@ -13,9 +13,10 @@ import (
 // unit is the function given to Update.
 type Tx struct {
 	session
-	s     *Store
-	dbtx  *sql.Tx
-	known *known
+	behind *behind // the session's tx
+	s      *Store
+	dbtx   *sql.Tx
+	known  *known
 	pending
 	locks
 	stirred map[string]int64 // stations that began or ended somewhere, with the first observation by which they did
@@ -48,6 +49,11 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
+func (s *Store) newTx(tx *sql.Tx) *Tx {
+	b := &behind{runner: tx}
+	return &Tx{session: session{b, s.d}, behind: b, s: s, dbtx: tx, known: &known{}}
+}
+
 // errCollision ends a transaction that met the work of another one.
 var errCollision = errors.New("another transaction made the same")
 
@@ -66,8 +72,12 @@ func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (again bool, er
 			_ = tx.Rollback()
 		}
 	}()
-	t := &Tx{session: session{tx, s.d}, s: s, dbtx: tx, known: &known{}}
-	if err := fn(t); err != nil {
+	t := s.newTx(tx)
+	defer t.behind.drop() // before the rollback
+	if err = fn(t); err == nil {
+		err = t.behind.wait(ctx)
+	}
+	if err != nil {
 		return s.d.trouble(err) != lasting, err
 	}
 	if err := tx.Commit(); err != nil {
@@ -91,6 +101,7 @@ func (t *Tx) Savepoint(ctx context.Context, fn func() error) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 		if undo {
+			t.behind.drop()
 			t.s.undone()
 			t.known, t.pending = &known{}, pending{}
 			t.locks = locks{} // the rollback lets go of them
@@ -100,6 +111,9 @@ func (t *Tx) Savepoint(ctx context.Context, fn func() error) (err error) {
 		}
 	}()
 	if err := fn(); err != nil {
+		return err
+	}
+	if err := t.behind.wait(ctx); err != nil {
 		return err
 	}
 	undo = false
