@@ -304,16 +304,32 @@ func (r *Rule) groups(s snmp.System) (found map[string]string, ok bool) {
 	return found, true
 }
 
-// Wanted are the object ids that the rules matching s would like to read as well.
+// Wanted are the object ids that the rules matching s would like to read as well, each once
+// and what matters most first, as few are asked for: the first choice of every field before
+// those that stand in for it, by the order of rules, a model before a version.
 func (r *Rules) Wanted(s snmp.System) []string {
-	var out []string
+	var matching []*Rule
+	choices := 0
 	for i := range r.rules {
-		if _, ok := r.rules[i].groups(s); !ok {
+		rule := &r.rules[i]
+		if _, ok := rule.groups(s); !ok {
 			continue
 		}
-		for _, ids := range r.rules[i].Read {
-			for _, id := range ids {
-				out = append(out, expand(id, s))
+		matching = append(matching, rule)
+		for _, ids := range rule.Read {
+			choices = max(choices, len(ids))
+		}
+		if rule.Last {
+			break
+		}
+	}
+	var out []string
+	for choice := range choices {
+		for _, rule := range matching {
+			for _, field := range serviceFields {
+				if ids := rule.Read[field]; choice < len(ids) && !slices.Contains(out, expand(ids[choice], s)) {
+					out = append(out, expand(ids[choice], s))
+				}
 			}
 		}
 	}

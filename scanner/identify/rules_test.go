@@ -76,6 +76,28 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// Few of many values are read of a device: always the same, and none of a field's stand-ins
+// before every field's first choice.
+func TestWanted(t *testing.T) {
+	rules, err := identify.Load(fstest.MapFS{"x.yaml": {Data: []byte(`
+rules:
+  - {name: a, descr: x, examples: [{descr: x}], read: {version: [1.3.6.1.1, 1.3.6.1.2, 1.3.6.1.3], serial: 1.3.6.1.4, model: [1.3.6.1.5, 1.3.6.1.1]}}
+  - {name: b, descr: y, examples: [{descr: y}], read: {model: 1.3.6.1.6}}
+  - {name: c, has: [7], examples: [{has: [7]}], read: {vendor: 1.3.6.1.7, model: $.1}, last: true}
+  - {name: d, has: [7], examples: [{has: [7]}], read: {model: 1.3.6.1.8}}
+`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"1.3.6.1.5", "1.3.6.1.4", "1.3.6.1.1", "1.3.6.1.7", "1.3.6.1.4.1.9.1", "1.3.6.1.2", "1.3.6.1.3"}
+	for range 10 {
+		got := rules.Wanted(snmp.System{Description: "x", ObjectID: "1.3.6.1.4.1.9", Enterprises: []int{7}})
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatal(d)
+		}
+	}
+}
+
 const debian = "Linux r1 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01) x86_64"
 
 func TestStandard(t *testing.T) {

@@ -183,7 +183,7 @@ func (f *Facts) readSystem(ctx context.Context, r *reader, cautious bool) error 
 	return nil
 }
 
-// maxExtra bounds what rules can ask one device for.
+// maxExtra bounds what rules can ask one device for; the first count.
 const maxExtra = 32
 
 // readExtra reads single values, and for a name that ends in ".*" the first below it.
