@@ -2,6 +2,7 @@ package identify
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -47,9 +48,10 @@ var (
 )
 
 // describe searches a sysDescr. vendor is its maker's name where known, model what a label
-// in it names, private are the maker's own texts: they support or deny what stands at its
-// beginning.
-func describe(descr, vendor, model string, private []snmp.Private, in *inquiry) {
+// in it names. What stands at its beginning is supported or denied by what else the device
+// says of itself.
+func describe(f *snmp.Facts, vendor, model string, in *inquiry) {
+	descr := f.System.Description
 	labels := in.witness(factDescr, descr, "labels in sysDescr", sureOfLabel)
 	labels.tell("serial", serialOf(descr))
 	labels.tell("model", model)
@@ -61,7 +63,8 @@ func describe(descr, vendor, model string, private []snmp.Private, in *inquiry) 
 	phrase.tell("version", versionOf(rest))
 	phrase.tell("model", placed(descr, vendor))
 	name := headline(withoutVendor(rest, vendor))
-	switch supported, denied := compare(name, private); {
+	switch supported, denied := compare(name, f); {
+	case name == "":
 	case supported:
 		in.witness(factDescr, descr, "wording of sysDescr and private objects", sureOfGroup).tell("model", name)
 	case !denied:
@@ -69,15 +72,39 @@ func describe(descr, vendor, model string, private []snmp.Private, in *inquiry) 
 	}
 }
 
-// compare tells whether private objects have the name of a product, or only that of another.
-func compare(name string, private []snmp.Private) (supported, denied bool) {
-	for _, p := range private {
-		if name != "" && strings.Contains(letters(p.Text), letters(name)) {
+// compare tells whether private objects have the name of a product, or whether the device
+// names itself otherwise: private objects have only another, or ENTITY-MIB lists its parts
+// and none of them has the name.
+func compare(name string, f *snmp.Facts) (supported, denied bool) {
+	for _, p := range f.Private {
+		if strings.Contains(letters(p.Text), letters(name)) {
 			return true, false
 		}
 		denied = denied || strings.HasSuffix(p.Name, ".0") && threeDigits.MatchString(p.Text) && isPrivateModel(p.Text)
 	}
-	return false, denied
+	number := letters(numbered(name))
+	return false, denied || len(f.Components) > 0 && !slices.ContainsFunc(f.Components, func(c snmp.Component) bool {
+		return strings.Contains(letters(c.Model+" "+c.Description+" "+c.Name), number)
+	})
+}
+
+// numbered is the word of a name that tells the product from others: it has the most digits.
+func numbered(name string) string {
+	digits := func(w string) (n int) {
+		for _, r := range w {
+			if unicode.IsDigit(r) {
+				n++
+			}
+		}
+		return n
+	}
+	best := ""
+	for _, w := range strings.Fields(name) {
+		if digits(w) > digits(best) {
+			best = w
+		}
+	}
+	return best
 }
 
 var (

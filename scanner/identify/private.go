@@ -121,10 +121,30 @@ func fromPrivate(values []snmp.Private, enterprise int, in *inquiry) {
 			break
 		}
 	}
+	if g, name := onlyRow(groups, order); g != nil {
+		w := in.witness(factPrivate, name, "neighbours in the only such row of private objects", sureOfGroup)
+		w.tell("model", only(g.model))
+		w.tell("serial", only(g.serial))
+		w.tell("version", only(g.version))
+	}
 	w := in.witness(factPrivate, "", "the only one among private objects", sureOfShape)
 	w.tell("model", only(scalars.model))
 	w.tell("serial", only(all.serial))
 	w.tell("version", only(all.version))
+}
+
+// onlyRow is the row that has a model and a serial number where only one of all tables has:
+// of parts there are several.
+func onlyRow(groups map[string]*identityGroup, order []string) (found *identityGroup, at string) {
+	for _, name := range order {
+		if g := groups[name]; !strings.HasSuffix(name, "|.0") && len(g.model) == 1 && len(g.serial) == 1 {
+			if found != nil {
+				return nil, ""
+			}
+			found, at = g, name
+		}
+	}
+	return found, at
 }
 
 // add files a text under what it has the shape of.

@@ -172,6 +172,34 @@ func TestStandard(t *testing.T) {
 			identify.Identity{Model: "AX-930-28", Serial: "A12345"}},
 		{"an order number and a long description", snmp.Facts{Components: []snmp.Component{{Index: 1, Class: snmp.ClassChassis, Model: "FP1ZZ5654001A",
 			Description: "Acme Networks arm-acme_x4610_54-r0 4610-54P-O Chassis", Serial: "A12345"}}}, identify.Identity{Model: "4610-54P-O", Serial: "A12345"}},
+		{"an outermost part without a model", snmp.Facts{System: snmp.System{Description: "OTN-NE 4.2"}, Components: []snmp.Component{
+			{Index: 1, Class: snmp.ClassStack, Name: "Stack"},
+			{Index: 2, Class: snmp.ClassChassis, Name: "SHELF-1", Description: "X-9603 Optical Shelf"},
+			{Index: 3, Class: snmp.ClassModule, Parent: 2, Model: "CARD-100", Serial: "C12345"}}}, identify.Identity{Model: "X-9603"}},
+		{"one that is a module", snmp.Facts{Components: []snmp.Component{
+			{Index: 1, Class: 6, Description: "PSU-400 supply"}, {Index: 2, Class: snmp.ClassModule, Description: "board", Name: "X-9603"}}},
+			identify.Identity{Model: "X-9603"}},
+		{"what only says what part it is", snmp.Facts{Components: []snmp.Component{{Index: 1, Class: snmp.ClassChassis, Description: "CHASSIS=1", Name: "Shelf 101"}}},
+			identify.Identity{}},
+		{"parts that have another name deny the beginning of sysDescr", snmp.Facts{System: snmp.System{Description: "NE-Manager R48"}, Components: []snmp.Component{
+			{Index: 1, Class: snmp.ClassChassis, Description: "shelf"}, {Index: 2, Class: snmp.ClassModule, Parent: 1, Model: "X-12"}}}, identify.Identity{}},
+		{"parts that have it", snmp.Facts{System: snmp.System{Description: "Acme Giga X-9603 node"}, Components: []snmp.Component{
+			{Index: 1, Class: snmp.ClassChassis, Description: "shelf"}, {Index: 2, Class: snmp.ClassModule, Parent: 1, Description: "controller of x9603"}}},
+			identify.Identity{Model: "Acme Giga X-9603"}},
+		{"the only row with a model and a serial number", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.4.7", Enterprise: 4294967, Text: "GW-210"},
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.5.7", Enterprise: 4294967, Text: "GW00012345"},
+			{Name: "1.3.6.1.4.1.4294967.2.1.1.4.1", Enterprise: 4294967, Text: "FX-9"},
+			{Name: "1.3.6.1.4.1.4294967.2.1.1.4.2", Enterprise: 4294967, Text: "FX-10"},
+		}}, identify.Identity{Model: "GW-210", Serial: "GW00012345"}},
+		{"one of several is a part", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.4.1", Enterprise: 4294967, Text: "GW-210"},
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.4.2", Enterprise: 4294967, Text: "GW-211"},
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.5.1", Enterprise: 4294967, Text: "GW00012345"},
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.5.2", Enterprise: 4294967, Text: "GW00012346"},
+		}}, identify.Identity{}},
+		{"a printer by its maker", snmp.Facts{System: snmp.System{Description: "NC-9400w", ObjectID: "1.3.6.1.4.1.1602.4.7"}, Hints: snmp.Hints{DeviceDescr: "iR-ADV C5235"}},
+			identify.Identity{Vendor: "Canon", Model: "iR-ADV C5235", Type: inventory.ClassPrinter}},
 		{"wording of an unknown maker", snmp.Facts{System: snmp.System{Description: "Acme Giga Switch GS-24x4 Series, SW version 3.1.7, HW version 1.2.0, S/N: AC1234567"}},
 			identify.Identity{Type: inventory.ClassSwitch, Serial: "AC1234567", OS: inventory.OS{Version: "3.1.7"}}},
 		{"no chassis, one root", snmp.Facts{Components: []snmp.Component{

@@ -136,6 +136,7 @@ type Component struct {
 const (
 	ClassChassis   = 3
 	ClassBackplane = 4
+	ClassModule    = 9
 	ClassStack     = 11
 )
 
