@@ -15,19 +15,21 @@ var (
 	noise = regexp.MustCompile(`(?i)\b(?:linux(?: kernel)?|kernel:?|vxworks|nucleus os|freebsd|busybox|net-snmp|debian|distribution:|rtcs) v?\d[^\s,;)]*` +
 		`|\b(?:hw|h/w|hardware|boot ?rom|boot(?:loader|r)?|btldr|backup|pcb|cpld|fpga|chip|mib|protocol|net|hw_rev|rootfs|devicetree|operating system|mb|an1|pn)(?:[ _-]?(?:version|ver|rev(?:ision)?|release))?[ .:=]+v?[A-Z]?\d[^\s,;)>]*` +
 		`|\bSNMP[ -]?v?\d\w*(?:\.\d+)?|\b(?:copyright|\(c\)).*$|\bcompiled\b.*$|\bbuilt on\b.*$` +
-		`|\b\d{4}[-/]\d\d?[-/]\d\d?(?:T[\d:]+)?|\b\d\d?[-/.]\d\d?[-/.]\d{4}\b|\b\d\d?:\d\d(?::\d\d)?\b`)
+		`|\b\d{4}[-/]\d\d?[-/]\d\d?(?:T[\d:]+)?|\b\d\d?[-/.]\d\d?[-/.](?:19|20)\d\d\b|\b\d\d?:\d\d(?::\d\d)?\b`)
 
 	versionWords = []*regexp.Regexp{
 		regexp.MustCompile(`(?i)\b(?:application|app|software|sw|s/w|sw_rev|runtime code|primary)[ _-]*(?:software )?(?:version|vers?|revision|rev|release)?[ .:=]*([^\s;]+)`),
 		regexp.MustCompile(`(?i)\b(?:firmware|fw|f/w|system)[ _-]?(?:version|vers?|revision|rev|release)?[ .:=]*([^\s;]+)`),
 		regexp.MustCompile(`(?i)\b(?:version|vers?|release|rel|revision|rev)[ .:=]*([^\s;]+)`),
 		regexp.MustCompile(`(?:^|[ ,;(_-])([vV] ?\d+(?:\.\w+)+\S*)`),
-		regexp.MustCompile(`(?:^|[ ,;(])((?:[A-Z]{1,2})?\d+\.\d+\.\w+\S*)`),
+		regexp.MustCompile(`(?:^|[ ,;(])((?:[A-Z]{1,2})?\d+\.\d+[.(]\w+\S*)`),
+		regexp.MustCompile(`(?:^|[ ,;(])([A-Z]{1,2}\.\d{1,2}\.\d{2}\S*)`),
 	}
 	// versionShape is what a version looks like when a word has announced it.
 	versionShape = regexp.MustCompile(`^[a-zA-Z]{0,6}[-_]?\d+\.\w+(?:[.\-_(]+\w+[)]?)*$|^[vVrR]?\d+(?:[.\-_(]+\w+[)]?)+$`)
-	// sureVersion needs no word before it.
-	sureVersion = regexp.MustCompile(`^[vVrR]?\d{1,3}\.\d{1,4}(?:\.\w+)+[\w.()+-]*$|^[vV]\d{1,3}\.\d+\w*$`)
+	// sureVersion needs no word before it: three numbers, a v, or the form of IOS or ProCurve.
+	sureVersion = regexp.MustCompile(`^[vVrR]?\d{1,3}\.\d{1,4}(?:\.\w+)+[\w.()+-]*$|^[vV]\d{1,3}\.\d+\w*$` +
+		`|^\d{1,2}\.\d{1,2}\(\d+\w*\)\w*$|^[A-Z]{1,2}\.\d{1,2}\.\d{2}(?:\.\d+)*$`)
 
 	serialWords = regexp.MustCompile(`(?i)(?:\bs/n|\bsn|\bserial(?: ?(?:number|num|no|#))?)\b[ .:=#]*([A-Z0-9][A-Z0-9/-]{4,24})\b`)
 	modelWords  = regexp.MustCompile(`(?i)\b(?:device model|hardware model|router model|model(?: name| no| number)?|mdl|product(?: name)?|prod|hwsku|series)\s*[:=#]\s*([A-Za-z0-9][^,;:>]*)`)

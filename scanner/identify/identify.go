@@ -78,7 +78,7 @@ func (r *Rules) product(f *snmp.Facts, in *inquiry) {
 // what its maker makes.
 func standard(f *snmp.Facts, usual inventory.Class, in *inquiry) {
 	h := f.Hints
-	if h.UPSMaker != "" || h.UPSModel != "" {
+	if h.UPSMaker != "" || h.UPSModel != "" || h.UPSVersion != "" {
 		w := in.witness("snmp.ups", h.UPSModel, "UPS-MIB", sureOfMIB)
 		w.tell("vendor", h.UPSMaker)
 		w.tell("model", h.UPSModel)
