@@ -218,6 +218,12 @@ func versionOf(text string) string {
 	return ""
 }
 
+// isVersion tells whether a text begins with a version.
+func isVersion(text string) bool {
+	first, _, _ := strings.Cut(text, " ")
+	return versionShape.MatchString(first) && len(text) <= maxModel
+}
+
 // legalForms stand between a maker's name and a product's.
 var legalForms = regexp.MustCompile(`(?i)^[\s,.]*(?:(?:networks?|technologies|technology|systems|communications?|corporation|corp|inc|ltd|llc|gmbh|co|ag|emc|wireless)\b[\s,.]*)+`)
 

@@ -74,8 +74,8 @@ func (r *Rules) product(f *snmp.Facts, in *inquiry) {
 	}
 }
 
-// standard takes what Printer-MIB, UPS-MIB and ENTITY-MIB say of the whole device. usual is
-// what its maker makes.
+// standard takes what the MIBs of IETF and TIA say of the whole device. usual is what its
+// maker makes.
 func standard(f *snmp.Facts, usual inventory.Class, in *inquiry) {
 	h := f.Hints
 	if h.UPSMaker != "" || h.UPSModel != "" || h.UPSVersion != "" {
@@ -85,7 +85,9 @@ func standard(f *snmp.Facts, usual inventory.Class, in *inquiry) {
 		w.tell("version", h.UPSVersion)
 		w.tell("type", string(inventory.ClassUPS))
 	}
-	if h.PrinterName != "" || h.PrinterSerial != "" || h.DeviceDescr != "" && usual == inventory.ClassPrinter {
+	// Windows lists the printers that it prints on, or to files, first of its devices.
+	first := h.Printer && (in.id.Type == "" || in.id.Type == inventory.ClassPrinter) || usual == inventory.ClassPrinter
+	if first && h.DeviceDescr != "" || h.PrinterName != "" || h.PrinterSerial != "" {
 		w := in.witness("snmp.printer", h.DeviceDescr, "Printer-MIB", sureOfMIB)
 		w.tell("serial", h.PrinterSerial)
 		w.tell("model", h.DeviceDescr)
@@ -96,6 +98,28 @@ func standard(f *snmp.Facts, usual inventory.Class, in *inquiry) {
 	}
 	if c := outermost(f.Components); c != nil {
 		in.witness("snmp.chassis", cmp.Or(c.Description, c.Name), "description of the outermost part", sureOfGroup).tell("model", describedAs(c, in.id.Vendor))
+	}
+	inventories(h, in)
+}
+
+// inventories takes what LLDP-EXT-MED-MIB has for the neighbours' inventories and RMON2-MIB
+// for its managers.
+func inventories(h snmp.Hints, in *inquiry) {
+	med := in.witness("snmp.lldp_med", h.MEDModel, "LLDP-EXT-MED-MIB", sureOfMIB)
+	if makerName.MatchString(h.MEDMaker) {
+		med.tell("vendor", h.MEDMaker)
+	}
+	if name := withoutVendor(h.MEDModel, in.id.Vendor); !partNumber.MatchString(name) && !partName.MatchString(name) {
+		med.tell("model", name)
+	}
+	if serialNumber(h.MEDSerial) {
+		med.tell("serial", h.MEDSerial)
+	}
+	if isVersion(h.MEDVersion) {
+		med.tell("version", h.MEDVersion)
+	}
+	if isVersion(h.ProbeVersion) {
+		in.witness("snmp.rmon", h.ProbeVersion, "RMON2-MIB", sureOfMIB).tell("version", h.ProbeVersion)
 	}
 }
 

@@ -106,6 +106,11 @@ func TestStandard(t *testing.T) {
 		t.Fatal(err)
 	}
 	netSNMP := snmp.System{Description: debian, ObjectID: "1.3.6.1.4.1.8072.3.2.10"}
+	windows := first(rules.Device(&snmp.Facts{System: snmp.System{Description: "Hardware: AMD64 Family 6 - Software: Windows Version 6.3 (Build 14393 Multiprocessor Free)",
+		ObjectID: "1.3.6.1.4.1.311.1.1.3.1.2"}}))
+	if windows.Type != inventory.ClassServer {
+		t.Errorf("a server with Windows is %+v", windows)
+	}
 	linux := inventory.OS{Family: "linux", Kernel: "6.1.0-18-amd64", Arch: "x86_64"}
 	for _, c := range []struct {
 		name  string
@@ -233,6 +238,17 @@ func TestStandard(t *testing.T) {
 			identify.Identity{Vendor: "Eaton", Model: "9PX 3000", Type: inventory.ClassUPS, OS: inventory.OS{Version: "2.1"}}},
 		{"Printer-MIB", snmp.Facts{Hints: snmp.Hints{PrinterSerial: "CNB1234567", DeviceDescr: "HP LaserJet M404dn"}},
 			identify.Identity{Model: "HP LaserJet M404dn", Serial: "CNB1234567", Type: inventory.ClassPrinter}},
+		{"a printer by hrDeviceType", snmp.Facts{Hints: snmp.Hints{Printer: true, DeviceDescr: "X-210 series"}},
+			identify.Identity{Model: "X-210 series", Type: inventory.ClassPrinter}},
+		{"a host that prints to files", snmp.Facts{System: snmp.System{Description: "Hardware: AMD64 Family 6 - Software: Windows Version 6.3 (Build 14393 Multiprocessor Free)",
+			ObjectID: "1.3.6.1.4.1.311.1.1.3.1.2"}, Hints: snmp.Hints{Printer: true, DeviceDescr: "Microsoft XPS Document Writer v4"}},
+			windows},
+		{"what a device tells its neighbours of itself", snmp.Facts{Hints: snmp.Hints{
+			MEDMaker: "Acme Networks", MEDModel: "Acme GS-24", MEDSerial: "AC0001234", MEDVersion: "5.5.3", ProbeVersion: "5.5.2"}},
+			identify.Identity{Vendor: "Acme Networks", Model: "GS-24", Serial: "AC0001234", OS: inventory.OS{Version: "5.5.3"}}},
+		{"RMON2-MIB", snmp.Facts{Hints: snmp.Hints{ProbeVersion: "1.0.5 Build 20160401"}}, identify.Identity{OS: inventory.OS{Version: "1.0.5 Build 20160401"}}},
+		{"what is nothing of that", snmp.Facts{Hints: snmp.Hints{MEDMaker: "00", MEDModel: "J9773A", MEDSerial: "none", MEDVersion: "beta", ProbeVersion: "0"}},
+			identify.Identity{}},
 		{"router", snmp.Facts{System: snmp.System{Description: debian, ObjectID: netSNMP.ObjectID, Forwarding: true},
 			Interfaces: []snmp.Interface{ethernet(1, "eth0", "10.0.0.1/24"), ethernet(2, "eth1", "10.0.1.1/24")}},
 			identify.Identity{Type: inventory.ClassRouter, OS: linux}},
