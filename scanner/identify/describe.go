@@ -2,6 +2,7 @@ package identify
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -14,19 +15,21 @@ var (
 	noise = regexp.MustCompile(`(?i)\b(?:linux(?: kernel)?|kernel:?|vxworks|nucleus os|freebsd|busybox|net-snmp|debian|distribution:|rtcs) v?\d[^\s,;)]*` +
 		`|\b(?:hw|h/w|hardware|boot ?rom|boot(?:loader|r)?|btldr|backup|pcb|cpld|fpga|chip|mib|protocol|net|hw_rev|rootfs|devicetree|operating system|mb|an1|pn)(?:[ _-]?(?:version|ver|rev(?:ision)?|release))?[ .:=]+v?[A-Z]?\d[^\s,;)>]*` +
 		`|\bSNMP[ -]?v?\d\w*(?:\.\d+)?|\b(?:copyright|\(c\)).*$|\bcompiled\b.*$|\bbuilt on\b.*$` +
-		`|\b\d{4}[-/]\d\d?[-/]\d\d?(?:T[\d:]+)?|\b\d\d?[-/.]\d\d?[-/.]\d{4}\b|\b\d\d?:\d\d(?::\d\d)?\b`)
+		`|\b\d{4}[-/]\d\d?[-/]\d\d?(?:T[\d:]+)?|\b\d\d?[-/.]\d\d?[-/.](?:19|20)\d\d\b|\b\d\d?:\d\d(?::\d\d)?\b`)
 
 	versionWords = []*regexp.Regexp{
 		regexp.MustCompile(`(?i)\b(?:application|app|software|sw|s/w|sw_rev|runtime code|primary)[ _-]*(?:software )?(?:version|vers?|revision|rev|release)?[ .:=]*([^\s;]+)`),
 		regexp.MustCompile(`(?i)\b(?:firmware|fw|f/w|system)[ _-]?(?:version|vers?|revision|rev|release)?[ .:=]*([^\s;]+)`),
 		regexp.MustCompile(`(?i)\b(?:version|vers?|release|rel|revision|rev)[ .:=]*([^\s;]+)`),
 		regexp.MustCompile(`(?:^|[ ,;(_-])([vV] ?\d+(?:\.\w+)+\S*)`),
-		regexp.MustCompile(`(?:^|[ ,;(])((?:[A-Z]{1,2})?\d+\.\d+\.\w+\S*)`),
+		regexp.MustCompile(`(?:^|[ ,;(])((?:[A-Z]{1,2})?\d+\.\d+[.(]\w+\S*)`),
+		regexp.MustCompile(`(?:^|[ ,;(])([A-Z]{1,2}\.\d{1,2}\.\d{2}\S*)`),
 	}
 	// versionShape is what a version looks like when a word has announced it.
 	versionShape = regexp.MustCompile(`^[a-zA-Z]{0,6}[-_]?\d+\.\w+(?:[.\-_(]+\w+[)]?)*$|^[vVrR]?\d+(?:[.\-_(]+\w+[)]?)+$`)
-	// sureVersion needs no word before it.
-	sureVersion = regexp.MustCompile(`^[vVrR]?\d{1,3}\.\d{1,4}(?:\.\w+)+[\w.()+-]*$|^[vV]\d{1,3}\.\d+\w*$`)
+	// sureVersion needs no word before it: three numbers, a v, or the form of IOS or ProCurve.
+	sureVersion = regexp.MustCompile(`^[vVrR]?\d{1,3}\.\d{1,4}(?:\.\w+)+[\w.()+-]*$|^[vV]\d{1,3}\.\d+\w*$` +
+		`|^\d{1,2}\.\d{1,2}\(\d+\w*\)\w*$|^[A-Z]{1,2}\.\d{1,2}\.\d{2}(?:\.\d+)*$`)
 
 	serialWords = regexp.MustCompile(`(?i)(?:\bs/n|\bsn|\bserial(?: ?(?:number|num|no|#))?)\b[ .:=#]*([A-Z0-9][A-Z0-9/-]{4,24})\b`)
 	modelWords  = regexp.MustCompile(`(?i)\b(?:device model|hardware model|router model|model(?: name| no| number)?|mdl|product(?: name)?|prod|hwsku|series)\s*[:=#]\s*([A-Za-z0-9][^,;:>]*)`)
@@ -47,9 +50,10 @@ var (
 )
 
 // describe searches a sysDescr. vendor is its maker's name where known, model what a label
-// in it names, private are the maker's own texts: they support or deny what stands at its
-// beginning.
-func describe(descr, vendor, model string, private []snmp.Private, in *inquiry) {
+// in it names. What stands at its beginning is supported or denied by what else the device
+// says of itself.
+func describe(f *snmp.Facts, vendor, model string, in *inquiry) {
+	descr := f.System.Description
 	labels := in.witness(factDescr, descr, "labels in sysDescr", sureOfLabel)
 	labels.tell("serial", serialOf(descr))
 	labels.tell("model", model)
@@ -61,7 +65,8 @@ func describe(descr, vendor, model string, private []snmp.Private, in *inquiry) 
 	phrase.tell("version", versionOf(rest))
 	phrase.tell("model", placed(descr, vendor))
 	name := headline(withoutVendor(rest, vendor))
-	switch supported, denied := compare(name, private); {
+	switch supported, denied := compare(name, f); {
+	case name == "":
 	case supported:
 		in.witness(factDescr, descr, "wording of sysDescr and private objects", sureOfGroup).tell("model", name)
 	case !denied:
@@ -69,15 +74,39 @@ func describe(descr, vendor, model string, private []snmp.Private, in *inquiry) 
 	}
 }
 
-// compare tells whether private objects have the name of a product, or only that of another.
-func compare(name string, private []snmp.Private) (supported, denied bool) {
-	for _, p := range private {
-		if name != "" && strings.Contains(letters(p.Text), letters(name)) {
+// compare tells whether private objects have the name of a product, or whether the device
+// names itself otherwise: private objects have only another, or ENTITY-MIB lists its parts
+// and none of them has the name.
+func compare(name string, f *snmp.Facts) (supported, denied bool) {
+	for _, p := range f.Private {
+		if strings.Contains(letters(p.Text), letters(name)) {
 			return true, false
 		}
 		denied = denied || strings.HasSuffix(p.Name, ".0") && threeDigits.MatchString(p.Text) && isPrivateModel(p.Text)
 	}
-	return false, denied
+	number := letters(numbered(name))
+	return false, denied || len(f.Components) > 0 && !slices.ContainsFunc(f.Components, func(c snmp.Component) bool {
+		return strings.Contains(letters(c.Model+" "+c.Description+" "+c.Name), number)
+	})
+}
+
+// numbered is the word of a name that tells the product from others: it has the most digits.
+func numbered(name string) string {
+	digits := func(w string) (n int) {
+		for _, r := range w {
+			if unicode.IsDigit(r) {
+				n++
+			}
+		}
+		return n
+	}
+	best := ""
+	for _, w := range strings.Fields(name) {
+		if digits(w) > digits(best) {
+			best = w
+		}
+	}
+	return best
 }
 
 var (
@@ -187,6 +216,12 @@ func versionOf(text string) string {
 		}
 	}
 	return ""
+}
+
+// isVersion tells whether a text begins with a version.
+func isVersion(text string) bool {
+	first, _, _ := strings.Cut(text, " ")
+	return versionShape.MatchString(first) && len(text) <= maxModel
 }
 
 // legalForms stand between a maker's name and a product's.

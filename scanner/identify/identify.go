@@ -46,10 +46,10 @@ func (r *Rules) Device(f *snmp.Facts) (Identity, []Evidence) {
 	if orderName.MatchString(label) {
 		c.witness(factDescr, descr, "labels in sysDescr", sureOfLabel).tell("model", label)
 	}
-	standard(f, c)
+	standard(f, r.types[enterprise], c)
 	r.product(f, c)
 	if !opaque {
-		describe(descr, id.Vendor, label, f.Private, c)
+		describe(f, id.Vendor, label, c)
 	}
 	fromPrivate(f.Private, enterprise, c)
 	if id.Type == "" && !opaque {
@@ -74,17 +74,20 @@ func (r *Rules) product(f *snmp.Facts, in *inquiry) {
 	}
 }
 
-// standard takes what Printer-MIB, UPS-MIB and ENTITY-MIB say of the whole device.
-func standard(f *snmp.Facts, in *inquiry) {
+// standard takes what the MIBs of IETF and TIA say of the whole device. usual is what its
+// maker makes.
+func standard(f *snmp.Facts, usual inventory.Class, in *inquiry) {
 	h := f.Hints
-	if h.UPSMaker != "" || h.UPSModel != "" {
+	if h.UPSMaker != "" || h.UPSModel != "" || h.UPSVersion != "" {
 		w := in.witness("snmp.ups", h.UPSModel, "UPS-MIB", sureOfMIB)
 		w.tell("vendor", h.UPSMaker)
 		w.tell("model", h.UPSModel)
 		w.tell("version", h.UPSVersion)
 		w.tell("type", string(inventory.ClassUPS))
 	}
-	if h.PrinterName != "" || h.PrinterSerial != "" {
+	// Windows lists the printers that it prints on, or to files, first of its devices.
+	first := h.Printer && (in.id.Type == "" || in.id.Type == inventory.ClassPrinter) || usual == inventory.ClassPrinter
+	if first && h.DeviceDescr != "" || h.PrinterName != "" || h.PrinterSerial != "" {
 		w := in.witness("snmp.printer", h.DeviceDescr, "Printer-MIB", sureOfMIB)
 		w.tell("serial", h.PrinterSerial)
 		w.tell("model", h.DeviceDescr)
@@ -92,6 +95,31 @@ func standard(f *snmp.Facts, in *inquiry) {
 	}
 	if c := chassis(f.Components); c != nil {
 		ofChassis(c, in.witness("snmp.chassis", cmp.Or(c.Description, c.Name), "ENTITY-MIB", sureOfMIB))
+	}
+	if c := outermost(f.Components); c != nil {
+		in.witness("snmp.chassis", cmp.Or(c.Description, c.Name), "description of the outermost part", sureOfGroup).tell("model", describedAs(c, in.id.Vendor))
+	}
+	inventories(h, in)
+}
+
+// inventories takes what LLDP-EXT-MED-MIB has for the neighbours' inventories and RMON2-MIB
+// for its managers.
+func inventories(h snmp.Hints, in *inquiry) {
+	med := in.witness("snmp.lldp_med", h.MEDModel, "LLDP-EXT-MED-MIB", sureOfMIB)
+	if makerName.MatchString(h.MEDMaker) {
+		med.tell("vendor", h.MEDMaker)
+	}
+	if name := withoutVendor(h.MEDModel, in.id.Vendor); !partNumber.MatchString(name) && !partName.MatchString(name) {
+		med.tell("model", name)
+	}
+	if serialNumber(h.MEDSerial) {
+		med.tell("serial", h.MEDSerial)
+	}
+	if isVersion(h.MEDVersion) {
+		med.tell("version", h.MEDVersion)
+	}
+	if isVersion(h.ProbeVersion) {
+		in.witness("snmp.rmon", h.ProbeVersion, "RMON2-MIB", sureOfMIB).tell("version", h.ProbeVersion)
 	}
 }
 
@@ -144,7 +172,7 @@ var chassisDescr = regexp.MustCompile(`(?i)^(.+\S) chassis$`)
 var partNumber = regexp.MustCompile(`^[\d-]+$|^J[A-Z]?\d{3,4}[A-Z]$|^[A-Z0-9]*\d{6,}[A-Z0-9]*$`)
 
 // partName is what sort of part it is, where a model should be.
-var partName = regexp.MustCompile(`(?i)^(?:(?:main|base|virtual|system|switch|router|unit|shelf|rack|chassis|board|device|module|card|cpu|slot|frame|stack)[ _-]?\d{0,3}[ _-]?)+$`)
+var partName = regexp.MustCompile(`(?i)^(?:(?:main|base|virtual|system|switch|router|unit|shelf|rack|chassis|board|device|module|card|cpu|slot|frame|stack)[ _=-]?\d{0,3}[ _-]?)+$`)
 
 // makerName is what an ENTITY-MIB maker must look like to be one: some agents put a model,
 // a code or an abbreviation there.
@@ -195,6 +223,34 @@ func root(components []snmp.Component) *snmp.Component {
 		}
 	}
 	return found
+}
+
+// outermost is the part that everything else is in, whether it has a model or not: the
+// first chassis, or where there is none, the first thing in nothing that is no part of a
+// sort that others have.
+func outermost(components []snmp.Component) *snmp.Component {
+	var first *snmp.Component
+	for i := range components {
+		c := &components[i]
+		switch {
+		case c.Parent != 0:
+		case c.Class == snmp.ClassChassis:
+			return c
+		case first == nil && (c.Class == 0 || c.Class == snmp.ClassModule || c.Class == snmp.ClassStack):
+			first = c
+		}
+	}
+	return first
+}
+
+// describedAs is the product that the description or name of a part begins with.
+func describedAs(c *snmp.Component, vendor string) string {
+	for _, text := range []string{c.Description, c.Name} {
+		if name := headline(withoutVendor(text, vendor)); name != "" && !partName.MatchString(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // placeholders are what devices say when nobody told them better.

@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 
 var (
 	privateSerial  = regexp.MustCompile(`^[A-Z0-9]{2,}(?:[-/]?[A-Z0-9]+){0,3}$`)
-	privateVersion = regexp.MustCompile(`^[vVrR]?\d{1,4}(?:\.\d{1,6}){1,4}(?:[-_. (/]?[A-Za-z0-9().]+)*$`)
+	privateVersion = regexp.MustCompile(`^[vVrR]?\d{1,4}(?:\.\d{1,6}){1,4}(?:[-_. (/]?[A-Za-z0-9().]+)*$|^V\d{3}R\d{3}(?:[A-Z]{1,3}\d+)*$`)
 	privateModel   = regexp.MustCompile(`^[A-Z][A-Za-z]*[A-Za-z0-9]*[ _-]?[A-Za-z0-9]+(?:[ +/_.-][A-Za-z0-9+().]+)*\+?$`)
 	dateShape      = regexp.MustCompile(`^(?:19|20)\d\d[-/.]?[01]\d[-/.]?[0-3]\d|^[0-3]\d[-/.][01]\d[-/.](?:19|20)\d\d`)
 	addressShape   = regexp.MustCompile(`^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$`)
@@ -121,15 +122,35 @@ func fromPrivate(values []snmp.Private, enterprise int, in *inquiry) {
 			break
 		}
 	}
+	if g, name := onlyRow(groups, order); g != nil {
+		w := in.witness(factPrivate, name, "neighbours in the only such row of private objects", sureOfGroup)
+		w.tell("model", only(g.model))
+		w.tell("serial", only(g.serial))
+		w.tell("version", only(g.version))
+	}
 	w := in.witness(factPrivate, "", "the only one among private objects", sureOfShape)
 	w.tell("model", only(scalars.model))
-	w.tell("serial", only(all.serial))
-	w.tell("version", only(all.version))
+	w.tell("serial", cmp.Or(only(scalars.serial), only(all.serial)))
+	w.tell("version", cmp.Or(only(scalars.version), only(all.version)))
+}
+
+// onlyRow is the row that has a model and a serial number where only one of all tables has:
+// of parts there are several.
+func onlyRow(groups map[string]*identityGroup, order []string) (found *identityGroup, at string) {
+	for _, name := range order {
+		if g := groups[name]; !strings.HasSuffix(name, "|.0") && len(g.model) == 1 && len(g.serial) == 1 {
+			if found != nil {
+				return nil, ""
+			}
+			found, at = g, name
+		}
+	}
+	return found, at
 }
 
 // add files a text under what it has the shape of.
 func (g *identityGroup) add(text string) {
-	t := strings.TrimSpace(text)
+	t := strings.Trim(text, " \t\"")
 	if m := namedVersion.FindStringSubmatch(t); m != nil && isPrivateModel(m[1]) {
 		g.version[m[2]] = true
 		return

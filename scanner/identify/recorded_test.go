@@ -128,9 +128,9 @@ func TestFloor(t *testing.T) {
 		args   []string
 		floors map[string]floor
 	}{
-		{"all", nil, map[string]floor{"vendor": {95, 97}, "type": {90, 94.5}, "model": {75, 91.5}, "serial": {80, 98}, "os_version": {76, 95}}},
-		{"held back", part("held-back", heldBack), map[string]floor{"vendor": {90, 92}, "type": {79, 91}, "model": {54, 78}, "serial": {72, 94}, "os_version": {63, 94}}},
-		{"held back later", part("held-back-later", heldBackLater), map[string]floor{"vendor": {96, 99}, "type": {91, 95}, "model": {78, 93}, "serial": {85, 99}, "os_version": {84, 96}}},
+		{"all", nil, map[string]floor{"vendor": {96, 98}, "type": {90, 94.5}, "model": {77, 93}, "serial": {81, 98}, "os_version": {79, 95.5}}},
+		{"held back", part("held-back", heldBack), map[string]floor{"vendor": {91, 93}, "type": {81, 92}, "model": {62, 84}, "serial": {73, 94}, "os_version": {72, 94}}},
+		{"held back later", part("held-back-later", heldBackLater), map[string]floor{"vendor": {96, 99}, "type": {91, 95}, "model": {80, 94}, "serial": {87, 99}, "os_version": {86, 97}}},
 	} {
 		table := score(t, append([]string{results, filepath.Join(walksDir, "data", "expected.jsonl")}, c.args...))
 		t.Logf("%s:\n%s", c.name, table)

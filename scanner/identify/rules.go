@@ -50,7 +50,7 @@ type Rule struct {
 	// Read are object ids whose texts become fields: model, serial, version, vendor.
 	// Of several ids for one field the first that the device has counts; one that ends in
 	// ".*" stands for the first object below it, one that begins with "$" is below the
-	// device's sysObjectID.
+	// device's sysObjectID, with "^" below the one that is below.
 	Read map[string]oids `yaml:"read"`
 	// Take are patterns for the texts that were read: their first group becomes the field.
 	Take map[string]string `yaml:"take"`
@@ -213,15 +213,21 @@ func (r *Rules) Matching(s snmp.System) []string {
 // fields are what groups of patterns may be named.
 var fields = map[string]bool{"vendor": true, "model": true, "serial": true, "os": true, "version": true}
 
-var objectID = regexp.MustCompile(`^(1(\.\d+){3,}|\$(\.\d+)+)(\.\*)?$`)
+var objectID = regexp.MustCompile(`^(1(\.\d+){3,}|[$^](\.\d+)+)(\.\*)?$`)
 
-// ownRoot stands for the device's sysObjectID at the beginning of an id: some makers have
-// the objects of a model below it.
-const ownRoot = "$."
+// ownRoot and parentRoot stand for the device's sysObjectID, and for what that is below, at
+// the beginning of an id: some makers have the objects of a model or of a series there.
+const (
+	ownRoot    = "$."
+	parentRoot = "^."
+)
 
 func expand(id string, s snmp.System) string {
 	if rest, ok := strings.CutPrefix(id, ownRoot); ok {
 		return s.ObjectID + "." + rest
+	}
+	if rest, ok := strings.CutPrefix(id, parentRoot); ok {
+		return s.ObjectID[:max(strings.LastIndexByte(s.ObjectID, '.'), 0)] + "." + rest
 	}
 	return id
 }
@@ -304,16 +310,32 @@ func (r *Rule) groups(s snmp.System) (found map[string]string, ok bool) {
 	return found, true
 }
 
-// Wanted are the object ids that the rules matching s would like to read as well.
+// Wanted are the object ids that the rules matching s would like to read as well, each once
+// and what matters most first, as few are asked for: the first choice of every field before
+// those that stand in for it, by the order of rules, a model before a version.
 func (r *Rules) Wanted(s snmp.System) []string {
-	var out []string
+	var matching []*Rule
+	choices := 0
 	for i := range r.rules {
-		if _, ok := r.rules[i].groups(s); !ok {
+		rule := &r.rules[i]
+		if _, ok := rule.groups(s); !ok {
 			continue
 		}
-		for _, ids := range r.rules[i].Read {
-			for _, id := range ids {
-				out = append(out, expand(id, s))
+		matching = append(matching, rule)
+		for _, ids := range rule.Read {
+			choices = max(choices, len(ids))
+		}
+		if rule.Last {
+			break
+		}
+	}
+	var out []string
+	for choice := range choices {
+		for _, rule := range matching {
+			for _, field := range serviceFields {
+				if ids := rule.Read[field]; choice < len(ids) && !slices.Contains(out, expand(ids[choice], s)) {
+					out = append(out, expand(ids[choice], s))
+				}
 			}
 		}
 	}

@@ -76,6 +76,28 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// Few of many values are read of a device: always the same, and none of a field's stand-ins
+// before every field's first choice.
+func TestWanted(t *testing.T) {
+	rules, err := identify.Load(fstest.MapFS{"x.yaml": {Data: []byte(`
+rules:
+  - {name: a, descr: x, examples: [{descr: x}], read: {version: [1.3.6.1.1, 1.3.6.1.2, 1.3.6.1.3], serial: 1.3.6.1.4, model: [1.3.6.1.5, 1.3.6.1.1]}}
+  - {name: b, descr: y, examples: [{descr: y}], read: {model: 1.3.6.1.6}}
+  - {name: c, has: [7], examples: [{has: [7]}], read: {vendor: 1.3.6.1.7, model: $.1}, last: true}
+  - {name: d, has: [7], examples: [{has: [7]}], read: {model: 1.3.6.1.8}}
+`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"1.3.6.1.5", "1.3.6.1.4", "1.3.6.1.1", "1.3.6.1.7", "1.3.6.1.4.1.9.1", "1.3.6.1.2", "1.3.6.1.3"}
+	for range 10 {
+		got := rules.Wanted(snmp.System{Description: "x", ObjectID: "1.3.6.1.4.1.9", Enterprises: []int{7}})
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatal(d)
+		}
+	}
+}
+
 const debian = "Linux r1 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01) x86_64"
 
 func TestStandard(t *testing.T) {
@@ -84,6 +106,11 @@ func TestStandard(t *testing.T) {
 		t.Fatal(err)
 	}
 	netSNMP := snmp.System{Description: debian, ObjectID: "1.3.6.1.4.1.8072.3.2.10"}
+	windows := first(rules.Device(&snmp.Facts{System: snmp.System{Description: "Hardware: AMD64 Family 6 - Software: Windows Version 6.3 (Build 14393 Multiprocessor Free)",
+		ObjectID: "1.3.6.1.4.1.311.1.1.3.1.2"}}))
+	if windows.Type != inventory.ClassServer {
+		t.Errorf("a server with Windows is %+v", windows)
+	}
 	linux := inventory.OS{Family: "linux", Kernel: "6.1.0-18-amd64", Arch: "x86_64"}
 	for _, c := range []struct {
 		name  string
@@ -150,6 +177,45 @@ func TestStandard(t *testing.T) {
 			identify.Identity{Model: "AX-930-28", Serial: "A12345"}},
 		{"an order number and a long description", snmp.Facts{Components: []snmp.Component{{Index: 1, Class: snmp.ClassChassis, Model: "FP1ZZ5654001A",
 			Description: "Acme Networks arm-acme_x4610_54-r0 4610-54P-O Chassis", Serial: "A12345"}}}, identify.Identity{Model: "4610-54P-O", Serial: "A12345"}},
+		{"an outermost part without a model", snmp.Facts{System: snmp.System{Description: "OTN-NE 4.2"}, Components: []snmp.Component{
+			{Index: 1, Class: snmp.ClassStack, Name: "Stack"},
+			{Index: 2, Class: snmp.ClassChassis, Name: "SHELF-1", Description: "X-9603 Optical Shelf"},
+			{Index: 3, Class: snmp.ClassModule, Parent: 2, Model: "CARD-100", Serial: "C12345"}}}, identify.Identity{Model: "X-9603"}},
+		{"one that is a module", snmp.Facts{Components: []snmp.Component{
+			{Index: 1, Class: 6, Description: "PSU-400 supply"}, {Index: 2, Class: snmp.ClassModule, Description: "board", Name: "X-9603"}}},
+			identify.Identity{Model: "X-9603"}},
+		{"what only says what part it is", snmp.Facts{Components: []snmp.Component{{Index: 1, Class: snmp.ClassChassis, Description: "CHASSIS=1", Name: "Shelf 101"}}},
+			identify.Identity{}},
+		{"parts that have another name deny the beginning of sysDescr", snmp.Facts{System: snmp.System{Description: "NE-Manager R48"}, Components: []snmp.Component{
+			{Index: 1, Class: snmp.ClassChassis, Description: "shelf"}, {Index: 2, Class: snmp.ClassModule, Parent: 1, Model: "X-12"}}}, identify.Identity{}},
+		{"parts that have it", snmp.Facts{System: snmp.System{Description: "Acme Giga X-9603 node"}, Components: []snmp.Component{
+			{Index: 1, Class: snmp.ClassChassis, Description: "shelf"}, {Index: 2, Class: snmp.ClassModule, Parent: 1, Description: "controller of x9603"}}},
+			identify.Identity{Model: "Acme Giga X-9603"}},
+		{"the only row with a model and a serial number", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.4.7", Enterprise: 4294967, Text: "GW-210"},
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.5.7", Enterprise: 4294967, Text: "GW00012345"},
+			{Name: "1.3.6.1.4.1.4294967.2.1.1.4.1", Enterprise: 4294967, Text: "FX-9"},
+			{Name: "1.3.6.1.4.1.4294967.2.1.1.4.2", Enterprise: 4294967, Text: "FX-10"},
+		}}, identify.Identity{Model: "GW-210", Serial: "GW00012345"}},
+		{"one of several is a part", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.4.1", Enterprise: 4294967, Text: "GW-210"},
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.4.2", Enterprise: 4294967, Text: "GW-211"},
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.5.1", Enterprise: 4294967, Text: "GW00012345"},
+			{Name: "1.3.6.1.4.1.4294967.1.1.1.5.2", Enterprise: 4294967, Text: "GW00012346"},
+		}}, identify.Identity{}},
+		{"texts in quotes, a scalar and rows, a version of VRP's form", snmp.Facts{System: snmp.System{ObjectID: "1.3.6.1.4.1.4294967.1"}, Private: []snmp.Private{
+			{Name: "1.3.6.1.4.1.4294967.1.2.0", Enterprise: 4294967, Text: "\"GW00012345\""},
+			{Name: "1.3.6.1.4.1.4294967.3.3.0", Enterprise: 4294967, Text: "V200R019C10SPC500"},
+			{Name: "1.3.6.1.4.1.4294967.8.1.5.1", Enterprise: 4294967, Text: "GW00012346"},
+			{Name: "1.3.6.1.4.1.4294967.8.1.6.1", Enterprise: 4294967, Text: "1.0.7"},
+		}}, identify.Identity{Serial: "GW00012345", OS: inventory.OS{Version: "V200R019C10SPC500"}}},
+		{"a printer by its maker", snmp.Facts{System: snmp.System{Description: "NC-9400w", ObjectID: "1.3.6.1.4.1.1602.4.7"}, Hints: snmp.Hints{DeviceDescr: "iR-ADV C5235"}},
+			identify.Identity{Vendor: "Canon", Model: "iR-ADV C5235", Type: inventory.ClassPrinter}},
+		{"a version of IOS's form", snmp.Facts{System: snmp.System{Description: "Acme Switch Software 12.2(33)SB1"}},
+			identify.Identity{Type: inventory.ClassSwitch, OS: inventory.OS{Version: "12.2(33)SB1"}}},
+		{"a version of ProCurve's form", snmp.Facts{System: snmp.System{Description: "Acme Switch KA.15.16.0005"}},
+			identify.Identity{Type: inventory.ClassSwitch, OS: inventory.OS{Version: "KA.15.16.0005"}}},
+		{"a UPS that has only a version", snmp.Facts{Hints: snmp.Hints{UPSVersion: "2.1"}}, identify.Identity{Type: inventory.ClassUPS, OS: inventory.OS{Version: "2.1"}}},
 		{"wording of an unknown maker", snmp.Facts{System: snmp.System{Description: "Acme Giga Switch GS-24x4 Series, SW version 3.1.7, HW version 1.2.0, S/N: AC1234567"}},
 			identify.Identity{Type: inventory.ClassSwitch, Serial: "AC1234567", OS: inventory.OS{Version: "3.1.7"}}},
 		{"no chassis, one root", snmp.Facts{Components: []snmp.Component{
@@ -172,6 +238,17 @@ func TestStandard(t *testing.T) {
 			identify.Identity{Vendor: "Eaton", Model: "9PX 3000", Type: inventory.ClassUPS, OS: inventory.OS{Version: "2.1"}}},
 		{"Printer-MIB", snmp.Facts{Hints: snmp.Hints{PrinterSerial: "CNB1234567", DeviceDescr: "HP LaserJet M404dn"}},
 			identify.Identity{Model: "HP LaserJet M404dn", Serial: "CNB1234567", Type: inventory.ClassPrinter}},
+		{"a printer by hrDeviceType", snmp.Facts{Hints: snmp.Hints{Printer: true, DeviceDescr: "X-210 series"}},
+			identify.Identity{Model: "X-210 series", Type: inventory.ClassPrinter}},
+		{"a host that prints to files", snmp.Facts{System: snmp.System{Description: "Hardware: AMD64 Family 6 - Software: Windows Version 6.3 (Build 14393 Multiprocessor Free)",
+			ObjectID: "1.3.6.1.4.1.311.1.1.3.1.2"}, Hints: snmp.Hints{Printer: true, DeviceDescr: "Microsoft XPS Document Writer v4"}},
+			windows},
+		{"what a device tells its neighbours of itself", snmp.Facts{Hints: snmp.Hints{
+			MEDMaker: "Acme Networks", MEDModel: "Acme GS-24", MEDSerial: "AC0001234", MEDVersion: "5.5.3", ProbeVersion: "5.5.2"}},
+			identify.Identity{Vendor: "Acme Networks", Model: "GS-24", Serial: "AC0001234", OS: inventory.OS{Version: "5.5.3"}}},
+		{"RMON2-MIB", snmp.Facts{Hints: snmp.Hints{ProbeVersion: "1.0.5 Build 20160401"}}, identify.Identity{OS: inventory.OS{Version: "1.0.5 Build 20160401"}}},
+		{"what is nothing of that", snmp.Facts{Hints: snmp.Hints{MEDMaker: "00", MEDModel: "J9773A", MEDSerial: "none", MEDVersion: "beta", ProbeVersion: "0"}},
+			identify.Identity{}},
 		{"router", snmp.Facts{System: snmp.System{Description: debian, ObjectID: netSNMP.ObjectID, Forwarding: true},
 			Interfaces: []snmp.Interface{ethernet(1, "eth0", "10.0.0.1/24"), ethernet(2, "eth1", "10.0.1.1/24")}},
 			identify.Identity{Type: inventory.ClassRouter, OS: linux}},

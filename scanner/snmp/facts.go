@@ -94,10 +94,16 @@ type Hints struct {
 	BridgeAddress ether.MAC // dot1dBaseBridgeAddress
 	PrinterName   string    // prtGeneralPrinterName.1, Printer-MIB (RFC 3805)
 	PrinterSerial string    // prtGeneralSerialNumber.1
-	DeviceDescr   string    // hrDeviceDescr.1, HOST-RESOURCES-MIB (RFC 2790)
+	Printer       bool      // hrDeviceType.1 says so, HOST-RESOURCES-MIB (RFC 2790)
+	DeviceDescr   string    // hrDeviceDescr.1
 	UPSMaker      string    // upsIdentManufacturer, UPS-MIB (RFC 1628)
 	UPSModel      string    // upsIdentModel
 	UPSVersion    string    // upsIdentUPSSoftwareVersion
+	ProbeVersion  string    // probeSoftwareRev, RMON2-MIB (RFC 4502)
+	MEDMaker      string    // lldpXMedLocMfgName, LLDP-EXT-MED-MIB (ANSI/TIA-1057)
+	MEDModel      string    // lldpXMedLocModelName
+	MEDSerial     string    // lldpXMedLocSerialNum
+	MEDVersion    string    // lldpXMedLocSoftwareRev
 }
 
 // Interface is a row of ifTable and ifXTable (RFC 2863) with its addresses.
@@ -136,6 +142,7 @@ type Component struct {
 const (
 	ClassChassis   = 3
 	ClassBackplane = 4
+	ClassModule    = 9
 	ClassStack     = 11
 )
 

@@ -25,10 +25,20 @@ var (
 	dot1dBaseBridgeAddress = mustOID("1.3.6.1.2.1.17.1.1.0")
 	prtGeneralPrinterName  = mustOID("1.3.6.1.2.1.43.5.1.1.16.1")
 	prtGeneralSerialNumber = mustOID("1.3.6.1.2.1.43.5.1.1.17.1")
+	hrDeviceType           = mustOID("1.3.6.1.2.1.25.3.2.1.2.1")
 	hrDeviceDescr          = mustOID("1.3.6.1.2.1.25.3.2.1.3.1")
+	hrDevicePrinter        = mustOID("1.3.6.1.2.1.25.3.1.5")
+	probeSoftwareRev       = mustOID("1.3.6.1.2.1.16.19.2.0")
 	upsIdentManufacturer   = mustOID("1.3.6.1.2.1.33.1.1.1.0")
 	upsIdentModel          = mustOID("1.3.6.1.2.1.33.1.1.2.0")
 	upsIdentVersion        = mustOID("1.3.6.1.2.1.33.1.1.3.0")
+
+	// lldpXMedLocalData of LLDP-EXT-MED-MIB (ANSI/TIA-1057): what a device tells its neighbours
+	// of itself for their inventories.
+	lldpXMedLocSoftwareRev = mustOID("1.0.8802.1.1.2.1.5.4795.1.2.4.0")
+	lldpXMedLocSerialNum   = mustOID("1.0.8802.1.1.2.1.5.4795.1.2.5.0")
+	lldpXMedLocMfgName     = mustOID("1.0.8802.1.1.2.1.5.4795.1.2.6.0")
+	lldpXMedLocModelName   = mustOID("1.0.8802.1.1.2.1.5.4795.1.2.7.0")
 )
 
 // wishes are what the caller wants to know of a device.
@@ -125,7 +135,8 @@ var (
 	systemGroup = []oid{sysDescr, sysObjectID, sysUpTime, sysContact, sysName, sysLocation, sysServices}
 	otherGroups = [][]oid{
 		{ipForwarding, snmpEngineID, dot1dBaseBridgeAddress},
-		{prtGeneralPrinterName, prtGeneralSerialNumber, hrDeviceDescr, upsIdentManufacturer, upsIdentModel, upsIdentVersion},
+		{prtGeneralPrinterName, prtGeneralSerialNumber, hrDeviceType, hrDeviceDescr, upsIdentManufacturer, upsIdentModel, upsIdentVersion},
+		{probeSoftwareRev, lldpXMedLocSoftwareRev, lldpXMedLocSerialNum, lldpXMedLocMfgName, lldpXMedLocModelName},
 		lldpMIBs[0].self(),
 	}
 )
@@ -177,13 +188,19 @@ func (f *Facts) readSystem(ctx context.Context, r *reader, cautious bool) error 
 	f.Hints = Hints{
 		PrinterName: text(prtGeneralPrinterName), PrinterSerial: text(prtGeneralSerialNumber), DeviceDescr: text(hrDeviceDescr),
 		UPSMaker: text(upsIdentManufacturer), UPSModel: text(upsIdentModel), UPSVersion: text(upsIdentVersion),
+		ProbeVersion: text(probeSoftwareRev),
+		MEDMaker:     text(lldpXMedLocMfgName), MEDModel: text(lldpXMedLocModelName),
+		MEDSerial: text(lldpXMedLocSerialNum), MEDVersion: text(lldpXMedLocSoftwareRev),
+	}
+	if t := v[hrDeviceType.String()]; t.kind == kindOID {
+		f.Hints.Printer = t.oid.compare(hrDevicePrinter) == 0
 	}
 	f.Hints.BridgeAddress, _ = v[dot1dBaseBridgeAddress.String()].mac()
 	f.LLDP.itself(&lldpMIBs[0], v)
 	return nil
 }
 
-// maxExtra bounds what rules can ask one device for.
+// maxExtra bounds what rules can ask one device for; the first count.
 const maxExtra = 32
 
 // readExtra reads single values, and for a name that ends in ".*" the first below it.

@@ -154,6 +154,13 @@ const deviceWalk = `
 1.0.8802.1.1.2.1.4.1.1.9.100.5.1 s r1.example.org
 1.0.8802.1.1.2.1.4.2.1.3.100.5.1.2.16.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.1 i 2
 1.0.8802.1.1.2.1.4.2.1.3.100.5.1.1.4.10.0.0.254 i 2
+1.3.6.1.2.1.16.19.2.0 s 5.5.2
+1.3.6.1.2.1.25.3.2.1.2.1 o 1.3.6.1.2.1.25.3.1.5
+1.3.6.1.2.1.25.3.2.1.3.1 s X-210
+1.0.8802.1.1.2.1.5.4795.1.2.4.0 s 5.5.3
+1.0.8802.1.1.2.1.5.4795.1.2.5.0 s AC0001234
+1.0.8802.1.1.2.1.5.4795.1.2.6.0 s Acme
+1.0.8802.1.1.2.1.5.4795.1.2.7.0 s GS-24
 `
 
 func TestRead(t *testing.T) {
@@ -173,6 +180,8 @@ func TestRead(t *testing.T) {
 	want := &snmp.Facts{
 		System:   snmp.System{Description: "A device", ObjectID: "1.3.6.1.4.1.9.1.1", Name: "sw1.example.org", Services: 6, UpTime: 10 * time.Second, Forwarding: true},
 		EngineID: "80001f8880010203",
+		Hints: snmp.Hints{Printer: true, DeviceDescr: "X-210", ProbeVersion: "5.5.2",
+			MEDMaker: "Acme", MEDModel: "GS-24", MEDSerial: "AC0001234", MEDVersion: "5.5.3"},
 		Interfaces: []snmp.Interface{
 			{Index: 1, Name: "Gi0/1", Description: "GigabitEthernet0/1", Alias: "to the core", Type: 6, MAC: [6]byte{0, 0x1a, 0xa1, 0, 0, 1}, Mbps: 10000, Up: true},
 			{Index: 2, Name: "Vlan7", Description: "Vlan7", Type: 53, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("fd01::1/64")}},
