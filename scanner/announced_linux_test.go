@@ -55,15 +55,7 @@ const speaker = 2
 // inHost runs a command inside another namespace of the test's network until the test ends.
 func inHost(t *testing.T, index int, args ...string) {
 	t.Helper()
-	own, err := exec.CommandContext(t.Context(), "ip", "netns", "identify").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	base, _, ok := strings.Cut(strings.TrimSpace(string(own)), "-")
-	if !ok {
-		t.Fatalf("not in a namespace of the test: %q", own)
-	}
-	cmd := exec.CommandContext(t.Context(), "ip", append([]string{"netns", "exec", fmt.Sprintf("%s-%d", base, index)}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "ip", append([]string{"netns", "exec", testkit.Namespace(t, index)}, args...)...)
 	cmd.Env = append(os.Environ(), responderEnv+"=1")
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log

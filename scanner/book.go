@@ -19,7 +19,6 @@ type entry struct {
 	macs    []ether.MAC
 	sources []string
 	seenAt  time.Time
-	refused bool // known only because it refused connections
 }
 
 // mac is the hardware address that e belongs to: a shared one before that of its holder.
@@ -58,11 +57,10 @@ func newBook(now func() time.Time) *book {
 
 // sighting is one probe's word on one address.
 type sighting struct {
-	addr    netip.Addr
-	mac     ether.MAC // zero when not known
-	link    string
-	source  string
-	refused bool
+	addr   netip.Addr
+	mac    ether.MAC // zero when not known
+	link   string
+	source string
 }
 
 func (b *book) see(s sighting) {
@@ -77,10 +75,9 @@ func (b *book) see(s sighting) {
 		b.six++
 	}
 	if e == nil {
-		e = &entry{addr: s.addr, refused: s.refused}
+		e = &entry{addr: s.addr}
 		b.entries[s.addr] = e
 	}
-	e.refused = e.refused && s.refused
 	e.seenAt = b.now()
 	if s.link != "" {
 		e.link = s.link

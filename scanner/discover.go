@@ -2,7 +2,7 @@ package scanner
 
 import (
 	"context"
-	"iter"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -88,7 +88,7 @@ func (r *run) discover(ctx context.Context) {
 		if stamped > 0 {
 			r.fail(ctx, "ICMP timestamp", r.sweepTimestamp(ctx, sent))
 		}
-		r.fail(ctx, "TCP connect", r.sweepTCP(ctx, sent))
+		r.fail(ctx, r.plan.tcpWay(), r.sweepTCP(ctx, sent))
 	}
 	if r.plan.host.Raw != nil {
 		r.systemARP()
@@ -165,7 +165,7 @@ func (r *run) sweepICMP(ctx context.Context, targets Set, open func() (*icmp.Soc
 		return err
 	}
 	return sock.Run(ctx, icmp.Sweep{
-		Targets: targets.All, Passes: passes, Wait: r.pace.wait, Sent: sent,
+		Targets: targets.spread, Passes: passes, Wait: r.pace.wait, Sent: sent,
 		Seen: func(a netip.Addr) {
 			if targets.Contains(a) {
 				r.book.see(sighting{addr: a, source: viaICMP})
@@ -182,7 +182,7 @@ func (r *run) sweepTimestamp(ctx context.Context, sent func()) error {
 	}
 	targets := r.plan.Routed.family(32)
 	return sock.Run(ctx, icmp.Sweep{
-		Targets: func() iter.Seq[netip.Addr] { return r.silent(targets) }, Passes: 1, Wait: r.pace.wait, Sent: sent,
+		Targets: targets.spread, Skip: r.leave, Passes: 1, Wait: r.pace.wait, Sent: sent,
 		Seen: func(a netip.Addr) {
 			if targets.Contains(a) {
 				r.book.see(sighting{addr: a, source: viaTimestamp})
@@ -191,26 +191,45 @@ func (r *run) sweepTimestamp(ctx context.Context, sent func()) error {
 	})
 }
 
-// sweepTCP connects to routed addresses that gave no sign yet.
+// sweepTCP tries ports of routed addresses that gave no sign yet.
 func (r *run) sweepTCP(ctx context.Context, sent func()) error {
-	return tcp.Run(ctx, tcp.Sweep{
-		Targets: r.silent(r.plan.Routed), Ports: tcp.Ports(), Wait: r.pace.wait, Sent: sent,
+	sweep := tcp.Sweep{
+		Targets: r.plan.Routed.spread(), Skip: r.leave, Ports: tcp.Ports(), Wait: r.pace.wait, Sent: sent,
 		Seen: func(a tcp.Answer) {
-			r.book.see(sighting{addr: a.Addr, source: viaTCP, refused: !a.Open})
-		},
-	})
-}
-
-// silent visits the targets that gave no sign yet and may be connected to.
-func (r *run) silent(targets Set) iter.Seq[netip.Addr] {
-	return func(yield func(netip.Addr) bool) {
-		for a := range targets.All() {
-			if !r.book.has(a) && r.cfg.Fragile.address(a) == "" && !yield(a) {
-				return
+			if r.plan.Routed.Contains(a.Addr) {
+				r.book.see(sighting{addr: a.Addr, source: viaTCP})
 			}
+		},
+	}
+	if !r.plan.SYN {
+		return tcp.Connect(ctx, sweep)
+	}
+	var wg sync.WaitGroup
+	var errs [2]error
+	for i, f := range []struct {
+		bits int
+		open func() (*tcp.Socket, error)
+	}{{32, tcp.Open4}, {128, tcp.Open6}} {
+		if targets := r.plan.Routed.family(f.bits); len(targets) > 0 {
+			wg.Go(func() { errs[i] = sweepSYN(ctx, f.open, targets, sweep) })
 		}
 	}
+	wg.Wait()
+	return errors.Join(errs[:]...)
 }
+
+func sweepSYN(ctx context.Context, open func() (*tcp.Socket, error), targets Set, sweep tcp.Sweep) error {
+	sock, err := open()
+	if err != nil {
+		return err
+	}
+	sweep.Targets = targets.spread()
+	return sock.Run(ctx, sweep)
+}
+
+// leave tells of which targets no more is wanted: those that gave a sign, and those to which
+// nobody may connect.
+func (r *run) leave(a netip.Addr) bool { return r.book.has(a) || r.cfg.Fragile.address(a) != "" }
 
 // systemARP takes hardware addresses of targets from the system's own table: probing them
 // filled it, whether they answered or not.

@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"context"
+	"iter"
 	"net/netip"
 	"time"
 
@@ -101,3 +102,6 @@ func MustMAC(text string) ether.MAC {
 }
 
 var PortBodies = portBodies
+
+// Spread is the order in which routed addresses are asked.
+func (s Set) Spread() iter.Seq[netip.Addr] { return s.spread() }

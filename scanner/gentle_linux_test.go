@@ -312,6 +312,17 @@ func TestTarpit(t *testing.T) {
 // One address of a tarpit is like the next: what answers for all, or at every port, is told
 // and not listed.
 func TestF22Tarpit(t *testing.T) {
+	const noICMP = `
+			tarpit: ip rule add pref 10 lookup local
+			tarpit: ip rule del pref 0
+			tarpit: ip rule add pref 5 ipproto icmp to 10.95.0.0/16 iif eth0 blackhole
+		`
+	for name, more := range map[string]string{"with ICMP": "", "by TCP alone": noICMP} {
+		t.Run(name, func(t *testing.T) { testTarpit(t, more) })
+	}
+}
+
+func testTarpit(t *testing.T, more string) {
 	n := testkit.Network{
 		Hosts: []string{"scanner", "router", "tarpit"},
 		Setup: `
@@ -331,7 +342,7 @@ func TestF22Tarpit(t *testing.T) {
 			tarpit: ip route add default via 10.94.2.1
 			tarpit: ip route add local 10.95.0.0/16 dev lo
 			tarpit: sysctl -qw net.ipv4.icmp_ratelimit=0
-		`,
+		` + more,
 	}
 	testkit.InNetwork(t, n, func(t *testing.T) {
 		const tarpit = 2

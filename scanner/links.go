@@ -9,6 +9,7 @@ import (
 
 	"github.com/muster-itam/muster/scanner/ether"
 	"github.com/muster-itam/muster/scanner/icmp"
+	"github.com/muster-itam/muster/scanner/tcp"
 )
 
 // Link is a network that this host is on.
@@ -55,8 +56,8 @@ type Host struct {
 	Own Set
 	// Raw says why raw frames cannot be sent; nil when they can.
 	Raw error
-	// ICMP says why no echo can be sent; nil when it can.
-	ICMP error
+	// ICMP says why no echo can be sent, SYN why no SYN of a scan's own; nil when they can.
+	ICMP, SYN error
 }
 
 // ThisHost looks at the interfaces that are up, and at what this process may send.
@@ -92,7 +93,7 @@ func ThisHost() (Host, error) {
 		}
 	}
 	h.Own = NewSet(own...)
-	h.Raw, h.ICMP = rawRight(h.Links), icmpRight()
+	h.Raw, h.ICMP, h.SYN = rawRight(h.Links), icmpRight(), synRight()
 	return h, nil
 }
 
@@ -108,6 +109,14 @@ func rawRight(links []Link) error {
 		}
 	}
 	return nil
+}
+
+func synRight() error {
+	s, err := tcp.Open4()
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 func icmpRight() error {

@@ -30,6 +30,8 @@ type Plan struct {
 	Rate  int
 	// Search asks devices to announce themselves.
 	Search bool
+	// SYN sends SYNs of the scan's own to the silent, in place of connecting to them.
+	SYN bool
 	// Notes say what cannot be done here, for the person who asked.
 	Notes []string
 
@@ -228,12 +230,20 @@ func (p *Plan) Steps() []Step {
 		if n := p.stamped(); n > 0 {
 			add("ICMP timestamp to the silent", "routed", n, n, rate)
 		}
-		add("TCP connect to the silent", "routed", n, n*uint64(len(tcp.Ports())), rate)
+		add(p.tcpWay()+" to the silent", "routed", n, n*uint64(len(tcp.Ports())), rate)
 	}
 	if n := p.Addresses(); p.Search && n > 0 {
 		add("mDNS, SSDP, WS-Discovery, NetBIOS, LLMNR", "what is found", n, n*perFound, p.Rate)
 	}
 	return out
+}
+
+// tcpWay names how the silent are tried by TCP.
+func (p *Plan) tcpWay() string {
+	if p.SYN {
+		return "TCP SYN"
+	}
+	return "TCP connect"
 }
 
 // stamped is how many routed addresses are asked for a timestamp when they give no echo.

@@ -32,6 +32,8 @@ type Config struct {
 	Services service.Ports
 	// NoNames leaves out reverse DNS, NoSearch asking devices to announce themselves.
 	NoNames, NoSearch bool
+	// TCP is how the silent are tried.
+	TCP TCPWay
 	// Part is how many routed addresses of a collector's job are done at a time, a power of two;
 	// 0 for what the rate allows in some seconds.
 	Part int
@@ -97,10 +99,38 @@ func (s *Scanner) Plan(ctx context.Context, job Job) (*Plan, error) {
 		return nil, err
 	}
 	plan, err := newPlan(targets, job, host, s.cfg.Allow, NewSet(append(exclude, s.cfg.Deny...)...))
-	if err == nil {
-		plan.Search = !s.cfg.NoSearch
+	if err != nil {
+		return nil, err
 	}
+	plan.Search = !s.cfg.NoSearch
+	plan.SYN, err = s.cfg.TCP.syn(host.SYN)
 	return plan, err
+}
+
+// TCPWay is how hosts are tried by TCP that gave no sign yet.
+type TCPWay string
+
+// The ways; the zero value is TCPAuto: by SYN where this process may, else by connection.
+const (
+	TCPAuto    TCPWay = "auto"
+	TCPSYN     TCPWay = "syn"
+	TCPConnect TCPWay = "connect"
+)
+
+// syn tells whether to send SYNs of our own; right says why that cannot be done.
+func (w TCPWay) syn(right error) (bool, error) {
+	switch w {
+	case "", TCPAuto:
+		return right == nil, nil
+	case TCPSYN:
+		if right != nil {
+			return false, inventory.Errorf(inventory.CodeForbidden, "TCP by %s: %w", w, right)
+		}
+		return true, nil
+	case TCPConnect:
+		return false, nil
+	}
+	return false, inventory.Errorf(inventory.CodeInvalid, "TCP by %q: must be %s, %s or %s", string(w), TCPAuto, TCPSYN, TCPConnect)
 }
 
 // run is one scan under way.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"net/netip"
+	"slices"
 	"sort"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -116,6 +117,50 @@ func (s Set) All() iter.Seq[netip.Addr] {
 					return
 				}
 			}
+		}
+	}
+}
+
+// spread visits the addresses of all subnets in turn, so that none gets them in one run.
+func (s Set) spread() iter.Seq[netip.Addr] {
+	type cursor struct {
+		next netip.Addr
+		rest []Range // the first is the one that next is in
+	}
+	var subnets []cursor
+	var last netip.Prefix
+	for _, r := range s {
+		for from := r.From; from.IsValid() && !r.To.Less(from); {
+			subnet := subnetOf(from)
+			part := Range{From: from, To: prefixRange(subnet).To}
+			if r.To.Less(part.To) {
+				part.To = r.To
+			}
+			if subnet != last {
+				subnets, last = append(subnets, cursor{next: from}), subnet
+			}
+			c := &subnets[len(subnets)-1]
+			c.rest = append(c.rest, part)
+			from = part.To.Next()
+		}
+	}
+	return func(yield func(netip.Addr) bool) {
+		for left := slices.Clone(subnets); len(left) > 0; {
+			open := left[:0]
+			for _, c := range left {
+				if !yield(c.next) {
+					return
+				}
+				if c.next != c.rest[0].To {
+					c.next = c.next.Next()
+				} else if c.rest = c.rest[1:]; len(c.rest) > 0 {
+					c.next = c.rest[0].From
+				}
+				if len(c.rest) > 0 {
+					open = append(open, c)
+				}
+			}
+			left = open
 		}
 	}
 }

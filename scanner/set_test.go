@@ -100,3 +100,35 @@ func TestSetAlgebra(t *testing.T) {
 		}
 	}
 }
+
+// All addresses are visited, once, and those of one subnet as far apart as the others let them.
+func TestSpread(t *testing.T) {
+	at := func(texts ...string) (out []netip.Addr) {
+		for _, text := range texts {
+			out = append(out, netip.MustParseAddr(text))
+		}
+		return out
+	}
+	r := func(from, to string) scanner.Range {
+		return scanner.Range{From: netip.MustParseAddr(from), To: netip.MustParseAddr(to)}
+	}
+	for _, c := range []struct {
+		set  scanner.Set
+		want []netip.Addr
+	}{
+		{nil, nil},
+		{scanner.NewSet(r("10.0.0.7", "10.0.0.8")), at("10.0.0.7", "10.0.0.8")},
+		{scanner.NewSet(r("10.0.0.254", "10.0.1.2"), r("10.0.1.9", "10.0.1.9"), r("fd00::1", "fd00::2"), r("10.0.9.0", "10.0.9.0")),
+			at("10.0.0.254", "10.0.1.0", "10.0.9.0", "fd00::1", "10.0.0.255", "10.0.1.1", "fd00::2", "10.0.1.2", "10.0.1.9")},
+		{scanner.NewSet(r("255.255.255.254", "255.255.255.255")), at("255.255.255.254", "255.255.255.255")},
+	} {
+		for range 2 { // it can be visited again
+			if got := slices.Collect(c.set.Spread()); !slices.Equal(got, c.want) {
+				t.Errorf("%v: %v, want %v", c.set, got, c.want)
+			}
+		}
+		for range c.set.Spread() {
+			break
+		}
+	}
+}

@@ -33,6 +33,7 @@ type local struct {
 	dns        string
 	services   bool
 	ports      []string
+	tcp        string
 	verbose    bool
 }
 
@@ -47,12 +48,13 @@ func (l *local) flags(f *pflag.FlagSet) {
 	f.StringVar(&l.dns, "dns", "", "name server to ask, ADDRESS or ADDRESS:PORT, in place of the system's")
 	f.BoolVar(&l.services, "services", true, "ask the ports of what is found who they are, without logging in")
 	f.StringSliceVar(&l.ports, "ports", []string{"default"}, "ports to ask: default, numbers, ranges, udp/NUMBER, modbus, bacnet")
+	f.StringVar(&l.tcp, "tcp", string(scanner.TCPAuto), "how addresses that give no echo are tried: syn (needs root or CAP_NET_RAW, Linux), connect, or auto, which is syn where that may be")
 	f.BoolVar(&l.verbose, "verbose", false, "log what goes on")
 }
 
 // lists reads which addresses may be touched.
 func (p *program) lists(l *local) (scanner.Config, error) {
-	cfg := scanner.Config{NoNames: l.noDNS, NoSearch: l.noSearch, Now: p.now, Log: p.logger(l.verbose)}
+	cfg := scanner.Config{TCP: scanner.TCPWay(l.tcp), NoNames: l.noDNS, NoSearch: l.noSearch, Now: p.now, Log: p.logger(l.verbose)}
 	var err error
 	if cfg.Fragile, err = scanner.ParseFragile(p.words(l.fragile, "MUSTER_SCANNER_FRAGILE")); err != nil {
 		return cfg, inventory.Errorf(inventory.CodeInvalid, "--fragile: %w", err)

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // netnsEnv names the test that a process was started for, inside its namespace.
@@ -59,6 +62,43 @@ func InNetwork(t *testing.T, n Network, body func(t *testing.T)) {
 		t.Fatalf("inside the namespace: %v\n%s", err, out)
 	case !bytes.Contains(out, []byte("--- PASS: "+t.Name())):
 		t.Fatalf("inside the namespace the test did not run:\n%s", out)
+	}
+}
+
+// Namespace is the name of that of another host, for a test inside its network.
+func Namespace(t *testing.T, host int) string {
+	t.Helper()
+	own, err := exec.CommandContext(t.Context(), "ip", "netns", "identify").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, _, ok := strings.Cut(strings.TrimSpace(string(own)), "-")
+	if !ok {
+		t.Fatalf("not in a namespace of the test: %q", own)
+	}
+	return fmt.Sprintf("%s-%d", base, host)
+}
+
+// Elsewhere runs open in another host's namespace, for a test inside its network. Sockets that it
+// opens itself, not in goroutines, are that host's for good.
+func Elsewhere(t *testing.T, host int, open func() error) {
+	t.Helper()
+	ns, err := os.Open("/run/netns/" + Namespace(t, host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ns.Close() }()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		if err == nil {
+			err = open()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -93,6 +93,8 @@ func (s *Socket) Close() error { return s.conn.Close() }
 // Sweep says what to ask.
 type Sweep struct {
 	Targets func() iter.Seq[netip.Addr]
+	// Skip tells which targets are not asked, when their turn comes; nil for none.
+	Skip func(netip.Addr) bool
 	// Wait blocks until the next packet may go to the address.
 	Wait func(context.Context, netip.Addr) error
 	Sent func()
@@ -146,7 +148,7 @@ func (s *Socket) send(ctx context.Context, sweep Sweep, done func(netip.Addr) bo
 	}
 	for pass := range passes {
 		for a := range sweep.Targets() {
-			if done(a) {
+			if done(a) || sweep.Skip != nil && sweep.Skip(a) {
 				continue
 			}
 			if err := sweep.Wait(ctx, a); err != nil {

@@ -1,8 +1,10 @@
-// Package tcp finds hosts that answer no echo by connecting to ports that something
-// usually listens on.
+// Package tcp finds hosts that answer no echo at ports that something usually listens on. A
+// port that refuses is an answer too.
 //
-// It uses the system's own connect, so it needs no rights; nothing is sent on the
-// connection. A port that refuses is an answer too. It refuses to name services.
+// It owns two ways to do that. A Socket sends SYNs of its own, any number of them on the way,
+// where the process may open raw sockets. Connect is the system's own and needs no rights, but
+// each silent port keeps a connection waiting. Neither sends anything on a connection. It
+// refuses to name services.
 package tcp
 
 import (
@@ -29,33 +31,47 @@ type Answer struct {
 
 // Sweep says what to try.
 type Sweep struct {
+	// Targets are visited once by Connect, and once for each port by a Socket: in the same
+	// order each time.
 	Targets iter.Seq[netip.Addr]
-	Ports   []int
+	// Skip tells of which targets no more is wanted; nil for none.
+	Skip  func(netip.Addr) bool
+	Ports []int
 	// Wait blocks until the next packet may go to the address.
 	Wait func(context.Context, netip.Addr) error
 	// Sent and Seen are called by many goroutines.
 	Sent func()
 	// Seen is called once for each address that answers.
 	Seen func(Answer)
-	// Timeout is how long one connection is waited for; 0 means 700 ms.
+	// Timeout is how long one port is waited for; 0 means 700 ms.
 	Timeout time.Duration
-	// AtOnce bounds the connections under way; 0 means 512.
+	// AtOnce bounds the connections under way; 0 means 512. SYNs have no such bound.
 	AtOnce int
 }
 
-// Run tries the ports of each target one after the other until one answers, many targets
-// at a time.
-func Run(ctx context.Context, s Sweep) error {
+func (s *Sweep) defaults() {
 	if s.Timeout == 0 {
 		s.Timeout = 700 * time.Millisecond
 	}
 	if s.AtOnce == 0 {
 		s.AtOnce = 512
 	}
+	if s.Skip == nil {
+		s.Skip = func(netip.Addr) bool { return false }
+	}
+}
+
+// Connect tries the ports of each target one after the other until one answers, many targets
+// at a time.
+func Connect(ctx context.Context, s Sweep) error {
+	s.defaults()
 	slots := make(chan struct{}, s.AtOnce)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for a := range s.Targets {
+		if s.Skip(a) {
+			continue
+		}
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
@@ -96,12 +112,8 @@ func connect(ctx context.Context, a netip.Addr, port int, timeout time.Duration)
 		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) && !errors.Is(err, syscall.ENOBUFS) {
 			break
 		}
-		t := time.NewTimer(retryPause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if pause(ctx, retryPause) != nil {
 			return false, false
-		case <-t.C:
 		}
 		conn, err = d.DialContext(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(port)))
 	}
@@ -114,4 +126,18 @@ func connect(ctx context.Context, a netip.Addr, port int, timeout time.Duration)
 		return true, true
 	}
 	return false, errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/muster-itam/muster/scanner/tcp"
 )
 
-func TestRun(t *testing.T) {
+func TestConnect(t *testing.T) {
 	open, err := net.Listen("tcp", "127.0.0.2:0")
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +25,7 @@ func TestRun(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]tcp.Answer{}
 	sent := 0
-	err = tcp.Run(t.Context(), tcp.Sweep{
+	err = tcp.Connect(t.Context(), tcp.Sweep{
 		Targets: slices.Values(targets), Ports: []int{port, 1},
 		Wait: func(context.Context, netip.Addr) error { return nil },
 		Sent: func() { mu.Lock(); sent++; mu.Unlock() },
@@ -46,9 +46,9 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestRunStops(t *testing.T) {
+func TestConnectStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := tcp.Run(ctx, tcp.Sweep{
+	err := tcp.Connect(ctx, tcp.Sweep{
 		Targets: func(yield func(netip.Addr) bool) {
 			for a := netip.MustParseAddr("127.0.0.1"); yield(a); a = a.Next() {
 				cancel()
