@@ -304,10 +304,7 @@ func avahi(t *testing.T) string {
 			return daemon
 		}
 	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("avahi-daemon is not installed: tools/setup.sh does that")
-	}
-	t.Skip("avahi-daemon is not installed")
+	testkit.Missing(t, "avahi-daemon is not installed: tools/setup.sh does that")
 	return ""
 }
 

@@ -78,7 +78,7 @@ func FuzzDecodeReply(f *testing.F) {
 // The loopback addresses answer; an address nobody has is silence, not an error.
 func TestRun(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("raw ICMP needs root")
+		testkit.Missing(t, "raw ICMP needs root")
 	}
 	targets := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.9.9.9"), netip.MustParseAddr("0.0.0.1")}
 	for name, open := range map[string]func() (*icmp.Socket, error){"echo": icmp.Open4, "timestamp": icmp.OpenTimestamp} {
@@ -106,7 +106,7 @@ func TestRun(t *testing.T) {
 
 func TestRunStops(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("raw ICMP needs root")
+		testkit.Missing(t, "raw ICMP needs root")
 	}
 	s, err := icmp.Open6()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/scanner/identify"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
@@ -24,10 +25,7 @@ import (
 func needWalks(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(walksDir); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("the recorded walks are not beside the project: %v", err)
-		}
-		t.Skipf("the recorded walks are not beside the project: %v", err)
+		testkit.Missing(t, "the recorded walks are not beside the project: %v", err)
 	}
 }
 
@@ -152,10 +150,7 @@ func score(t *testing.T, args []string) string {
 	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		testkit.Missing(t, "%v", err)
 	}
 	out, err := exec.CommandContext(t.Context(), python, append([]string{"-B", filepath.Join(walksDir, "data", "score.py")}, args...)...).CombinedOutput()
 	if err != nil {
