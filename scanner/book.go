@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -39,12 +40,13 @@ const maxMACs = 4
 
 // book collects what probes see, from many goroutines.
 type book struct {
-	now func() time.Time
+	now  func() time.Time
+	most int // entries; 0 for no bound
 
 	mu      sync.Mutex
 	entries map[netip.Addr]*entry
 	six     int // of entries that are IPv6
-	lost    int // sightings of further IPv6 addresses
+	lost    int // sightings of further addresses
 }
 
 // maxSix bounds the IPv6 addresses of a scan. Other than those of IPv4 nobody asked for them
@@ -67,16 +69,16 @@ func (b *book) see(s sighting) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[s.addr]
-	if e == nil && s.addr.Is6() {
-		if b.six == maxSix {
+	if e == nil {
+		if s.addr.Is6() && b.six >= maxSix || b.most > 0 && len(b.entries) >= b.most {
 			b.lost++
 			return
 		}
-		b.six++
-	}
-	if e == nil {
 		e = &entry{addr: s.addr}
 		b.entries[s.addr] = e
+		if s.addr.Is6() {
+			b.six++
+		}
 	}
 	e.seenAt = b.now()
 	if s.link != "" {
@@ -101,18 +103,25 @@ func (b *book) dropOthers(link string, wanted func(*entry) bool) {
 			stay[e.mac()] = true
 		}
 	}
-	for a, e := range b.entries {
-		if e.link == link && !stay[e.mac()] {
-			delete(b.entries, a)
-		}
-	}
+	b.drop(func(e *entry) bool { return e.link == link && !stay[e.mac()] })
 }
 
 // dropAddresses forgets entries.
 func (b *book) dropAddresses(drop func(*entry) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	maps.DeleteFunc(b.entries, func(_ netip.Addr, e *entry) bool { return drop(e) })
+	b.drop(drop)
+}
+
+// drop is for who holds the lock.
+func (b *book) drop(drop func(*entry) bool) {
+	maps.DeleteFunc(b.entries, func(a netip.Addr, e *entry) bool {
+		gone := drop(e)
+		if gone && a.Is6() {
+			b.six--
+		}
+		return gone
+	})
 }
 
 func (b *book) has(a netip.Addr) bool {
@@ -121,11 +130,17 @@ func (b *book) has(a netip.Addr) bool {
 	return b.entries[a] != nil
 }
 
-// leftOut is how many sightings were not kept.
-func (b *book) leftOut() int {
+// leftOut says how many sightings were not kept; "" for none.
+func (b *book) leftOut() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.lost
+	switch {
+	case b.lost == 0:
+		return ""
+	case b.most > 0:
+		return fmt.Sprintf("%d sightings of further addresses are left out: more than %d of IPv6, or %d in all, are made up by somebody", b.lost, maxSix, b.most)
+	}
+	return fmt.Sprintf("%d sightings of further IPv6 addresses are left out: more than %d in one scan are made up by somebody", b.lost, maxSix)
 }
 
 func (b *book) len() int {

@@ -103,5 +103,25 @@ func MustMAC(text string) ether.MAC {
 
 var PortBodies = portBodies
 
+// Book is what takes sightings down.
+type Book struct{ *book }
+
+// NewBook keeps so many entries; 0 for no bound.
+func NewBook(most int) Book {
+	b := newBook(time.Now)
+	b.most = most
+	return Book{b}
+}
+
+func (b Book) See(a netip.Addr, link string) { b.see(sighting{addr: a, link: link, source: viaARP}) }
+
+func (b Book) Has(a netip.Addr) bool { return b.has(a) }
+
+func (b Book) DropOthers(link string) { b.dropOthers(link, func(*entry) bool { return false }) }
+
+func (b Book) DropAddresses() { b.dropAddresses(func(*entry) bool { return true }) }
+
+func (b Book) LeftOut() string { return b.leftOut() }
+
 // Spread is the order in which routed addresses are asked.
 func (s Set) Spread() iter.Seq[netip.Addr] { return s.spread() }

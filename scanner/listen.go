@@ -37,6 +37,7 @@ func (s *Scanner) Listen(ctx context.Context, job ListenJob) (*Result, error) {
 		return nil, inventory.Errorf(inventory.CodeForbidden, "listen on %s: %w", links[0].Interface.Name, host.Raw)
 	}
 	r := &run{Scanner: s, plan: &Plan{Names: map[string]string{}, host: host, deny: s.cfg.Deny}, book: newBook(s.cfg.Now)}
+	r.book.most = maxHeard
 	res := &Result{Started: s.cfg.Now().UTC()}
 	stop := r.report(ctx)
 	lctx, cancel := context.WithTimeout(ctx, job.For)
@@ -56,6 +57,9 @@ func (s *Scanner) Listen(ctx context.Context, job ListenJob) (*Result, error) {
 	r.heardNeighbours(res.Devices)
 	nameByAnnouncement(res.Devices)
 	stop()
+	if left := r.book.leftOut(); left != "" {
+		r.note("%s", left)
+	}
 	res.Finished = s.cfg.Now().UTC()
 	res.Complete = ctx.Err() == nil && !r.failed
 	res.Notes = r.notes
@@ -137,7 +141,7 @@ func (r *run) ear(l *Link) *announce.Ear {
 			return r.listed(a) && (l.on(a) || a.IsLinkLocalUnicast() || !numbered && r.book.has(a))
 		},
 		Seen: func(a netip.Addr, mac ether.MAC, via string) {
-			if r.listed(a) && (r.book.has(a) || r.book.len() < maxHeard) {
+			if r.listed(a) {
 				r.book.see(sighting{addr: a, mac: mac, link: l.Interface.Name, source: via})
 			}
 		},

@@ -1,6 +1,7 @@
 package scanner_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -169,4 +170,49 @@ func TestListenRefuses(t *testing.T) {
 	if inventory.CodeOf(err) != inventory.CodeInvalid || !strings.Contains(err.Error(), "nosuch0") {
 		t.Errorf("unknown interface: %v", err)
 	}
+}
+
+// A station that makes up addresses fills what is kept of them, and the result says so.
+func TestListenSaysWhatIsLeftOut(t *testing.T) {
+	testkit.InNetwork(t, talkers, func(t *testing.T) {
+		testkit.Elsewhere(t, speaker, func() error {
+			ifi, err := net.InterfaceByName("eth0")
+			if err != nil {
+				return err
+			}
+			conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			go func() {
+				for n := 0; ; n = (n + 1) % (2 * maxSix) {
+					f := advertisement(n)
+					if _, err := conn.WriteTo(f, &packet.Addr{HardwareAddr: net.HardwareAddr(f[:6])}); errors.Is(err, net.ErrClosed) {
+						return
+					}
+				}
+			}()
+			return nil
+		})
+		s, err := scanner.New(scanner.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.Listen(t.Context(), scanner.ListenJob{For: 6 * time.Second, Interfaces: []string{"eth0"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if notes := strings.Join(res.Notes, "\n"); !strings.Contains(notes, "sightings of further addresses are left out: more than 16384 of IPv6") {
+			t.Errorf("%d devices, notes %q", len(res.Devices), notes)
+		}
+	})
+}
+
+// advertisement is that of the neighbour fe80::n.
+func advertisement(n int) []byte {
+	address := "\xfe\x80" + strings.Repeat("\x00", 11) + string([]byte{byte(n >> 16), byte(n >> 8), byte(n)})
+	all := "\xff\x02" + strings.Repeat("\x00", 13) + "\x01"
+	body := "\x88\x00\x00\x00\x20\x00\x00\x00" + address // the checksum is not looked at
+	return []byte("\x33\x33\x00\x00\x00\x01\x00\x14\x22\x00\x00\x10\x86\xdd\x60\x00\x00\x00\x00" + string([]byte{byte(len(body))}) + "\x3a\xff" + address + all + body)
 }

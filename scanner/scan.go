@@ -188,8 +188,9 @@ func (s *Scanner) runPart(ctx context.Context, plan *Plan, before *memory) (*Res
 	}
 	nameByAnnouncement(res.Devices)
 	stop()
-	if n := r.book.leftOut(); n > 0 {
-		r.note("%d sightings of further IPv6 addresses are left out: more than %d in one scan are made up by somebody", n, maxSix)
+	if left := r.book.leftOut(); left != "" {
+		r.note("%s", left)
+		r.doubted(r.plan.Allowed.family(128))
 	}
 	before.add(res.Devices)
 	res.Finished = s.cfg.Now().UTC()

@@ -124,7 +124,11 @@ func (b *Notebook) Add(who Speaker, s Speech) {
 func (b *Notebook) addRecords(who Speaker, via string, records []record) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p := b.page(who); p != nil && b.bytes <= maxBytes {
+	switch p := b.page(who); {
+	case p == nil: // counted there
+	case b.bytes > maxBytes:
+		b.lost++
+	default:
 		b.bytes += p.zone.add(records)
 		add(&p.Via, maxNames, via)
 	}
