@@ -20,6 +20,8 @@ type entry struct {
 	macs    []ether.MAC
 	sources []string
 	seenAt  time.Time
+	held    []holding
+	rivals  []ether.MAC // that have it at the same time
 }
 
 // mac is the hardware address that e belongs to: a shared one before that of its holder.
@@ -40,8 +42,9 @@ const maxMACs = 4
 
 // book collects what probes see, from many goroutines.
 type book struct {
-	now  func() time.Time
-	most int // entries; 0 for no bound
+	now       func() time.Time
+	most      int  // entries; 0 for no bound
+	listening bool // nothing is asked: no two sightings are answers to one question
 
 	mu      sync.Mutex
 	entries map[netip.Addr]*entry
@@ -81,6 +84,7 @@ func (b *book) see(s sighting) {
 		}
 	}
 	e.seenAt = b.now()
+	e.hold(s, e.seenAt, !b.listening)
 	if s.link != "" {
 		e.link = s.link
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
@@ -122,6 +124,29 @@ func (b Book) DropOthers(link string) { b.dropOthers(link, func(*entry) bool { r
 func (b Book) DropAddresses() { b.dropAddresses(func(*entry) bool { return true }) }
 
 func (b Book) LeftOut() string { return b.leftOut() }
+
+// Word is a sighting at a time.
+type Word struct {
+	At time.Duration
+	Sighting
+}
+
+// Conflicts are what is noted of words that are heard, or come as answers.
+func (s *Scanner) Conflicts(listening bool, facts map[string]*snmp.Facts, words []Word) []string {
+	var now time.Time
+	r := &run{Scanner: s, before: &memory{}, plan: &Plan{}, book: newBook(func() time.Time { return now })}
+	r.book.listening = listening
+	for _, w := range words {
+		now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(w.At)
+		r.book.see(sighting{addr: netip.MustParseAddr(w.Addr), mac: MustMAC(w.MAC), link: w.Link, source: w.Source})
+	}
+	stations := r.book.stations()
+	for _, st := range stations {
+		st.facts = facts[st.entries[0].addr.String()]
+	}
+	r.merge(stations)
+	return slices.DeleteFunc(r.notes, func(n string) bool { return !strings.HasPrefix(n, "address conflict") })
+}
 
 // Spread is the order in which routed addresses are asked.
 func (s Set) Spread() iter.Seq[netip.Addr] { return s.spread() }

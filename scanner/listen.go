@@ -37,7 +37,7 @@ func (s *Scanner) Listen(ctx context.Context, job ListenJob) (*Result, error) {
 		return nil, inventory.Errorf(inventory.CodeForbidden, "listen on %s: %w", links[0].Interface.Name, host.Raw)
 	}
 	r := &run{Scanner: s, plan: &Plan{Names: map[string]string{}, host: host, deny: s.cfg.Deny}, book: newBook(s.cfg.Now)}
-	r.book.most = maxHeard
+	r.book.most, r.book.listening = maxHeard, true
 	res := &Result{Started: s.cfg.Now().UTC()}
 	stop := r.report(ctx)
 	lctx, cancel := context.WithTimeout(ctx, job.For)
@@ -45,6 +45,11 @@ func (s *Scanner) Listen(ctx context.Context, job ListenJob) (*Result, error) {
 	phase := r.begin(PhaseListen, uint64(job.For/time.Second))
 	var wg sync.WaitGroup
 	for _, l := range links {
+		for _, p := range l.Prefixes {
+			if r.listed(p.Addr()) {
+				r.book.see(sighting{addr: p.Addr(), mac: l.MAC, link: l.Interface.Name, source: viaSelf})
+			}
+		}
 		wg.Go(func() { r.fail(ctx, "listen on "+l.Interface.Name, r.listen(lctx, l)) })
 	}
 	wg.Go(func() { countSeconds(lctx, phase) })
@@ -153,17 +158,12 @@ func (r *run) listed(a netip.Addr) bool {
 	return !r.cfg.Deny.Contains(a) && (len(r.cfg.Allow) == 0 || r.cfg.Allow.Contains(a) || a.IsLinkLocalUnicast())
 }
 
-// selfOn is this host on the links, for what is at the other end of their cables.
+// selfOn is this host on the links, with or without addresses, for what is at the other end of
+// their cables.
 func (r *run) selfOn(links []*Link) []*station {
 	var out []*station
 	for _, l := range links {
-		st := &station{link: l.Interface.Name, mac: l.MAC, self: true, seenAt: r.cfg.Now()}
-		for _, p := range l.Prefixes {
-			if r.listed(p.Addr()) {
-				st.entries = append(st.entries, &entry{addr: p.Addr(), link: l.Interface.Name, macs: []ether.MAC{l.MAC}, sources: []string{viaSelf}, seenAt: st.seenAt})
-			}
-		}
-		out = append(out, st)
+		out = append(out, &station{link: l.Interface.Name, mac: l.MAC, self: true, seenAt: r.cfg.Now()})
 	}
 	return out
 }

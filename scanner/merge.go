@@ -120,11 +120,18 @@ func sortedMACs(set map[ether.MAC]bool) []ether.MAC {
 // merge joins stations that are one device and describes each.
 func (r *run) merge(stations []*station) []*Device {
 	stations = r.dropImpostors(stations)
-	groups := join(stations)
+	groups, relays := join(stations), relaysAmong(stations)
 	out := make([]*Device, 0, len(groups))
+	var conflicts []conflict
 	for _, g := range groups {
-		out = append(out, r.describe(g))
+		d := r.describe(g)
+		for _, c := range d.conflicts(g, relays) {
+			d.Flags = append(d.Flags, c.String())
+			conflicts = append(conflicts, c)
+		}
+		out = append(out, d)
 	}
+	r.noteConflicts(conflicts)
 	slices.SortFunc(out, func(a, b *Device) int { return a.Address().Compare(b.Address()) })
 	return out
 }
@@ -382,9 +389,6 @@ func (m *merged) entry(e *entry) {
 	for _, s := range e.sources {
 		m.sources[s] = true
 	}
-	if len(e.macs) > 1 && m.Virtual == "" {
-		m.Flags = append(m.Flags, fmt.Sprintf("address conflict: %s is claimed by %s", e.addr, joinMACs(e.macs)))
-	}
 }
 
 // better prefers the reading that got further, and among equals the first.
@@ -398,14 +402,6 @@ func better(a, than *snmp.Facts) bool {
 		return n
 	}
 	return complete(a) > complete(than)
-}
-
-func joinMACs(macs []ether.MAC) string {
-	text := make([]string, len(macs))
-	for i, m := range macs {
-		text[i] = m.String()
-	}
-	return strings.Join(text, " and ")
 }
 
 // entry of an address; nil when it was never seen.

@@ -115,7 +115,7 @@ func TestMerge(t *testing.T) {
 
 		{"two stations claim one address", []scanner.Sighting{
 			{"10.1.0.9", macA, "eth0", "arp"}, {"10.1.0.9", macC, "eth0", "arp"},
-		}, nil, []string{"[10.1.0.9] [00:1a:a1:00:00:01] [arp] [address conflict: 10.1.0.9 is claimed by 00:1a:a1:00:00:01 and 00:14:22:10:00:10]"}},
+		}, nil, []string{"[10.1.0.9] [00:1a:a1:00:00:01] [arp] [address conflict: 10.1.0.9 is claimed by 00:14:22:10:00:10 and 00:1a:a1:00:00:01]"}},
 
 		{"a silent host in a router's ARP table", []scanner.Sighting{
 			{"10.1.0.1", macA, "eth0", "arp"}, {"10.2.0.7", "", "", "icmp"},
