@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/muster-itam/muster/agent/plist"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // Bounds on one answer of ioreg(8).

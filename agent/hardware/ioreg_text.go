@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/muster-itam/muster/agent/plist"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // parseRegistryText reads the tree: "+-o name@place  <class C, id 0x1, ...>" begins an

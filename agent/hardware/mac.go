@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/muster-itam/muster/agent/plist"
 	"github.com/muster-itam/muster/agent/profiler"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // apple is how the maker calls itself in the firmware of its machines.

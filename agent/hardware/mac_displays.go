@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/muster-itam/muster/agent/hardware/edid"
-	"github.com/muster-itam/muster/agent/plist"
 	"github.com/muster-itam/muster/agent/profiler"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // macGPUs are the graphics processors of a report. Memory that a processor shares with

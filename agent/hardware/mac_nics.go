@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/muster-itam/muster/agent/plist"
 	"github.com/muster-itam/muster/agent/profiler"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // parseIfconfig reads what ifconfig(8) prints of all interfaces: a line that begins with

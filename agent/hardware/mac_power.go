@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/muster-itam/muster/agent/plist"
 	"github.com/muster-itam/muster/agent/profiler"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // macBatteries are those of the registry, with the health that the report gives: the

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/muster-itam/muster/agent/plist"
 	"github.com/muster-itam/muster/agent/profiler"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // macSecurity is how the machine protects itself. No Mac has a Trusted Platform Module:

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/muster-itam/muster/agent/plist"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // record is one of Directory Services: attributes with lists of values, under names with

@@ -13,7 +13,7 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/muster-itam/muster/agent/plist"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // Bounds on one report. That of 4,000 applications has 5 MiB and 40,000 values.

@@ -6,9 +6,9 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/muster-itam/muster/agent/plist"
 	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // macBundle is what a bundle says of itself in its Info.plist

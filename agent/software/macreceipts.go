@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/muster-itam/muster/agent/plist"
 	"github.com/muster-itam/muster/agent/source"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 // ParseReceipt reads what the installer leaves of a package in /var/db/receipts (pkgutil(1)).

@@ -2,8 +2,8 @@
 //
 // It owns the two formats and the shapes their values take in Go; what a key means is the
 // caller's business. It refuses the NeXT text format, and everything beyond its bounds:
-// lists come from application bundles that anybody may have built. agent/profiler,
-// agent/hardware and agent/software call it.
+// lists come from application bundles that anybody may have built, and from the network.
+// agent/profiler, agent/hardware, agent/software and scanner/service call it.
 package plist
 
 import (

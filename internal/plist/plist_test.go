@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/muster-itam/muster/agent/plist"
+	"github.com/muster-itam/muster/internal/plist"
 )
 
 func sample(t testing.TB, name string) []byte {
