@@ -38,6 +38,7 @@ var numbered = []struct{ fact, product string }{
 var named = []struct{ product, version string }{
 	{"ldap.vendor", "ldap.version"}, {"ipp.model", "ipp.firmware"}, {"redfish.product", ""},
 	{"modbus.product", "modbus.revision"}, {"bacnet.model", "bacnet.firmware"}, {"onvif.model", "onvif.firmware"}, {"cast.model", "cast.version"},
+	{"airplay.model", "airplay.version"},
 }
 
 // written are facts in which a product writes its name and, mostly, its version.

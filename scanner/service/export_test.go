@@ -98,6 +98,10 @@ var Parsers = map[string]func([]byte) Answer{
 		f, ok := parseCast(b)
 		return facts("googlecast", f, ok)
 	},
+	"airplay": func(b []byte) Answer {
+		f, ok := parseAirPlay(b)
+		return facts("airplay", f, ok)
+	},
 	"sdp": func(b []byte) Answer { return Answer{Facts: parseDescription(b)} },
 	"granted": func(b []byte) Answer {
 		f := Facts{}

@@ -104,4 +104,5 @@ func FuzzBACnet(f *testing.F)     { fuzz(f, "bacnet") }
 func FuzzGranted(f *testing.F)    { fuzz(f, "granted") }
 func FuzzONVIF(f *testing.F)      { fuzz(f, "onvif") }
 func FuzzCast(f *testing.F)       { fuzz(f, "cast") }
+func FuzzAirPlay(f *testing.F)    { fuzz(f, "airplay") }
 func FuzzSDP(f *testing.F)        { fuzz(f, "sdp") }

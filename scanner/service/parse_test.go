@@ -97,6 +97,9 @@ var answers = []answer{
 		Service: "sip", Banner: "Asterisk PBX 18.10.0", Facts: facts{"sip.server": "Asterisk PBX 18.10.0"}}},
 	{parser: "rtsp", text: "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nServer: Hipcam RealServer/V1.0\r\nWWW-Authenticate: Digest realm=\"Hipcam\", nonce=\"5f\"\r\n\r\n", want: service.Answer{
 		Service: "rtsp", Banner: "Hipcam RealServer/V1.0 Hipcam", Facts: facts{"rtsp.server": "Hipcam RealServer/V1.0", "rtsp.realm": "Hipcam"}}},
+	{parser: "airplay", text: "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>model</key><string>QE55Q80</string><key>manufacturer</key><string>Samsung</string>" +
+		"<key>firmwareRevision</key><string>1402</string><key>txtAirPlay</key><data>Cm9zdmVycz02Ljc=</data></dict></plist>", want: service.Answer{
+		Service: "airplay", Facts: facts{"airplay.model": "QE55Q80", "airplay.maker": "Samsung", "airplay.firmware": "1402", "airplay.system": "QE55Q80 6.7"}}},
 	{parser: "modbus", hex: "0001 0000 0003 ff ab 01", want: service.Answer{Service: "modbus", Banner: "Modbus", Facts: facts{}}},
 	{parser: "modbus", hex: "0001 0000 0019 ff 2b0e01 01 00 00 02 00 09 5363686e6569646572 01 06 424d58503334", want: service.Answer{
 		Service: "modbus", Banner: "Modbus Schneider BMXP34", Facts: facts{"modbus.vendor": "Schneider", "modbus.product": "BMXP34"}}},

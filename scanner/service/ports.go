@@ -16,7 +16,7 @@ type Ports struct{ TCP, UDP []int }
 // Default are the ports that say most for least.
 func Default() Ports {
 	return Ports{
-		TCP: []int{22, 80, 443, 445, 631, 9100, 389, 3389, 21, 23, 25, 110, 143, 465, 554, 587, 636, 993, 995, 1433, 3306, 5432, 5900, 6379, 8008, 8080, 8443, 27017},
+		TCP: []int{22, 80, 443, 445, 631, 9100, 389, 3389, 21, 23, 25, 110, 143, 465, 554, 587, 636, 993, 995, 1433, 3306, 5432, 5900, 6379, 7000, 8008, 8080, 8443, 27017},
 		UDP: []int{123, 623, 1434, 5060},
 	}
 }
@@ -197,6 +197,7 @@ var tcpProtocols = map[int]protocol{
 	5432:  {askPostgreSQL, 7},
 	5900:  {single(greeting(parseVNC)), 1},
 	6379:  {single(askRedis), 2},
+	7000:  {askAirPlay, 2 + mostHTTP},
 	8008:  {askCast, 2 + mostHTTP},
 	8080:  {askHTTP, mostHTTP},
 	8443:  {askHTTPS, mostHTTPS},
