@@ -81,7 +81,9 @@ func (l *line) UpdateJob(ctx context.Context, u wire.JobUpdate) (inventory.ScanO
 	return l.Client.UpdateJob(ctx, u)
 }
 
-func (r *rig) scanner() *realScanner {
+func (r *rig) scanner() *realScanner { return r.scannerWith(scanner.Config{NoNames: true, Part: 64}) }
+
+func (r *rig) scannerWith(cfg scanner.Config) *realScanner {
 	r.t.Helper()
 	dir := filepath.Join(r.t.TempDir(), "state")
 	id, err := wire.Enroll(r.t.Context(), wire.EnrollConfig{StateDir: dir, Collector: r.url, Token: inventory.Secret(r.token("hq", "", 1, time.Hour)), Kind: inventory.KindScanner})
@@ -100,7 +102,8 @@ func (r *rig) scanner() *realScanner {
 	}
 	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan error, 1)
-	w := scanner.Worker{Config: scanner.Config{NoNames: true, Log: log, Part: 64}, Collector: s.line, Outbox: box}
+	cfg.Log = log
+	w := scanner.Worker{Config: cfg, Collector: s.line, Outbox: box}
 	go func() { done <- w.Run(ctx) }()
 	s.stop = sync.OnceFunc(func() {
 		cancel()

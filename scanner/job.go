@@ -18,6 +18,9 @@ import (
 const (
 	// updateEvery is how often a job's progress is reported, and so how soon an order is heard.
 	updateEvery = 500 * time.Millisecond
+	// wordTime is how long one word may take: a connection that has died in silence must not
+	// keep an order waiting for as long as other calls may.
+	wordTime = 5 * time.Second
 	// ownLease is after how long without an answer a job may have been given to another
 	// scanner; the collector waits for two minutes.
 	ownLease = 100 * time.Second
@@ -308,7 +311,9 @@ func (j *jobRun) talk(ctx context.Context) (hush func()) {
 // say sends one word; the result is why the job ends, if it does.
 func (j *jobRun) say(ctx context.Context) error {
 	u := j.word()
-	order, ok := j.worker.update(ctx, u)
+	call, cancel := context.WithTimeout(ctx, wordTime)
+	defer cancel()
+	order, ok := j.worker.update(call, u)
 	now := j.worker.Config.Now()
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -164,7 +165,7 @@ func (w *Worker) deliver(ctx context.Context) error {
 
 func (w *Worker) update(ctx context.Context, u wire.JobUpdate) (order inventory.ScanOrder, ok bool) {
 	order, err := w.Collector.UpdateJob(ctx, u)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		w.Config.Log.Warn("collector not told about job", "job", u.ID, "state", u.State, "error", err)
 	}
 	return order, err == nil

@@ -23,6 +23,7 @@ type fakeCollector struct {
 	mu      sync.Mutex
 	jobs    []wire.Job
 	errs    int // questions that fail before the first job is given out
+	hang    int // words that are not answered
 	updates []wire.JobUpdate
 	renewed int
 }
@@ -56,9 +57,14 @@ func (c *fakeCollector) FetchJob(context.Context, time.Duration, []byte) (*wire.
 	return &job, nil
 }
 
-func (c *fakeCollector) UpdateJob(_ context.Context, u wire.JobUpdate) (inventory.ScanOrder, error) {
+func (c *fakeCollector) UpdateJob(ctx context.Context, u wire.JobUpdate) (inventory.ScanOrder, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.hang > 0 {
+		c.hang--
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
 	if u.State == "running" {
 		return c.orders[u.ID], nil
 	}
@@ -133,6 +139,24 @@ func TestWorker(t *testing.T) {
 	}
 	if box.delivered < 2 {
 		t.Error("what waited from before was not delivered first")
+	}
+}
+
+// A word on a connection that has died in silence is given up, and the order heard with the next.
+func TestWorkerHearsStop(t *testing.T) {
+	t.Parallel()
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	c := &fakeCollector{end: end, hang: 1, orders: map[string]inventory.ScanOrder{"stopped": inventory.OrderStop},
+		jobs: []wire.Job{{ID: "stopped", Targets: []string{"127.0.1.0/24"}, Rate: 1}}}
+	w := scanner.Worker{Collector: c, Outbox: &fakeOutbox{}, Config: scanner.Config{NoNames: true}}
+	began := time.Now()
+	if err := w.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("stopped after %v", time.Since(began))
+	if len(c.updates) != 0 || c.hang != 0 {
+		t.Errorf("it went on to the end: %v", c.updates)
 	}
 }
 

@@ -58,6 +58,8 @@ func InNetwork(t *testing.T, n Network, body func(t *testing.T)) {
 		t.Fatalf("inside the namespace: %v\n%s", err, out)
 	case !bytes.Contains(out, []byte("--- PASS: "+t.Name())):
 		t.Fatalf("inside the namespace the test did not run:\n%s", out)
+	case testing.Verbose(): // figures that it printed
+		t.Logf("inside the namespace:\n%s", out)
 	}
 }
 
