@@ -2,6 +2,8 @@ package scanner
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	_ "embed"
 	"encoding/hex"
 	"fmt"
@@ -9,11 +11,14 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/scanner/arp"
 	"github.com/muster-itam/muster/scanner/ether"
+	"github.com/muster-itam/muster/scanner/snmp"
 )
 
 //go:embed fragile.yaml
@@ -37,8 +42,7 @@ type fragileRule struct {
 // namedFragile is the reason of what a person named.
 const namedFragile = "named as fragile"
 
-// ParseFragile adds to the built-in rules what words name: addresses, ranges and prefixes,
-// beginnings of hardware addresses (00:0e:8c), and type=TYPE.
+// ParseFragile is the built-in rules with what words name.
 func ParseFragile(words []string) (Fragile, error) {
 	var f Fragile
 	dec := yaml.NewDecoder(bytes.NewReader(builtinFragile))
@@ -46,7 +50,14 @@ func ParseFragile(words []string) (Fragile, error) {
 	if err := dec.Decode(&f.rules); err != nil {
 		return f, fmt.Errorf("read the list of fragile devices: %w", err)
 	}
-	var addresses []Range
+	return f.And(words)
+}
+
+// And is f with what words name: addresses, ranges and prefixes, beginnings of hardware
+// addresses (00:0e:8c), and type=TYPE.
+func (f Fragile) And(words []string) (Fragile, error) {
+	f.cards, f.rules = slices.Clone(f.cards), slices.Clone(f.rules)
+	addresses := slices.Clone(f.addresses)
 	for _, w := range words {
 		w = strings.TrimSpace(w)
 		if card, ok := cardPrefix(w); ok {
@@ -84,6 +95,40 @@ func (f Fragile) String() string {
 		out = append(out, fmt.Sprintf("%s by %d makers and %d types", r.Why, len(r.Makers), len(r.Types)))
 	}
 	return strings.Join(out, "; ")
+}
+
+// Unasked tells why what has an address is fragile, as far as that is known before it is asked
+// anything: by the address, or by the card that this host's own ARP table has for it.
+func (f *Fragile) Unasked() func(netip.Addr) string {
+	cards, makers := map[netip.Addr]ether.MAC{}, loadMakers()
+	table, _ := arp.Table() // without one, addresses alone tell
+	for _, s := range table {
+		cards[s.Addr] = s.MAC
+	}
+	return func(a netip.Addr) string {
+		m := cards[a]
+		return cmp.Or(f.address(a), f.card(m, makers.of(m)))
+	}
+}
+
+// How a fragile device is read by SNMP: so many values at once, and a pause before each packet.
+const (
+	gentleBatch = 10
+	gentlePause = 100 * time.Millisecond
+)
+
+// Gently is how p reads fragile devices: slowly, a few values at a time, and no makers' tables.
+func Gently(p *snmp.Prober, clock Clock) *snmp.Prober {
+	g := &snmp.Prober{Credentials: p.Credentials, Port: p.Port, Timeout: p.Timeout, Retries: p.Retries, Limits: p.Limits,
+		Extra: p.Extra, Needs: p.Needs, Now: p.Now}
+	g.Limits.Batch = gentleBatch
+	g.Wait = func(ctx context.Context, a netip.Addr) error {
+		if err := clock.Sleep(ctx, gentlePause); err != nil || p.Wait == nil {
+			return err
+		}
+		return p.Wait(ctx, a)
+	}
+	return g
 }
 
 // cardPrefix reads three to six bytes with colons or dashes between them.

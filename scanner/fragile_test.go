@@ -41,6 +41,21 @@ func TestParseFragile(t *testing.T) {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}
+	and, err := f.And([]string{"10.9.0.1", "type=voip phone"}) // of one job: the scanner's own list stays
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		f             *scanner.Fragile
+		address, want string
+	}{{&and, "10.9.0.1", "named as fragile"}, {&and, "192.0.2.8", "named as fragile"}, {&f, "10.9.0.1", ""}} {
+		if got := scanner.WhyFragile(c.f, c.address, "", "", ""); got != c.want {
+			t.Errorf("%s: %q", c.address, got)
+		}
+	}
+	if scanner.WhyFragile(&and, "", "", "", inventory.ClassPhoneVoIP) == "" || scanner.WhyFragile(&f, "", "", "", inventory.ClassPhoneVoIP) != "" {
+		t.Error("the type of the job's list is not told from that of the scanner's")
+	}
 	for _, bad := range []string{"", "10.0.0.0/33", "plc.example.org", "02:77", "02:77:7", "02:77:77:00:00:00:01"} {
 		if _, err := scanner.ParseFragile([]string{bad}); inventory.CodeOf(err) != inventory.CodeInvalid {
 			t.Errorf("%q: %v", bad, err)

@@ -162,6 +162,12 @@ func TestF21FragileDevices(t *testing.T) {
 			Credentials: []snmp.Credential{{Version: gosnmp.Version2c, Community: "public"}},
 		}, scanner.Job{Targets: []string{"10.93.1.0/24", "10.99.0.0/29"}, Rate: 2000})
 		frames := stop()
+		// Without a scan, the cards that the system's ARP table has tell.
+		for address, why := range map[string]string{"10.93.1.10": "industrial controller, by the maker of its card", "10.93.1.30": "named as fragile", "10.93.1.50": ""} {
+			if got := fragile.Unasked()(netip.MustParseAddr(address)); got != why {
+				t.Errorf("%s is fragile: %q", address, got)
+			}
+		}
 		for address, why := range map[string]string{
 			"10.93.1.10": "industrial controller, by the maker of its card", "10.93.1.20": "named as fragile", "10.93.1.30": "named as fragile", "10.93.1.50": "",
 		} {

@@ -175,6 +175,10 @@ func (j *jobRun) config() (Config, error) {
 	case len(o.Ports) > 0:
 		j.notes = append(j.notes, "no ports are asked: this scanner asks none")
 	}
+	var err error
+	if cfg.Fragile, err = cfg.Fragile.And(o.Fragile); err != nil {
+		return cfg, inventory.Errorf(inventory.CodeInvalid, "fragile: %w", err)
+	}
 	if o.NoSNMP {
 		cfg.Credentials = nil
 		return cfg, nil

@@ -107,17 +107,6 @@ func (p *pacer) wait(ctx context.Context, a netip.Addr) error {
 	return p.global.Wait(ctx)
 }
 
-// gentlePause is before each packet to a fragile device.
-const gentlePause = 100 * time.Millisecond
-
-// waitGently blocks until a packet may go to the fragile device at a.
-func (p *pacer) waitGently(ctx context.Context, a netip.Addr) error {
-	if err := p.clock.Sleep(ctx, gentlePause); err != nil {
-		return err
-	}
-	return p.wait(ctx, a)
-}
-
 func (p *pacer) subnet(a netip.Addr) *Limiter {
 	key := subnetOf(a)
 	p.mu.Lock()

@@ -275,16 +275,10 @@ func (r *run) progress(p *phaseState) Progress {
 // other; most wait for a host that has no agent.
 const readParallel = 256
 
-// gentleBatch is how many values a fragile device is asked for at once.
-const gentleBatch = 10
-
 // readAll reads the stations by SNMP, then those that the first ones' ARP tables show.
 func (r *run) readAll(ctx context.Context, stations []*station) []*station {
 	prober := &snmp.Prober{Credentials: r.cfg.Credentials, Extra: r.rules.Wanted, Tables: r.tables, Wait: r.pace.wait, Now: r.cfg.Now}
-	gentle := &snmp.Prober{
-		Credentials: r.cfg.Credentials, Extra: r.rules.Wanted, Wait: r.pace.waitGently, Now: r.cfg.Now,
-		Limits: snmp.Limits{Batch: gentleBatch},
-	}
+	gentle := Gently(prober, r.pace.clock)
 	choose := func(st *station) *snmp.Prober {
 		if r.fragileStation(st) != "" {
 			return gentle

@@ -99,6 +99,7 @@ func TestWorker(t *testing.T) {
 			{ID: "denied", Targets: []string{"127.0.0.9"}},
 			{ID: "everything", Targets: []string{"0.0.0.0/0"}},
 			{ID: "nonsense", Targets: []string{"a b"}},
+			{ID: "fragile", Targets: []string{"127.0.0.1"}, Options: inventory.ScanOptions{Fragile: []string{"the old one"}}},
 			{ID: "stopped", Targets: []string{"127.0.1.0/24"}, Rate: 1},
 			{ID: "paused", Targets: []string{"127.0.1.0/24"}, Rate: 1},
 		},
@@ -117,6 +118,7 @@ func TestWorker(t *testing.T) {
 		"denied":     "failed: nothing is left to scan: every target is excluded",
 		"everything": "failed: 0.0.0.0-255.255.255.255 cannot be scanned: it includes 0.0.0.0/8 (the unspecified network)",
 		"nonsense":   `failed: "a b" is no address, range, prefix or host name`,
+		"fragile":    `failed: fragile: "the old one" is no address, range or prefix, beginning of a hardware address (00:0e:8c) or type=TYPE`,
 		"stopped":    "", // it is not ours any more
 		"paused":     "paused: ",
 	} {
@@ -124,7 +126,7 @@ func TestWorker(t *testing.T) {
 			t.Errorf("%s: %q, want %q", id, got[id], want)
 		}
 	}
-	if len(c.updates) != 5 {
+	if len(c.updates) != 6 {
 		t.Errorf("%d jobs ended: %v", len(c.updates), got)
 	}
 	var keys []string

@@ -89,7 +89,8 @@ Exit status: 0 every device answered, 1 failed, 2 mistake in the call, 3 some di
 		RunE:    func(c *cobra.Command, _ []string) error { return p.runIdentify(c.Context(), &o) },
 	}
 	f := c.Flags()
-	o.flags(f)
+	o.readFlags(f)
+	o.recogFlag(f)
 	f.StringVar(&o.targets, "targets", "", "file of addresses, one a line")
 	f.StringVarP(&o.output, "output", "o", "jsonl", "jsonl")
 	f.Uint16Var(&o.port, "port", snmp.DefaultPort, "port of the agents")
@@ -136,8 +137,13 @@ func (p *program) runIdentify(ctx context.Context, o *identifyFlags) error {
 	} else if prober.Tables, err = snmp.BuiltinTables(); err != nil {
 		return err
 	}
+	gentle, fragile := scanner.Gently(prober, scanner.SystemClock()), cfg.Fragile.Unasked()
 	return p.identifyAll(ctx, targets, o.concurrency, func(ctx context.Context, t target) named {
-		facts, err := prober.Read(ctx, t.addr)
+		read := prober.Read
+		if fragile(t.addr) != "" {
+			read = gentle.Read
+		}
+		facts, err := read(ctx, t.addr)
 		if err != nil {
 			return named{Address: t.addr.String(), Name: t.name, Error: err.Error()}
 		}

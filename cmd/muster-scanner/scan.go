@@ -37,18 +37,28 @@ type local struct {
 	verbose    bool
 }
 
+// flags are those of a scan.
 func (l *local) flags(f *pflag.FlagSet) {
-	f.StringVar(&l.snmpConfig, "snmp-config", "", "file of SNMP credentials (YAML); $MUSTER_SNMP_CONFIG")
-	f.StringVar(&l.recog, "recog", "", "folder of fingerprints in recog's format (*.xml), for what no rule knows; $MUSTER_SCANNER_RECOG")
-	f.StringSliceVar(&l.allow, "allow", nil, "scan nothing but these prefixes, whoever asks; $MUSTER_SCANNER_ALLOW")
-	f.StringSliceVar(&l.deny, "deny", nil, "never scan these prefixes, whoever asks; $MUSTER_SCANNER_DENY")
-	f.StringSliceVar(&l.fragile, "fragile", nil, "addresses, beginnings of hardware addresses (00:0e:8c) and type=TYPE that get only the gentlest probes, beside the built-in rules; $MUSTER_SCANNER_FRAGILE")
+	l.readFlags(f)
+	l.recogFlag(f)
 	f.BoolVar(&l.noDNS, "no-dns", false, "do not look up host names")
 	f.BoolVar(&l.noSearch, "no-search", false, "do not ask devices to announce themselves (mDNS, SSDP, WS-Discovery, NetBIOS, LLMNR)")
 	f.StringVar(&l.dns, "dns", "", "name server to ask, ADDRESS or ADDRESS:PORT, in place of the system's")
 	f.BoolVar(&l.services, "services", true, "ask the ports of what is found who they are, without logging in")
 	f.StringSliceVar(&l.ports, "ports", []string{"default"}, "ports to ask: default, numbers, ranges, udp/NUMBER, modbus, bacnet")
 	f.StringVar(&l.tcp, "tcp", string(scanner.TCPAuto), "how addresses that give no echo are tried: syn (needs root or CAP_NET_RAW, Linux), connect, or auto, which is syn where that may be")
+}
+
+func (l *local) recogFlag(f *pflag.FlagSet) {
+	f.StringVar(&l.recog, "recog", "", "folder of fingerprints in recog's format (*.xml), for what no rule knows; $MUSTER_SCANNER_RECOG")
+}
+
+// readFlags are those of what reads devices by SNMP, be it a scan or not.
+func (l *local) readFlags(f *pflag.FlagSet) {
+	f.StringVar(&l.snmpConfig, "snmp-config", "", "file of SNMP credentials (YAML); $MUSTER_SNMP_CONFIG")
+	f.StringSliceVar(&l.allow, "allow", nil, "scan nothing but these prefixes, whoever asks; $MUSTER_SCANNER_ALLOW")
+	f.StringSliceVar(&l.deny, "deny", nil, "never scan these prefixes, whoever asks; $MUSTER_SCANNER_DENY")
+	f.StringSliceVar(&l.fragile, "fragile", nil, "addresses, beginnings of hardware addresses (00:0e:8c) and type=TYPE that get only the gentlest probes, beside the built-in rules; $MUSTER_SCANNER_FRAGILE")
 	f.BoolVar(&l.verbose, "verbose", false, "log what goes on")
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/scanner"
 	"github.com/muster-itam/muster/scanner/identify"
 	"github.com/muster-itam/muster/scanner/snmp"
 )
@@ -38,7 +39,7 @@ Exit status: 0 complete, 1 failed, 2 mistake in the call, 3 cut off by a limit.`
 		},
 		RunE: func(c *cobra.Command, args []string) error { return p.runWalk(c.Context(), &o, args[0], port, file) },
 	}
-	o.flags(c.Flags())
+	o.readFlags(c.Flags())
 	c.Flags().Uint16Var(&port, "port", snmp.DefaultPort, "port of the agent")
 	c.Flags().StringVarP(&file, "file", "f", "-", "file to write, - for standard output; must not exist")
 	return c
@@ -57,6 +58,10 @@ func (p *program) runWalk(ctx context.Context, o *local, host string, port uint1
 		return inventory.Errorf(inventory.CodeForbidden, "walk %s: not allowed to this scanner by --allow or --deny", addr)
 	}
 	prober := &snmp.Prober{Credentials: cfg.Credentials, Port: port}
+	if why := cfg.Fragile.Unasked()(addr); why != "" {
+		fmt.Fprintf(p.err, "%s is fragile (%s): asked slowly\n", addr, plain(why))
+		prober = scanner.Gently(prober, scanner.SystemClock())
+	}
 	rec, err := prober.Record(ctx, addr)
 	if rec == nil {
 		return err

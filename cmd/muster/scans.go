@@ -43,6 +43,7 @@ func (s *scanFlags) add(f *pflag.FlagSet) {
 	f.Int32Var(&s.rate, "rate", 0, "packets a second; 0 for the scanner's default")
 	f.BoolVar(&s.options.Large, "large", false, "allow more than 65,536 addresses")
 	f.StringSliceVar(&s.options.Ports, "ports", nil, "ports to ask: default, numbers, ranges, udp/NUMBER, modbus, bacnet")
+	f.StringSliceVar(&s.options.Fragile, "fragile", nil, "what gets only the gentlest probes, beside the scanner's own list: addresses, beginnings of hardware addresses (00:0e:8c), type=TYPE")
 	f.BoolVar(&s.services, "services", true, "ask the ports of what is found who they are")
 	f.BoolVar(&s.options.NoSearch, "no-search", false, "do not ask devices to announce themselves")
 	f.BoolVar(&s.options.NoNames, "no-dns", false, "do not look up host names")

@@ -98,6 +98,7 @@ func (s *scanFlags) change(f *pflag.FlagSet, x *musterv1.ScanTemplate) {
 		"rate":       func() { x.Rate = s.rate },
 		"large":      func() { to.Large = from.GetLarge() },
 		"ports":      func() { to.Ports = from.GetPorts() },
+		"fragile":    func() { to.Fragile = from.GetFragile() },
 		"services":   func() { to.NoServices = from.GetNoServices() },
 		"no-search":  func() { to.NoSearch = from.GetNoSearch() },
 		"no-dns":     func() { to.NoNames = from.GetNoNames() },

@@ -15,7 +15,7 @@ import (
 
 func optionsToProto(o *inventory.ScanOptions) *musterv1.ScanOptions {
 	return &musterv1.ScanOptions{
-		Large: o.Large, Ports: o.Ports, NoServices: o.NoServices, NoSearch: o.NoSearch, NoNames: o.NoNames,
+		Large: o.Large, Ports: o.Ports, Fragile: o.Fragile, NoServices: o.NoServices, NoSearch: o.NoSearch, NoNames: o.NoNames,
 		NoSnmp: o.NoSNMP, Listen: span(o.Listen), Interfaces: o.Interfaces, Credentials: o.Credentials,
 	}
 }

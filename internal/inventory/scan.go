@@ -9,8 +9,9 @@ import (
 
 // ScanOptions is how a sweep is made. What is left out is as the scanner's own settings say.
 type ScanOptions struct {
-	Large      bool          `json:"large,omitempty"` // more than 65,536 addresses are meant
-	Ports      []string      `json:"ports,omitempty"` // to ask, as on the scanner's command line
+	Large      bool          `json:"large,omitempty"`   // more than 65,536 addresses are meant
+	Ports      []string      `json:"ports,omitempty"`   // to ask, as on the scanner's command line
+	Fragile    []string      `json:"fragile,omitempty"` // beside what the scanner's own list names, in its words
 	NoServices bool          `json:"no_services,omitempty"`
 	NoSearch   bool          `json:"no_search,omitempty"`
 	NoNames    bool          `json:"no_names,omitempty"`
@@ -33,12 +34,12 @@ func (o *ScanOptions) Validate() error {
 	if o.Listen < 0 || o.Listen > MaxListen || o.Listen > 0 && o.Listen < time.Second {
 		return Errorf(CodeInvalid, "listen: %v given, 1s to %v allowed", o.Listen, MaxListen)
 	}
-	for name, list := range map[string][]string{"ports": o.Ports, "interfaces": o.Interfaces, "credentials": o.Credentials} {
+	for name, list := range map[string][]string{"ports": o.Ports, "fragile": o.Fragile, "interfaces": o.Interfaces, "credentials": o.Credentials} {
 		if len(list) > maxScanWords {
 			return Errorf(CodeInvalid, "%s: %d given, at most %d allowed", name, len(list), maxScanWords)
 		}
 		for _, w := range list {
-			if w == "" || len(w) > maxScanWordText || w[0] == '-' || strings.ContainsFunc(w, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			if w == "" || len(w) > maxScanWordText || w[0] == '-' || strings.ContainsFunc(w, func(r rune) bool { return r < ' ' || r == ' ' && name != "fragile" || r >= 0x7f }) {
 				return Errorf(CodeInvalid, "%s: %.80q is none", name, w)
 			}
 		}

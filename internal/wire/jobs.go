@@ -148,7 +148,7 @@ func UnpackCredential(text inventory.Secret) (secret inventory.Secret, scope []n
 // ScanOptions are a scan's options as they came over the wire.
 func ScanOptions(p *musterv1.ScanOptions) inventory.ScanOptions {
 	return inventory.ScanOptions{
-		Large: p.GetLarge(), Ports: p.GetPorts(), NoServices: p.GetNoServices(), NoSearch: p.GetNoSearch(), NoNames: p.GetNoNames(),
+		Large: p.GetLarge(), Ports: p.GetPorts(), Fragile: p.GetFragile(), NoServices: p.GetNoServices(), NoSearch: p.GetNoSearch(), NoNames: p.GetNoNames(),
 		NoSNMP: p.GetNoSnmp(), Listen: p.GetListen().AsDuration(), Interfaces: p.GetInterfaces(), Credentials: p.GetCredentials(),
 	}
 }

@@ -767,7 +767,10 @@ type ScanOptions struct {
 	// To listen on; none for all.
 	Interfaces []string `protobuf:"bytes,8,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
 	// Credential sets of the collector, by name, beside the scanner's own.
-	Credentials   []string `protobuf:"bytes,9,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	Credentials []string `protobuf:"bytes,9,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	// Devices that get only the gentlest probes, beside those of the scanner's own list: addresses,
+	// ranges, prefixes, beginnings of hardware addresses (00:0e:8c) and type=TYPE.
+	Fragile       []string `protobuf:"bytes,10,rep,name=fragile,proto3" json:"fragile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -861,6 +864,13 @@ func (x *ScanOptions) GetInterfaces() []string {
 func (x *ScanOptions) GetCredentials() []string {
 	if x != nil {
 		return x.Credentials
+	}
+	return nil
+}
+
+func (x *ScanOptions) GetFragile() []string {
+	if x != nil {
+		return x.Fragile
 	}
 	return nil
 }
@@ -1313,7 +1323,7 @@ const file_muster_v1_source_proto_rawDesc = "" +
 	"\n" +
 	"not_before\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x123\n" +
 	"\x06sealed\x18\x17 \x03(\v2\x1b.muster.v1.SealedCredentialR\x06sealed\x12\x16\n" +
-	"\x06wanted\x18\x18 \x01(\tR\x06wanted\"\xa0\x02\n" +
+	"\x06wanted\x18\x18 \x01(\tR\x06wanted\"\xba\x02\n" +
 	"\vScanOptions\x12\x14\n" +
 	"\x05large\x18\x01 \x01(\bR\x05large\x12\x14\n" +
 	"\x05ports\x18\x02 \x03(\tR\x05ports\x12\x1f\n" +
@@ -1326,7 +1336,9 @@ const file_muster_v1_source_proto_rawDesc = "" +
 	"\n" +
 	"interfaces\x18\b \x03(\tR\n" +
 	"interfaces\x12 \n" +
-	"\vcredentials\x18\t \x03(\tR\vcredentials\">\n" +
+	"\vcredentials\x18\t \x03(\tR\vcredentials\x12\x18\n" +
+	"\afragile\x18\n" +
+	" \x03(\tR\afragile\">\n" +
 	"\x10SealedCredential\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06sealed\x18\x02 \x01(\fR\x06sealed\"a\n" +
