@@ -148,9 +148,9 @@ func (t *Tx) startDue(ctx context.Context, x ScanSchedule, now time.Time) (*Scan
 		return nil, t.exec(ctx, `update scan_schedule set note = $2 where name = $1`, x.Name,
 			now.UTC().Format("2006-01-02 15:04 MST")+": left out, scan "+going+" was not over")
 	}
-	template, err := scanTemplate(t.row(ctx, `select `+templateColumns+` from scan_template where name = $1`, x.Template))
+	template, err := t.template(ctx, x.Template)
 	if err != nil {
-		return nil, found(err, fmt.Sprintf("scan template %.80q", x.Template))
+		return nil, err
 	}
 	job, err := t.createScan(ctx, ScanJob{ScanSpec: template.ScanSpec, Template: x.Template, Schedule: x.Name, Windows: x.Windows, CreatedBy: x.ChangedBy}, now)
 	if inventory.CodeOf(err) == inventory.CodeInvalid {

@@ -92,8 +92,24 @@ func (s *Store) PutScanTemplate(ctx context.Context, x ScanTemplate, put Put, by
 
 // ScanTemplate is the template of a name.
 func (s *Store) ScanTemplate(ctx context.Context, name string) (ScanTemplate, error) {
+	return session{s.read, s.d}.template(ctx, name)
+}
+
+func (s session) template(ctx context.Context, name string) (ScanTemplate, error) {
 	x, err := scanTemplate(s.row(ctx, `select `+templateColumns+` from scan_template where name = $1`, name))
 	return x, found(err, fmt.Sprintf("scan template %.80q", name))
+}
+
+// StartTemplate queues the scan that a template says.
+func (s *Store) StartTemplate(ctx context.Context, name, by string, now time.Time) (j ScanJob, err error) {
+	return j, s.Update(ctx, func(tx *Tx) error {
+		x, err := tx.template(ctx, name)
+		if err != nil {
+			return err
+		}
+		j, err = tx.createScan(ctx, ScanJob{ScanSpec: x.ScanSpec, Template: name, CreatedBy: by}, now)
+		return err
+	})
 }
 
 // ScanTemplates are all templates by name.

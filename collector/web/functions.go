@@ -30,7 +30,7 @@ var functions = template.FuncMap{
 	"over":  func(n int, list []string) int { return max(0, len(list)-n) },
 	"exact": func(name, version string) string { return "software=" + quote(name+"="+version) },
 	"brief": brief, "order": order, "inches": inches,
-	"state": sourceState, "scanWhat": scanWhat, "percent": percent, "unknownHelp": inventory.UnknownHelp,
+	"state": sourceState, "scanWhat": scanWhat, "scanFound": scanFound, "took": took, "percent": percent, "unknownHelp": inventory.UnknownHelp,
 	"len64": func(list []store.Unidentified) int64 { return int64(len(list)) },
 }
 

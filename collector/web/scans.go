@@ -17,6 +17,7 @@ type Orders interface {
 	PauseScan(ctx context.Context, id, by string, now time.Time) error
 	ResumeScan(ctx context.Context, id, by string, now time.Time) error
 	CancelScan(ctx context.Context, id, by string, now time.Time) error
+	StartTemplate(ctx context.Context, name, by string, now time.Time) (store.ScanJob, error)
 }
 
 // shownScans is how many scans that are over are on the page.
@@ -53,7 +54,7 @@ func (s *Site) scans(r *http.Request) (content, error) {
 	return p, err
 }
 
-// orderScan takes one of the buttons beside a scan.
+// orderScan takes one of the buttons beside a scan, which has an id, or a template, which has a name.
 func (s *Site) orderScan(w http.ResponseWriter, r *http.Request) {
 	if err := s.origin.Check(r); err != nil {
 		s.failed(w, r, inventory.Errorf(inventory.CodeForbidden, "This request came from another web site."))
@@ -61,6 +62,10 @@ func (s *Site) orderScan(w http.ResponseWriter, r *http.Request) {
 	}
 	order, ok := map[string]func(context.Context, string, string, time.Time) error{
 		"pause": s.orders.PauseScan, "resume": s.orders.ResumeScan, "stop": s.orders.CancelScan,
+		"start": func(ctx context.Context, template, by string, now time.Time) error {
+			_, err := s.orders.StartTemplate(ctx, template, by, now)
+			return err
+		},
 	}[r.PathValue("order")]
 	if !ok {
 		s.failed(w, r, inventory.Errorf(inventory.CodeNotFound, "There is no such order."))
@@ -80,6 +85,31 @@ func scanWhat(spec store.ScanSpec) string {
 		return "listen for " + spec.Options.Listen.String()
 	}
 	return strings.Join(spec.Targets, " ")
+}
+
+// took is how long a scan lasted from its first packet to its end, pauses included.
+func took(j store.ScanJob) string {
+	if j.StartedAt.IsZero() || j.FinishedAt.Before(j.StartedAt) {
+		return ""
+	}
+	return j.FinishedAt.Sub(j.StartedAt).Round(time.Second).String()
+}
+
+// maxFoundRanges bounds the filter of what a scan found.
+const maxFoundRanges = 20
+
+// scanFound is the filter for what a scan met: where it was and since it began, which a later scan of
+// the same adds to.
+func scanFound(j store.ScanJob) string {
+	q := "source=scanner site=" + quote(j.Site) + " last_seen>=" + j.StartedAt.UTC().Format("2006-01-02T15:04")
+	if len(j.Done) == 0 || len(j.Done) > maxFoundRanges {
+		return q
+	}
+	ranges := make([]string, len(j.Done))
+	for i, r := range j.Done {
+		ranges[i] = "address:" + r.String()
+	}
+	return q + " (" + strings.Join(ranges, " or ") + ")"
 }
 
 // percent is how far a job is, from 0 to 100.
