@@ -80,10 +80,21 @@ func (b *Base) firstAdministrator(ctx context.Context, dir string) error {
 	return err
 }
 
-// Rekey encrypts all credentials by a new key. The former keys stay in the file for backups
-// and for collectors that have not got the new file yet, unless they are to be dropped.
+// Rekey encrypts all credentials by a new key, all or none. The former keys stay in the file for
+// backups and for collectors that have not got the new file yet, unless they are to be dropped.
 func (b *Base) Rekey(ctx context.Context, by string, drop bool) (n int, err error) {
-	if err := b.Vault.AddKey(); err != nil {
+	// A credential that no key opens must not cost a key with every try.
+	list, err := b.Store.SealedCredentials(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, x := range list {
+		if _, err := b.Vault.Decrypt(x.Name, x.Sealed); err != nil {
+			return 0, err
+		}
+	}
+	// The key is on disk before anything is encrypted by it: whenever this ends, each credential's key is there.
+	if err := b.Vault.AddKey(drop); err != nil {
 		return 0, err
 	}
 	n, err = b.Store.Reseal(ctx, by, b.Now(), func(name string, sealed []byte) ([]byte, error) {

@@ -16,8 +16,8 @@ func (p *program) credentials() *cobra.Command {
 		Use:   "rekey",
 		Short: "Encrypt all credentials by a new key",
 		Long: `Puts a new key first in the file of keys (credential_keys) and encrypts all credentials by it.
-The former keys stay there for older backups, until --drop-former. Collectors that run go on
-without a restart; of several, copy the file to the others at once.`,
+All are, or none. The former keys stay there for older backups, until --drop-former. Collectors
+that run go on without a restart; of several, copy the file to the others at once.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.with(c, func(ctx context.Context, b *collector.Base) error {

@@ -134,13 +134,20 @@ func (s *Store) PutCredential(ctx context.Context, x SealedCredential, by string
 
 // Credentials are all sets by name.
 func (s *Store) Credentials(ctx context.Context) ([]Credential, error) {
-	list, err := session{s.read, s.d}.sealedCredentials(ctx, `select `+credentialColumns+`, sealed from credential order by name`)
+	list, err := s.SealedCredentials(ctx)
 	out := make([]Credential, len(list))
 	for i := range list {
 		out[i] = list[i].Credential
 	}
 	return out, err
 }
+
+// SealedCredentials are all sets by name, with what is encrypted.
+func (s *Store) SealedCredentials(ctx context.Context) ([]SealedCredential, error) {
+	return session{s.read, s.d}.sealedCredentials(ctx, allCredentials)
+}
+
+const allCredentials = `select ` + credentialColumns + `, sealed from credential order by name`
 
 func (s session) sealedCredentials(ctx context.Context, query string, args ...any) ([]SealedCredential, error) {
 	rows, err := s.query(ctx, query, args...)
@@ -203,7 +210,7 @@ func (s *Store) Reseal(ctx context.Context, by string, now time.Time, again func
 		if err := tx.alone(ctx); err != nil {
 			return err
 		}
-		list, err := tx.sealedCredentials(ctx, `select `+credentialColumns+`, sealed from credential order by name`)
+		list, err := tx.sealedCredentials(ctx, allCredentials)
 		if err != nil {
 			return err
 		}

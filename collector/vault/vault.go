@@ -30,7 +30,7 @@ const (
 	keySize  = 32
 	idSize   = 4
 	head     = 1 + idSize
-	maxKeys  = 8
+	maxKeys  = 8 // and one more while the former ones are about to be dropped
 	comment  = "# Keys of the credentials in the inventory: the first encrypts, the others still decrypt.\n"
 	maxPlain = 64 << 10
 )
@@ -85,7 +85,7 @@ func (v *Vault) keys() ([]key, error) {
 			continue
 		}
 		k, err := base64.StdEncoding.DecodeString(line)
-		if err != nil || len(k) != keySize || len(out) == maxKeys {
+		if err != nil || len(k) != keySize || len(out) > maxKeys {
 			return nil, inventory.Errorf(inventory.CodeInvalid, "%s: 1 to %d keys of %d bytes in base64 are wanted, one a line", v.path, maxKeys, keySize)
 		}
 		out = append(out, k)
@@ -157,23 +157,15 @@ func (v *Vault) Decrypt(name string, sealed []byte) (inventory.Secret, error) {
 	return "", inventory.Errorf(inventory.CodeConflict, "credential %.80q: its key %s is not in %s", name, hex.EncodeToString(sealed[1:head]), v.path)
 }
 
-// Current tells whether the newest key encrypted it.
-func (v *Vault) Current(sealed []byte) (bool, error) {
-	keys, err := v.keys()
-	if err != nil {
-		return false, fmt.Errorf("keys of credentials: %w", err)
-	}
-	return len(sealed) >= head && string(sealed[1:head]) == string(keys[0].id()), nil
-}
-
-// AddKey puts a new key first: what is encrypted from now on is by it.
-func (v *Vault) AddKey() error {
+// AddKey puts a new key first: what is encrypted from now on is by it. There is room for one
+// more where DropFormer follows.
+func (v *Vault) AddKey(drop bool) error {
 	keys, err := v.keys()
 	if err != nil {
 		return fmt.Errorf("keys of credentials: %w", err)
 	}
-	if len(keys) == maxKeys {
-		return inventory.Errorf(inventory.CodeConflict, "%s has %d keys already: drop the former ones first", v.path, maxKeys)
+	if len(keys) > maxKeys || len(keys) == maxKeys && !drop {
+		return inventory.Errorf(inventory.CodeConflict, "%s has %d keys already: drop the former ones", v.path, len(keys))
 	}
 	fresh, err := newKey()
 	if err != nil {
