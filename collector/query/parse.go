@@ -24,7 +24,8 @@ const (
 type Filter struct {
 	root     condition
 	software []softwareTerm
-	sweeps   bool // it asks about them
+	// What else it asks about.
+	sweeps, certificates bool
 }
 
 // condition tells whether an asset has a property.
@@ -35,8 +36,10 @@ type subject struct {
 	*inventory.Asset
 	// installed has for each software term of the filter the assets that fulfil it.
 	installed []map[inventory.AssetID]bool
-	// sweeps are those of the time, where the filter asks about them.
-	sweeps store.Sweeps
+	// sweeps are those of the time, and certificates the last days of those that assets show, where
+	// the filter asks about them.
+	sweeps       store.Sweeps
+	certificates map[inventory.AssetID][]time.Time
 }
 
 // Parse reads a filter:
@@ -77,29 +80,37 @@ type Finder interface {
 	// time: one whose name contains part, which is lower case, and that match takes.
 	AssetsWithTitle(ctx context.Context, part string, match func(inventory.Software) bool, at When) (map[inventory.AssetID]bool, error)
 	Sweeps(ctx context.Context, site string, at When) (store.Sweeps, error)
+	CertificateEnds(ctx context.Context, at When) (map[inventory.AssetID][]time.Time, error)
 }
 
-// Prepare looks up what the filter asks about software and sweeps, and gives the filter's
+// Prepare looks up what the filter asks about software, sweeps and certificates, and gives the filter's
 // condition on assets as of the same time.
 func (f *Filter) Prepare(ctx context.Context, find Finder, at When) (func(*inventory.Asset) bool, error) {
 	if f.root == nil {
 		return func(*inventory.Asset) bool { return true }, nil
 	}
-	installed := make([]map[inventory.AssetID]bool, len(f.software))
+	known := subject{installed: make([]map[inventory.AssetID]bool, len(f.software))}
+	var err error
 	for i, term := range f.software {
-		var err error
-		if installed[i], err = find.AssetsWithTitle(ctx, term.part, term.match, at); err != nil {
+		if known.installed[i], err = find.AssetsWithTitle(ctx, term.part, term.match, at); err != nil {
 			return nil, fmt.Errorf("look for software %.40q: %w", term.part, err)
 		}
 	}
-	var sweeps store.Sweeps
 	if f.sweeps {
-		var err error
-		if sweeps, err = find.Sweeps(ctx, "", at); err != nil {
+		if known.sweeps, err = find.Sweeps(ctx, "", at); err != nil {
 			return nil, err
 		}
 	}
-	return func(a *inventory.Asset) bool { return f.root(&subject{a, installed, sweeps}) }, nil
+	if f.certificates {
+		if known.certificates, err = find.CertificateEnds(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	return func(a *inventory.Asset) bool {
+		s := known
+		s.Asset = a
+		return f.root(&s)
+	}, nil
 }
 
 type tokenKind int

@@ -27,6 +27,10 @@ func web1() inventory.Asset {
 // titles are the programs of assets.
 type titles map[inventory.AssetID]inventory.SoftwareList
 
+func (titles) CertificateEnds(context.Context, query.When) (map[inventory.AssetID][]time.Time, error) {
+	return map[inventory.AssetID][]time.Time{17: {now.AddDate(-1, 0, 0).Truncate(24 * time.Hour), now.AddDate(0, 0, 20).Truncate(24 * time.Hour)}}, nil
+}
+
 func (titles) Sweeps(context.Context, string, query.When) (store.Sweeps, error) { return nil, nil }
 
 func (ts titles) AssetsWithTitle(_ context.Context, part string, match func(inventory.Software) bool, _ query.When) (map[inventory.AssetID]bool, error) {
@@ -131,6 +135,17 @@ func TestFilter(t *testing.T) {
 		"memory<1GiB":                           "",
 		"disk:500GB":                            "a17",
 		"disk>=0.5TB":                           "a17",
+		"certificate_until:*":                   "a17",
+		"certificate_until<30d":                 "a17",
+		"certificate_until:30d":                 "a17",
+		"certificate_until:10d":                 "",
+		"certificate_until<10d":                 "a17", // one is over
+		"certificate_until>20d":                 "",
+		"certificate_until>10d":                 "a17",
+		"certificate_until<today":               "a17",
+		"certificate_until>2099":                "",
+		"certificate_until!=2099":               "a17",
+		"not certificate_until<2099":            "a3",
 		"last_seen<7d":                          "a17",
 		"last_seen:1w":                          "a17",
 		"last_seen>7d":                          "",
@@ -198,7 +213,7 @@ func TestFilter(t *testing.T) {
 
 func TestFilterErrors(t *testing.T) {
 	for filter, want := range map[string]string{
-		"nmae:x":                               "filter, character 1: unknown field \"nmae\"; the fields are address, asset_tag, class, cpu, disk, domain, first_seen, id, last_seen, mac, machine_id, memory, missed, missing, model, name, os, serial, site, software, source, user, vendor, version",
+		"nmae:x":                               "filter, character 1: unknown field \"nmae\"; the fields are address, asset_tag, certificate_until, class, cpu, disk, domain, first_seen, id, last_seen, mac, machine_id, memory, missed, missing, model, name, os, serial, site, software, source, user, vendor, version",
 		"name:":                                `filter, character 6: expected a value after "name:", found the end`,
 		"name: (x)":                            `filter, character 7: expected a value after "name:", found "("`,
 		"(name:x":                              `filter, character 8: expected ) for the ( at character 1, found the end`,
@@ -213,6 +228,7 @@ func TestFilterErrors(t *testing.T) {
 		"memory>1e300PB":                       `filter, character 8: memory: expected a size such as 32GiB, 500GB or 1.5TB`,
 		"memory>NaNB":                          `filter, character 8: memory: expected a size such as 32GiB, 500GB or 1.5TB`,
 		"last_seen<soon":                       `filter, character 11: last_seen: expected a date such as 2026-05-01, or an age such as 30d`,
+		"certificate_until<soon":               `filter, character 19: certificate_until: expected a date such as 2026-12-31, or a time from now such as 30d`,
 		"last_seen<99999999y":                  `filter, character 11: last_seen: expected a date such as 2026-05-01, or an age such as 30d`,
 		"name<b":                               `filter, character 6: name: < compares sizes, times and versions; use : for a part, = or != for the whole`,
 		"address:10.77.1.0/33":                 `filter, character 9: address: expected an address or a network such as 10.77.1.0/24`,
