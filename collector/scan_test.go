@@ -36,17 +36,11 @@ func (r *rig) update(s source, u *musterv1.UpdateJobRequest) bool {
 
 func (r *rig) scan(id string) *musterv1.ScanJob {
 	r.t.Helper()
-	res, err := r.people().ListScans(r.t.Context(), &musterv1.ListScansRequest{})
+	res, err := r.people().GetScan(r.t.Context(), &musterv1.GetScanRequest{Id: id})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, j := range res.GetJobs() {
-		if j.GetId() == id {
-			return j
-		}
-	}
-	r.t.Fatalf("no scan %s", id)
-	return nil
+	return res.GetJob()
 }
 
 // A job goes from a person to a scanner that waits for it and back.

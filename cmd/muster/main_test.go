@@ -50,24 +50,30 @@ func TestScripts(t *testing.T) {
 
 // serve runs a collector until the script ends.
 func serve(env *testscript.Env, config collector.Config) (url string, err error) {
+	url, stop, err := runCollector(config)
+	env.Defer(func() {
+		if err := stop(); err != nil {
+			env.T().Log("the collector ended with:", err)
+		}
+	})
+	return url, err
+}
+
+// runCollector runs one until it is stopped.
+func runCollector(config collector.Config) (url string, stop func() error, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
 		ended <- collector.Run(ctx, config, collector.Deps{Log: slog.New(slog.DiscardHandler), Now: time.Now,
 			Ready: func(address string) { ready <- address }})
 	}()
-	env.Defer(cancel)
+	stop = func() error { cancel(); return <-ended }
 	select {
 	case address := <-ready:
-		env.Defer(func() {
-			cancel()
-			if err := <-ended; err != nil {
-				env.T().Log("the collector ended with:", err)
-			}
-		})
-		return "https://" + address, nil
+		return "https://" + address, stop, nil
 	case err := <-ended:
-		return "", err
+		cancel()
+		return "", func() error { return nil }, err
 	}
 }
 

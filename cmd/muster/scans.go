@@ -158,21 +158,29 @@ func (a *app) oneScan(job *musterv1.ScanJob) error {
 	return list(a, []*musterv1.ScanJob{job}, a.scanColumns(), "")
 }
 
-// follow waits for a job's end and shows its progress.
+// patience is how long a collector that answered before may be away while a job is followed.
+const patience = 10 * time.Minute
+
+// follow waits for a job's end and shows its progress. A restart of the collector is waited out.
 func (a *app) follow(ctx context.Context, id string) (*musterv1.ScanJob, error) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	last := ""
+	var heard time.Time
 	for {
 		job, err := a.scanOf(ctx, id)
-		if err != nil {
+		away := inventory.CodeOf(err) == inventory.CodeUnavailable && a.now().Sub(heard) < patience
+		if err != nil && !away {
 			return nil, err
 		}
-		left := ""
-		if d := job.GetLeft().AsDuration(); d > 0 {
-			left = "about " + d.Round(time.Second).String() + " left"
+		if !away {
+			heard = a.now()
 		}
-		if text := words(scanState(job), progress(job), left, job.GetMessage()); text != last {
+		text := followed(job)
+		if away {
+			text = "the collector does not answer, waiting: " + err.Error()
+		}
+		if text != last {
 			last = text
 			_, _ = fmt.Fprintln(a.errs, output.Clean(text))
 		}
@@ -190,18 +198,22 @@ func (a *app) follow(ctx context.Context, id string) (*musterv1.ScanJob, error) 
 	}
 }
 
-// scanOf finds a job among those that are listed.
-func (a *app) scanOf(ctx context.Context, id string) (*musterv1.ScanJob, error) {
-	jobs, err := a.scans(ctx)
-	if err != nil {
-		return nil, err
+// followed is what there is to say of a job under way.
+func followed(job *musterv1.ScanJob) string {
+	left := ""
+	if d := job.GetLeft().AsDuration(); d > 0 {
+		left = "about " + d.Round(time.Second).String() + " left"
 	}
-	for _, j := range jobs {
-		if j.GetId() == id {
-			return j, nil
-		}
-	}
-	return nil, inventory.Errorf(inventory.CodeNotFound, "scan %.80s is not listed", id)
+	return words(scanState(job), progress(job), left, job.GetMessage())
+}
+
+func (a *app) scanOf(ctx context.Context, id string) (job *musterv1.ScanJob, err error) {
+	err = a.call(ctx, func(ctx context.Context, client inventoryClient) error {
+		res, err := client.GetScan(ctx, &musterv1.GetScanRequest{Id: id})
+		job = res.GetJob()
+		return err
+	})
+	return job, err
 }
 
 func (a *app) scans(ctx context.Context) (jobs []*musterv1.ScanJob, err error) {

@@ -132,6 +132,15 @@ func (s *Inventory) ListScans(ctx context.Context, _ *musterv1.ListScansRequest)
 	return res, nil
 }
 
+// GetScan is one job, of whatever age.
+func (s *Inventory) GetScan(ctx context.Context, req *musterv1.GetScanRequest) (*musterv1.GetScanResponse, error) {
+	job, err := s.store.Scan(ctx, req.GetId())
+	if err != nil {
+		return nil, s.personError(ctx, "get scan", err)
+	}
+	return &musterv1.GetScanResponse{Job: ScanJobToProto(job)}, nil
+}
+
 // CancelScan ends a job that is not over.
 func (s *Inventory) CancelScan(ctx context.Context, req *musterv1.CancelScanRequest) (*musterv1.CancelScanResponse, error) {
 	if err := s.store.CancelScan(ctx, req.GetId(), identity.CallerOf(ctx).ID, s.now()); err != nil {

@@ -86,6 +86,7 @@ func Policies() map[string]Policy {
 		musterv1connect.InventoryServiceRevokeSourceProcedure:       people(admin),
 		musterv1connect.InventoryServiceCreateScanProcedure:         people(admin),
 		musterv1connect.InventoryServiceListScansProcedure:          people(reader),
+		musterv1connect.InventoryServiceGetScanProcedure:            people(reader),
 		musterv1connect.InventoryServiceCancelScanProcedure:         people(admin),
 		musterv1connect.InventoryServicePauseScanProcedure:          people(admin),
 		musterv1connect.InventoryServiceResumeScanProcedure:         people(admin),

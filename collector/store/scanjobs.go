@@ -215,6 +215,12 @@ func (s *Store) Scans(ctx context.Context) ([]ScanJob, error) {
 	return out, rows.Err()
 }
 
+// Scan is one job.
+func (s *Store) Scan(ctx context.Context, id string) (ScanJob, error) {
+	j, err := scanScanJob(s.row(ctx, `select `+scanColumns+` from scan_job where id = $1`, id))
+	return j, found(err, fmt.Sprintf("scan %.80q", id))
+}
+
 // CancelScan ends a job that is not over; its scanner learns of it with its next word.
 func (s *Store) CancelScan(ctx context.Context, id, by string, now time.Time) error {
 	return s.orderScan(ctx, id, "not over", "scan cancelled", by, now,

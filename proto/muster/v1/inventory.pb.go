@@ -2736,6 +2736,94 @@ func (x *ListScansResponse) GetJobs() []*ScanJob {
 	return nil
 }
 
+type GetScanRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetScanRequest) Reset() {
+	*x = GetScanRequest{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetScanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetScanRequest) ProtoMessage() {}
+
+func (x *GetScanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetScanRequest.ProtoReflect.Descriptor instead.
+func (*GetScanRequest) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *GetScanRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetScanResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           *ScanJob               `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetScanResponse) Reset() {
+	*x = GetScanResponse{}
+	mi := &file_muster_v1_inventory_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetScanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetScanResponse) ProtoMessage() {}
+
+func (x *GetScanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_muster_v1_inventory_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetScanResponse.ProtoReflect.Descriptor instead.
+func (*GetScanResponse) Descriptor() ([]byte, []int) {
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *GetScanResponse) GetJob() *ScanJob {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
 type CancelScanRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2745,7 +2833,7 @@ type CancelScanRequest struct {
 
 func (x *CancelScanRequest) Reset() {
 	*x = CancelScanRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[31]
+	mi := &file_muster_v1_inventory_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +2845,7 @@ func (x *CancelScanRequest) String() string {
 func (*CancelScanRequest) ProtoMessage() {}
 
 func (x *CancelScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[31]
+	mi := &file_muster_v1_inventory_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +2858,7 @@ func (x *CancelScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelScanRequest.ProtoReflect.Descriptor instead.
 func (*CancelScanRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{31}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CancelScanRequest) GetId() string {
@@ -2788,7 +2876,7 @@ type CancelScanResponse struct {
 
 func (x *CancelScanResponse) Reset() {
 	*x = CancelScanResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[32]
+	mi := &file_muster_v1_inventory_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2800,7 +2888,7 @@ func (x *CancelScanResponse) String() string {
 func (*CancelScanResponse) ProtoMessage() {}
 
 func (x *CancelScanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[32]
+	mi := &file_muster_v1_inventory_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2813,7 +2901,7 @@ func (x *CancelScanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelScanResponse.ProtoReflect.Descriptor instead.
 func (*CancelScanResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{32}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{34}
 }
 
 type PauseScanRequest struct {
@@ -2825,7 +2913,7 @@ type PauseScanRequest struct {
 
 func (x *PauseScanRequest) Reset() {
 	*x = PauseScanRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[33]
+	mi := &file_muster_v1_inventory_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2837,7 +2925,7 @@ func (x *PauseScanRequest) String() string {
 func (*PauseScanRequest) ProtoMessage() {}
 
 func (x *PauseScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[33]
+	mi := &file_muster_v1_inventory_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2850,7 +2938,7 @@ func (x *PauseScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScanRequest.ProtoReflect.Descriptor instead.
 func (*PauseScanRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{33}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PauseScanRequest) GetId() string {
@@ -2868,7 +2956,7 @@ type PauseScanResponse struct {
 
 func (x *PauseScanResponse) Reset() {
 	*x = PauseScanResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[34]
+	mi := &file_muster_v1_inventory_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2880,7 +2968,7 @@ func (x *PauseScanResponse) String() string {
 func (*PauseScanResponse) ProtoMessage() {}
 
 func (x *PauseScanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[34]
+	mi := &file_muster_v1_inventory_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2893,7 +2981,7 @@ func (x *PauseScanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseScanResponse.ProtoReflect.Descriptor instead.
 func (*PauseScanResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{34}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{36}
 }
 
 type ResumeScanRequest struct {
@@ -2905,7 +2993,7 @@ type ResumeScanRequest struct {
 
 func (x *ResumeScanRequest) Reset() {
 	*x = ResumeScanRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[35]
+	mi := &file_muster_v1_inventory_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2917,7 +3005,7 @@ func (x *ResumeScanRequest) String() string {
 func (*ResumeScanRequest) ProtoMessage() {}
 
 func (x *ResumeScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[35]
+	mi := &file_muster_v1_inventory_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2930,7 +3018,7 @@ func (x *ResumeScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeScanRequest.ProtoReflect.Descriptor instead.
 func (*ResumeScanRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{35}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ResumeScanRequest) GetId() string {
@@ -2948,7 +3036,7 @@ type ResumeScanResponse struct {
 
 func (x *ResumeScanResponse) Reset() {
 	*x = ResumeScanResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[36]
+	mi := &file_muster_v1_inventory_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2960,7 +3048,7 @@ func (x *ResumeScanResponse) String() string {
 func (*ResumeScanResponse) ProtoMessage() {}
 
 func (x *ResumeScanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[36]
+	mi := &file_muster_v1_inventory_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2973,7 +3061,7 @@ func (x *ResumeScanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeScanResponse.ProtoReflect.Descriptor instead.
 func (*ResumeScanResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{36}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{38}
 }
 
 // ScanTemplate is a scan that can be started by name.
@@ -2993,7 +3081,7 @@ type ScanTemplate struct {
 
 func (x *ScanTemplate) Reset() {
 	*x = ScanTemplate{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[37]
+	mi := &file_muster_v1_inventory_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3005,7 +3093,7 @@ func (x *ScanTemplate) String() string {
 func (*ScanTemplate) ProtoMessage() {}
 
 func (x *ScanTemplate) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[37]
+	mi := &file_muster_v1_inventory_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3018,7 +3106,7 @@ func (x *ScanTemplate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanTemplate.ProtoReflect.Descriptor instead.
 func (*ScanTemplate) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{37}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ScanTemplate) GetName() string {
@@ -3089,7 +3177,7 @@ type PutScanTemplateRequest struct {
 
 func (x *PutScanTemplateRequest) Reset() {
 	*x = PutScanTemplateRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[38]
+	mi := &file_muster_v1_inventory_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3101,7 +3189,7 @@ func (x *PutScanTemplateRequest) String() string {
 func (*PutScanTemplateRequest) ProtoMessage() {}
 
 func (x *PutScanTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[38]
+	mi := &file_muster_v1_inventory_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3114,7 +3202,7 @@ func (x *PutScanTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutScanTemplateRequest.ProtoReflect.Descriptor instead.
 func (*PutScanTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{38}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PutScanTemplateRequest) GetTemplate() *ScanTemplate {
@@ -3147,7 +3235,7 @@ type PutScanTemplateResponse struct {
 
 func (x *PutScanTemplateResponse) Reset() {
 	*x = PutScanTemplateResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[39]
+	mi := &file_muster_v1_inventory_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3159,7 +3247,7 @@ func (x *PutScanTemplateResponse) String() string {
 func (*PutScanTemplateResponse) ProtoMessage() {}
 
 func (x *PutScanTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[39]
+	mi := &file_muster_v1_inventory_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3172,7 +3260,7 @@ func (x *PutScanTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutScanTemplateResponse.ProtoReflect.Descriptor instead.
 func (*PutScanTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{39}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PutScanTemplateResponse) GetTemplate() *ScanTemplate {
@@ -3190,7 +3278,7 @@ type ListScanTemplatesRequest struct {
 
 func (x *ListScanTemplatesRequest) Reset() {
 	*x = ListScanTemplatesRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[40]
+	mi := &file_muster_v1_inventory_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3202,7 +3290,7 @@ func (x *ListScanTemplatesRequest) String() string {
 func (*ListScanTemplatesRequest) ProtoMessage() {}
 
 func (x *ListScanTemplatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[40]
+	mi := &file_muster_v1_inventory_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3215,7 +3303,7 @@ func (x *ListScanTemplatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScanTemplatesRequest.ProtoReflect.Descriptor instead.
 func (*ListScanTemplatesRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{40}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{42}
 }
 
 type ListScanTemplatesResponse struct {
@@ -3227,7 +3315,7 @@ type ListScanTemplatesResponse struct {
 
 func (x *ListScanTemplatesResponse) Reset() {
 	*x = ListScanTemplatesResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[41]
+	mi := &file_muster_v1_inventory_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3239,7 +3327,7 @@ func (x *ListScanTemplatesResponse) String() string {
 func (*ListScanTemplatesResponse) ProtoMessage() {}
 
 func (x *ListScanTemplatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[41]
+	mi := &file_muster_v1_inventory_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3252,7 +3340,7 @@ func (x *ListScanTemplatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScanTemplatesResponse.ProtoReflect.Descriptor instead.
 func (*ListScanTemplatesResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{41}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListScanTemplatesResponse) GetTemplates() []*ScanTemplate {
@@ -3271,7 +3359,7 @@ type DeleteScanTemplateRequest struct {
 
 func (x *DeleteScanTemplateRequest) Reset() {
 	*x = DeleteScanTemplateRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[42]
+	mi := &file_muster_v1_inventory_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3283,7 +3371,7 @@ func (x *DeleteScanTemplateRequest) String() string {
 func (*DeleteScanTemplateRequest) ProtoMessage() {}
 
 func (x *DeleteScanTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[42]
+	mi := &file_muster_v1_inventory_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3296,7 +3384,7 @@ func (x *DeleteScanTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteScanTemplateRequest.ProtoReflect.Descriptor instead.
 func (*DeleteScanTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{42}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DeleteScanTemplateRequest) GetName() string {
@@ -3314,7 +3402,7 @@ type DeleteScanTemplateResponse struct {
 
 func (x *DeleteScanTemplateResponse) Reset() {
 	*x = DeleteScanTemplateResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[43]
+	mi := &file_muster_v1_inventory_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3326,7 +3414,7 @@ func (x *DeleteScanTemplateResponse) String() string {
 func (*DeleteScanTemplateResponse) ProtoMessage() {}
 
 func (x *DeleteScanTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[43]
+	mi := &file_muster_v1_inventory_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3339,7 +3427,7 @@ func (x *DeleteScanTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteScanTemplateResponse.ProtoReflect.Descriptor instead.
 func (*DeleteScanTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{43}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{45}
 }
 
 // ScanSchedule says when a template is run.
@@ -3367,7 +3455,7 @@ type ScanSchedule struct {
 
 func (x *ScanSchedule) Reset() {
 	*x = ScanSchedule{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[44]
+	mi := &file_muster_v1_inventory_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3379,7 +3467,7 @@ func (x *ScanSchedule) String() string {
 func (*ScanSchedule) ProtoMessage() {}
 
 func (x *ScanSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[44]
+	mi := &file_muster_v1_inventory_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3392,7 +3480,7 @@ func (x *ScanSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanSchedule.ProtoReflect.Descriptor instead.
 func (*ScanSchedule) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{44}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ScanSchedule) GetName() string {
@@ -3488,7 +3576,7 @@ type PutScanScheduleRequest struct {
 
 func (x *PutScanScheduleRequest) Reset() {
 	*x = PutScanScheduleRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[45]
+	mi := &file_muster_v1_inventory_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3500,7 +3588,7 @@ func (x *PutScanScheduleRequest) String() string {
 func (*PutScanScheduleRequest) ProtoMessage() {}
 
 func (x *PutScanScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[45]
+	mi := &file_muster_v1_inventory_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3513,7 +3601,7 @@ func (x *PutScanScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutScanScheduleRequest.ProtoReflect.Descriptor instead.
 func (*PutScanScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{45}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PutScanScheduleRequest) GetSchedule() *ScanSchedule {
@@ -3532,7 +3620,7 @@ type PutScanScheduleResponse struct {
 
 func (x *PutScanScheduleResponse) Reset() {
 	*x = PutScanScheduleResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[46]
+	mi := &file_muster_v1_inventory_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3544,7 +3632,7 @@ func (x *PutScanScheduleResponse) String() string {
 func (*PutScanScheduleResponse) ProtoMessage() {}
 
 func (x *PutScanScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[46]
+	mi := &file_muster_v1_inventory_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3557,7 +3645,7 @@ func (x *PutScanScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutScanScheduleResponse.ProtoReflect.Descriptor instead.
 func (*PutScanScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{46}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PutScanScheduleResponse) GetSchedule() *ScanSchedule {
@@ -3575,7 +3663,7 @@ type ListScanSchedulesRequest struct {
 
 func (x *ListScanSchedulesRequest) Reset() {
 	*x = ListScanSchedulesRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[47]
+	mi := &file_muster_v1_inventory_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3587,7 +3675,7 @@ func (x *ListScanSchedulesRequest) String() string {
 func (*ListScanSchedulesRequest) ProtoMessage() {}
 
 func (x *ListScanSchedulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[47]
+	mi := &file_muster_v1_inventory_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3600,7 +3688,7 @@ func (x *ListScanSchedulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScanSchedulesRequest.ProtoReflect.Descriptor instead.
 func (*ListScanSchedulesRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{47}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{49}
 }
 
 type ListScanSchedulesResponse struct {
@@ -3612,7 +3700,7 @@ type ListScanSchedulesResponse struct {
 
 func (x *ListScanSchedulesResponse) Reset() {
 	*x = ListScanSchedulesResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[48]
+	mi := &file_muster_v1_inventory_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3624,7 +3712,7 @@ func (x *ListScanSchedulesResponse) String() string {
 func (*ListScanSchedulesResponse) ProtoMessage() {}
 
 func (x *ListScanSchedulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[48]
+	mi := &file_muster_v1_inventory_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3637,7 +3725,7 @@ func (x *ListScanSchedulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScanSchedulesResponse.ProtoReflect.Descriptor instead.
 func (*ListScanSchedulesResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{48}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListScanSchedulesResponse) GetSchedules() []*ScanSchedule {
@@ -3656,7 +3744,7 @@ type DeleteScanScheduleRequest struct {
 
 func (x *DeleteScanScheduleRequest) Reset() {
 	*x = DeleteScanScheduleRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[49]
+	mi := &file_muster_v1_inventory_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3668,7 +3756,7 @@ func (x *DeleteScanScheduleRequest) String() string {
 func (*DeleteScanScheduleRequest) ProtoMessage() {}
 
 func (x *DeleteScanScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[49]
+	mi := &file_muster_v1_inventory_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3681,7 +3769,7 @@ func (x *DeleteScanScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteScanScheduleRequest.ProtoReflect.Descriptor instead.
 func (*DeleteScanScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{49}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *DeleteScanScheduleRequest) GetName() string {
@@ -3699,7 +3787,7 @@ type DeleteScanScheduleResponse struct {
 
 func (x *DeleteScanScheduleResponse) Reset() {
 	*x = DeleteScanScheduleResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[50]
+	mi := &file_muster_v1_inventory_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3711,7 +3799,7 @@ func (x *DeleteScanScheduleResponse) String() string {
 func (*DeleteScanScheduleResponse) ProtoMessage() {}
 
 func (x *DeleteScanScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[50]
+	mi := &file_muster_v1_inventory_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3724,7 +3812,7 @@ func (x *DeleteScanScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteScanScheduleResponse.ProtoReflect.Descriptor instead.
 func (*DeleteScanScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{50}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{52}
 }
 
 // Credential is a set of credentials without what is secret in it.
@@ -3746,7 +3834,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[51]
+	mi := &file_muster_v1_inventory_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3758,7 +3846,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[51]
+	mi := &file_muster_v1_inventory_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3771,7 +3859,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{51}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Credential) GetName() string {
@@ -3837,7 +3925,7 @@ type SetCredentialRequest struct {
 
 func (x *SetCredentialRequest) Reset() {
 	*x = SetCredentialRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[52]
+	mi := &file_muster_v1_inventory_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3849,7 +3937,7 @@ func (x *SetCredentialRequest) String() string {
 func (*SetCredentialRequest) ProtoMessage() {}
 
 func (x *SetCredentialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[52]
+	mi := &file_muster_v1_inventory_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3862,7 +3950,7 @@ func (x *SetCredentialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetCredentialRequest.ProtoReflect.Descriptor instead.
 func (*SetCredentialRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{52}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SetCredentialRequest) GetName() string {
@@ -3909,7 +3997,7 @@ type SetCredentialResponse struct {
 
 func (x *SetCredentialResponse) Reset() {
 	*x = SetCredentialResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[53]
+	mi := &file_muster_v1_inventory_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3921,7 +4009,7 @@ func (x *SetCredentialResponse) String() string {
 func (*SetCredentialResponse) ProtoMessage() {}
 
 func (x *SetCredentialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[53]
+	mi := &file_muster_v1_inventory_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3934,7 +4022,7 @@ func (x *SetCredentialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetCredentialResponse.ProtoReflect.Descriptor instead.
 func (*SetCredentialResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{53}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SetCredentialResponse) GetCredential() *Credential {
@@ -3952,7 +4040,7 @@ type ListCredentialsRequest struct {
 
 func (x *ListCredentialsRequest) Reset() {
 	*x = ListCredentialsRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[54]
+	mi := &file_muster_v1_inventory_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3964,7 +4052,7 @@ func (x *ListCredentialsRequest) String() string {
 func (*ListCredentialsRequest) ProtoMessage() {}
 
 func (x *ListCredentialsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[54]
+	mi := &file_muster_v1_inventory_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3977,7 +4065,7 @@ func (x *ListCredentialsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCredentialsRequest.ProtoReflect.Descriptor instead.
 func (*ListCredentialsRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{54}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{56}
 }
 
 type ListCredentialsResponse struct {
@@ -3989,7 +4077,7 @@ type ListCredentialsResponse struct {
 
 func (x *ListCredentialsResponse) Reset() {
 	*x = ListCredentialsResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[55]
+	mi := &file_muster_v1_inventory_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4001,7 +4089,7 @@ func (x *ListCredentialsResponse) String() string {
 func (*ListCredentialsResponse) ProtoMessage() {}
 
 func (x *ListCredentialsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[55]
+	mi := &file_muster_v1_inventory_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4014,7 +4102,7 @@ func (x *ListCredentialsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCredentialsResponse.ProtoReflect.Descriptor instead.
 func (*ListCredentialsResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{55}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListCredentialsResponse) GetCredentials() []*Credential {
@@ -4033,7 +4121,7 @@ type DeleteCredentialRequest struct {
 
 func (x *DeleteCredentialRequest) Reset() {
 	*x = DeleteCredentialRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[56]
+	mi := &file_muster_v1_inventory_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4045,7 +4133,7 @@ func (x *DeleteCredentialRequest) String() string {
 func (*DeleteCredentialRequest) ProtoMessage() {}
 
 func (x *DeleteCredentialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[56]
+	mi := &file_muster_v1_inventory_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4058,7 +4146,7 @@ func (x *DeleteCredentialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCredentialRequest.ProtoReflect.Descriptor instead.
 func (*DeleteCredentialRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{56}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *DeleteCredentialRequest) GetName() string {
@@ -4076,7 +4164,7 @@ type DeleteCredentialResponse struct {
 
 func (x *DeleteCredentialResponse) Reset() {
 	*x = DeleteCredentialResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[57]
+	mi := &file_muster_v1_inventory_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4088,7 +4176,7 @@ func (x *DeleteCredentialResponse) String() string {
 func (*DeleteCredentialResponse) ProtoMessage() {}
 
 func (x *DeleteCredentialResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[57]
+	mi := &file_muster_v1_inventory_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4101,7 +4189,7 @@ func (x *DeleteCredentialResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCredentialResponse.ProtoReflect.Descriptor instead.
 func (*DeleteCredentialResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{57}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{59}
 }
 
 type ListUnidentifiedRequest struct {
@@ -4116,7 +4204,7 @@ type ListUnidentifiedRequest struct {
 
 func (x *ListUnidentifiedRequest) Reset() {
 	*x = ListUnidentifiedRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[58]
+	mi := &file_muster_v1_inventory_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4128,7 +4216,7 @@ func (x *ListUnidentifiedRequest) String() string {
 func (*ListUnidentifiedRequest) ProtoMessage() {}
 
 func (x *ListUnidentifiedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[58]
+	mi := &file_muster_v1_inventory_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4141,7 +4229,7 @@ func (x *ListUnidentifiedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUnidentifiedRequest.ProtoReflect.Descriptor instead.
 func (*ListUnidentifiedRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{58}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ListUnidentifiedRequest) GetReason() string {
@@ -4179,7 +4267,7 @@ type Unidentified struct {
 
 func (x *Unidentified) Reset() {
 	*x = Unidentified{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[59]
+	mi := &file_muster_v1_inventory_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4191,7 +4279,7 @@ func (x *Unidentified) String() string {
 func (*Unidentified) ProtoMessage() {}
 
 func (x *Unidentified) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[59]
+	mi := &file_muster_v1_inventory_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4204,7 +4292,7 @@ func (x *Unidentified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unidentified.ProtoReflect.Descriptor instead.
 func (*Unidentified) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{59}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Unidentified) GetAsset() string {
@@ -4281,7 +4369,7 @@ type ReasonCount struct {
 
 func (x *ReasonCount) Reset() {
 	*x = ReasonCount{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[60]
+	mi := &file_muster_v1_inventory_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4293,7 +4381,7 @@ func (x *ReasonCount) String() string {
 func (*ReasonCount) ProtoMessage() {}
 
 func (x *ReasonCount) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[60]
+	mi := &file_muster_v1_inventory_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4306,7 +4394,7 @@ func (x *ReasonCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonCount.ProtoReflect.Descriptor instead.
 func (*ReasonCount) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{60}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ReasonCount) GetReason() string {
@@ -4343,7 +4431,7 @@ type ListUnidentifiedResponse struct {
 
 func (x *ListUnidentifiedResponse) Reset() {
 	*x = ListUnidentifiedResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[61]
+	mi := &file_muster_v1_inventory_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4355,7 +4443,7 @@ func (x *ListUnidentifiedResponse) String() string {
 func (*ListUnidentifiedResponse) ProtoMessage() {}
 
 func (x *ListUnidentifiedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[61]
+	mi := &file_muster_v1_inventory_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4368,7 +4456,7 @@ func (x *ListUnidentifiedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUnidentifiedResponse.ProtoReflect.Descriptor instead.
 func (*ListUnidentifiedResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{61}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListUnidentifiedResponse) GetList() []*Unidentified {
@@ -4416,7 +4504,7 @@ type Pin struct {
 
 func (x *Pin) Reset() {
 	*x = Pin{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[62]
+	mi := &file_muster_v1_inventory_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4428,7 +4516,7 @@ func (x *Pin) String() string {
 func (*Pin) ProtoMessage() {}
 
 func (x *Pin) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[62]
+	mi := &file_muster_v1_inventory_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4441,7 +4529,7 @@ func (x *Pin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pin.ProtoReflect.Descriptor instead.
 func (*Pin) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{62}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Pin) GetId() string {
@@ -4537,7 +4625,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[63]
+	mi := &file_muster_v1_inventory_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4549,7 +4637,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[63]
+	mi := &file_muster_v1_inventory_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4562,7 +4650,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{63}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Event) GetId() string {
@@ -4620,7 +4708,7 @@ type AddPinRequest struct {
 
 func (x *AddPinRequest) Reset() {
 	*x = AddPinRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[64]
+	mi := &file_muster_v1_inventory_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4632,7 +4720,7 @@ func (x *AddPinRequest) String() string {
 func (*AddPinRequest) ProtoMessage() {}
 
 func (x *AddPinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[64]
+	mi := &file_muster_v1_inventory_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4645,7 +4733,7 @@ func (x *AddPinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPinRequest.ProtoReflect.Descriptor instead.
 func (*AddPinRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{64}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *AddPinRequest) GetA() string {
@@ -4687,7 +4775,7 @@ type AddPinResponse struct {
 
 func (x *AddPinResponse) Reset() {
 	*x = AddPinResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[65]
+	mi := &file_muster_v1_inventory_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4699,7 +4787,7 @@ func (x *AddPinResponse) String() string {
 func (*AddPinResponse) ProtoMessage() {}
 
 func (x *AddPinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[65]
+	mi := &file_muster_v1_inventory_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4712,7 +4800,7 @@ func (x *AddPinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddPinResponse.ProtoReflect.Descriptor instead.
 func (*AddPinResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{65}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *AddPinResponse) GetPin() *Pin {
@@ -4739,7 +4827,7 @@ type RemovePinRequest struct {
 
 func (x *RemovePinRequest) Reset() {
 	*x = RemovePinRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[66]
+	mi := &file_muster_v1_inventory_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4751,7 +4839,7 @@ func (x *RemovePinRequest) String() string {
 func (*RemovePinRequest) ProtoMessage() {}
 
 func (x *RemovePinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[66]
+	mi := &file_muster_v1_inventory_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4764,7 +4852,7 @@ func (x *RemovePinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePinRequest.ProtoReflect.Descriptor instead.
 func (*RemovePinRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{66}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *RemovePinRequest) GetId() string {
@@ -4790,7 +4878,7 @@ type RemovePinResponse struct {
 
 func (x *RemovePinResponse) Reset() {
 	*x = RemovePinResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[67]
+	mi := &file_muster_v1_inventory_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4802,7 +4890,7 @@ func (x *RemovePinResponse) String() string {
 func (*RemovePinResponse) ProtoMessage() {}
 
 func (x *RemovePinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[67]
+	mi := &file_muster_v1_inventory_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4815,7 +4903,7 @@ func (x *RemovePinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePinResponse.ProtoReflect.Descriptor instead.
 func (*RemovePinResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{67}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *RemovePinResponse) GetEvents() []*Event {
@@ -4835,7 +4923,7 @@ type ListPinsRequest struct {
 
 func (x *ListPinsRequest) Reset() {
 	*x = ListPinsRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[68]
+	mi := &file_muster_v1_inventory_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4847,7 +4935,7 @@ func (x *ListPinsRequest) String() string {
 func (*ListPinsRequest) ProtoMessage() {}
 
 func (x *ListPinsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[68]
+	mi := &file_muster_v1_inventory_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4860,7 +4948,7 @@ func (x *ListPinsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPinsRequest.ProtoReflect.Descriptor instead.
 func (*ListPinsRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{68}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ListPinsRequest) GetAll() bool {
@@ -4880,7 +4968,7 @@ type ListPinsResponse struct {
 
 func (x *ListPinsResponse) Reset() {
 	*x = ListPinsResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[69]
+	mi := &file_muster_v1_inventory_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4892,7 +4980,7 @@ func (x *ListPinsResponse) String() string {
 func (*ListPinsResponse) ProtoMessage() {}
 
 func (x *ListPinsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[69]
+	mi := &file_muster_v1_inventory_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4905,7 +4993,7 @@ func (x *ListPinsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPinsResponse.ProtoReflect.Descriptor instead.
 func (*ListPinsResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{69}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ListPinsResponse) GetPins() []*Pin {
@@ -4926,7 +5014,7 @@ type UndoRequest struct {
 
 func (x *UndoRequest) Reset() {
 	*x = UndoRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[70]
+	mi := &file_muster_v1_inventory_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4938,7 +5026,7 @@ func (x *UndoRequest) String() string {
 func (*UndoRequest) ProtoMessage() {}
 
 func (x *UndoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[70]
+	mi := &file_muster_v1_inventory_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4951,7 +5039,7 @@ func (x *UndoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRequest.ProtoReflect.Descriptor instead.
 func (*UndoRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{70}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *UndoRequest) GetEvent() string {
@@ -4979,7 +5067,7 @@ type UndoResponse struct {
 
 func (x *UndoResponse) Reset() {
 	*x = UndoResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[71]
+	mi := &file_muster_v1_inventory_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4991,7 +5079,7 @@ func (x *UndoResponse) String() string {
 func (*UndoResponse) ProtoMessage() {}
 
 func (x *UndoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[71]
+	mi := &file_muster_v1_inventory_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5004,7 +5092,7 @@ func (x *UndoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoResponse.ProtoReflect.Descriptor instead.
 func (*UndoResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{71}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *UndoResponse) GetPins() []*Pin {
@@ -5034,7 +5122,7 @@ type RehearseRequest struct {
 
 func (x *RehearseRequest) Reset() {
 	*x = RehearseRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[72]
+	mi := &file_muster_v1_inventory_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5046,7 +5134,7 @@ func (x *RehearseRequest) String() string {
 func (*RehearseRequest) ProtoMessage() {}
 
 func (x *RehearseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[72]
+	mi := &file_muster_v1_inventory_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5059,7 +5147,7 @@ func (x *RehearseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RehearseRequest.ProtoReflect.Descriptor instead.
 func (*RehearseRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{72}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RehearseRequest) GetRules() string {
@@ -5094,7 +5182,7 @@ type AssetRef struct {
 
 func (x *AssetRef) Reset() {
 	*x = AssetRef{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[73]
+	mi := &file_muster_v1_inventory_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5106,7 +5194,7 @@ func (x *AssetRef) String() string {
 func (*AssetRef) ProtoMessage() {}
 
 func (x *AssetRef) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[73]
+	mi := &file_muster_v1_inventory_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5119,7 +5207,7 @@ func (x *AssetRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssetRef.ProtoReflect.Descriptor instead.
 func (*AssetRef) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{73}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *AssetRef) GetId() string {
@@ -5149,7 +5237,7 @@ type Regrouping struct {
 
 func (x *Regrouping) Reset() {
 	*x = Regrouping{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[74]
+	mi := &file_muster_v1_inventory_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5161,7 +5249,7 @@ func (x *Regrouping) String() string {
 func (*Regrouping) ProtoMessage() {}
 
 func (x *Regrouping) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[74]
+	mi := &file_muster_v1_inventory_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5174,7 +5262,7 @@ func (x *Regrouping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Regrouping.ProtoReflect.Descriptor instead.
 func (*Regrouping) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{74}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Regrouping) GetKind() string {
@@ -5216,7 +5304,7 @@ type RehearseResponse struct {
 
 func (x *RehearseResponse) Reset() {
 	*x = RehearseResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[75]
+	mi := &file_muster_v1_inventory_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5228,7 +5316,7 @@ func (x *RehearseResponse) String() string {
 func (*RehearseResponse) ProtoMessage() {}
 
 func (x *RehearseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[75]
+	mi := &file_muster_v1_inventory_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5241,7 +5329,7 @@ func (x *RehearseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RehearseResponse.ProtoReflect.Descriptor instead.
 func (*RehearseResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{75}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *RehearseResponse) GetRecords() int64 {
@@ -5308,7 +5396,7 @@ type GetRulesRequest struct {
 
 func (x *GetRulesRequest) Reset() {
 	*x = GetRulesRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[76]
+	mi := &file_muster_v1_inventory_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5320,7 +5408,7 @@ func (x *GetRulesRequest) String() string {
 func (*GetRulesRequest) ProtoMessage() {}
 
 func (x *GetRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[76]
+	mi := &file_muster_v1_inventory_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5333,7 +5421,7 @@ func (x *GetRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRulesRequest.ProtoReflect.Descriptor instead.
 func (*GetRulesRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{76}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{78}
 }
 
 type GetRulesResponse struct {
@@ -5349,7 +5437,7 @@ type GetRulesResponse struct {
 
 func (x *GetRulesResponse) Reset() {
 	*x = GetRulesResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[77]
+	mi := &file_muster_v1_inventory_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5361,7 +5449,7 @@ func (x *GetRulesResponse) String() string {
 func (*GetRulesResponse) ProtoMessage() {}
 
 func (x *GetRulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[77]
+	mi := &file_muster_v1_inventory_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5374,7 +5462,7 @@ func (x *GetRulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRulesResponse.ProtoReflect.Descriptor instead.
 func (*GetRulesResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{77}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *GetRulesResponse) GetRules() string {
@@ -5417,7 +5505,7 @@ type ListReviewsRequest struct {
 
 func (x *ListReviewsRequest) Reset() {
 	*x = ListReviewsRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[78]
+	mi := &file_muster_v1_inventory_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5429,7 +5517,7 @@ func (x *ListReviewsRequest) String() string {
 func (*ListReviewsRequest) ProtoMessage() {}
 
 func (x *ListReviewsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[78]
+	mi := &file_muster_v1_inventory_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5442,7 +5530,7 @@ func (x *ListReviewsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReviewsRequest.ProtoReflect.Descriptor instead.
 func (*ListReviewsRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{78}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *ListReviewsRequest) GetAll() bool {
@@ -5485,7 +5573,7 @@ type Review struct {
 
 func (x *Review) Reset() {
 	*x = Review{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[79]
+	mi := &file_muster_v1_inventory_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5497,7 +5585,7 @@ func (x *Review) String() string {
 func (*Review) ProtoMessage() {}
 
 func (x *Review) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[79]
+	mi := &file_muster_v1_inventory_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5510,7 +5598,7 @@ func (x *Review) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Review.ProtoReflect.Descriptor instead.
 func (*Review) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{79}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Review) GetId() string {
@@ -5587,7 +5675,7 @@ type ListReviewsResponse struct {
 
 func (x *ListReviewsResponse) Reset() {
 	*x = ListReviewsResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[80]
+	mi := &file_muster_v1_inventory_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5599,7 +5687,7 @@ func (x *ListReviewsResponse) String() string {
 func (*ListReviewsResponse) ProtoMessage() {}
 
 func (x *ListReviewsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[80]
+	mi := &file_muster_v1_inventory_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5612,7 +5700,7 @@ func (x *ListReviewsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReviewsResponse.ProtoReflect.Descriptor instead.
 func (*ListReviewsResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{80}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ListReviewsResponse) GetReviews() []*Review {
@@ -5639,7 +5727,7 @@ type FinishReviewRequest struct {
 
 func (x *FinishReviewRequest) Reset() {
 	*x = FinishReviewRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[81]
+	mi := &file_muster_v1_inventory_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5651,7 +5739,7 @@ func (x *FinishReviewRequest) String() string {
 func (*FinishReviewRequest) ProtoMessage() {}
 
 func (x *FinishReviewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[81]
+	mi := &file_muster_v1_inventory_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5664,7 +5752,7 @@ func (x *FinishReviewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishReviewRequest.ProtoReflect.Descriptor instead.
 func (*FinishReviewRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{81}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *FinishReviewRequest) GetId() string {
@@ -5689,7 +5777,7 @@ type FinishReviewResponse struct {
 
 func (x *FinishReviewResponse) Reset() {
 	*x = FinishReviewResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[82]
+	mi := &file_muster_v1_inventory_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5701,7 +5789,7 @@ func (x *FinishReviewResponse) String() string {
 func (*FinishReviewResponse) ProtoMessage() {}
 
 func (x *FinishReviewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[82]
+	mi := &file_muster_v1_inventory_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5714,7 +5802,7 @@ func (x *FinishReviewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishReviewResponse.ProtoReflect.Descriptor instead.
 func (*FinishReviewResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{82}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{84}
 }
 
 type WhereRequest struct {
@@ -5734,7 +5822,7 @@ type WhereRequest struct {
 
 func (x *WhereRequest) Reset() {
 	*x = WhereRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[83]
+	mi := &file_muster_v1_inventory_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5746,7 +5834,7 @@ func (x *WhereRequest) String() string {
 func (*WhereRequest) ProtoMessage() {}
 
 func (x *WhereRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[83]
+	mi := &file_muster_v1_inventory_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5759,7 +5847,7 @@ func (x *WhereRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhereRequest.ProtoReflect.Descriptor instead.
 func (*WhereRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{83}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *WhereRequest) GetWhat() string {
@@ -5827,7 +5915,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[84]
+	mi := &file_muster_v1_inventory_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5839,7 +5927,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[84]
+	mi := &file_muster_v1_inventory_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5852,7 +5940,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{84}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Place) GetMac() string {
@@ -5966,7 +6054,7 @@ type Loser struct {
 
 func (x *Loser) Reset() {
 	*x = Loser{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[85]
+	mi := &file_muster_v1_inventory_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5978,7 +6066,7 @@ func (x *Loser) String() string {
 func (*Loser) ProtoMessage() {}
 
 func (x *Loser) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[85]
+	mi := &file_muster_v1_inventory_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5991,7 +6079,7 @@ func (x *Loser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loser.ProtoReflect.Descriptor instead.
 func (*Loser) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{85}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Loser) GetBridge() *AssetRef {
@@ -6043,7 +6131,7 @@ type WhereResponse struct {
 
 func (x *WhereResponse) Reset() {
 	*x = WhereResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[86]
+	mi := &file_muster_v1_inventory_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6055,7 +6143,7 @@ func (x *WhereResponse) String() string {
 func (*WhereResponse) ProtoMessage() {}
 
 func (x *WhereResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[86]
+	mi := &file_muster_v1_inventory_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6068,7 +6156,7 @@ func (x *WhereResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhereResponse.ProtoReflect.Descriptor instead.
 func (*WhereResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{86}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *WhereResponse) GetAsset() *AssetRef {
@@ -6106,7 +6194,7 @@ type ListPortsRequest struct {
 
 func (x *ListPortsRequest) Reset() {
 	*x = ListPortsRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[87]
+	mi := &file_muster_v1_inventory_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6118,7 +6206,7 @@ func (x *ListPortsRequest) String() string {
 func (*ListPortsRequest) ProtoMessage() {}
 
 func (x *ListPortsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[87]
+	mi := &file_muster_v1_inventory_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6131,7 +6219,7 @@ func (x *ListPortsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPortsRequest.ProtoReflect.Descriptor instead.
 func (*ListPortsRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{87}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ListPortsRequest) GetWhat() string {
@@ -6185,7 +6273,7 @@ type SwitchPort struct {
 
 func (x *SwitchPort) Reset() {
 	*x = SwitchPort{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[88]
+	mi := &file_muster_v1_inventory_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6197,7 +6285,7 @@ func (x *SwitchPort) String() string {
 func (*SwitchPort) ProtoMessage() {}
 
 func (x *SwitchPort) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[88]
+	mi := &file_muster_v1_inventory_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6210,7 +6298,7 @@ func (x *SwitchPort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchPort.ProtoReflect.Descriptor instead.
 func (*SwitchPort) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{88}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *SwitchPort) GetName() string {
@@ -6312,7 +6400,7 @@ type Station struct {
 
 func (x *Station) Reset() {
 	*x = Station{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[89]
+	mi := &file_muster_v1_inventory_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6324,7 +6412,7 @@ func (x *Station) String() string {
 func (*Station) ProtoMessage() {}
 
 func (x *Station) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[89]
+	mi := &file_muster_v1_inventory_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6337,7 +6425,7 @@ func (x *Station) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Station.ProtoReflect.Descriptor instead.
 func (*Station) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{89}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Station) GetMac() string {
@@ -6392,7 +6480,7 @@ type ListPortsResponse struct {
 
 func (x *ListPortsResponse) Reset() {
 	*x = ListPortsResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[90]
+	mi := &file_muster_v1_inventory_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6404,7 +6492,7 @@ func (x *ListPortsResponse) String() string {
 func (*ListPortsResponse) ProtoMessage() {}
 
 func (x *ListPortsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[90]
+	mi := &file_muster_v1_inventory_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6417,7 +6505,7 @@ func (x *ListPortsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPortsResponse.ProtoReflect.Descriptor instead.
 func (*ListPortsResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{90}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ListPortsResponse) GetAsset() *AssetRef {
@@ -6447,7 +6535,7 @@ type PathRequest struct {
 
 func (x *PathRequest) Reset() {
 	*x = PathRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[91]
+	mi := &file_muster_v1_inventory_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6459,7 +6547,7 @@ func (x *PathRequest) String() string {
 func (*PathRequest) ProtoMessage() {}
 
 func (x *PathRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[91]
+	mi := &file_muster_v1_inventory_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6472,7 +6560,7 @@ func (x *PathRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathRequest.ProtoReflect.Descriptor instead.
 func (*PathRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{91}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *PathRequest) GetFrom() string {
@@ -6521,7 +6609,7 @@ type PathStep struct {
 
 func (x *PathStep) Reset() {
 	*x = PathStep{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[92]
+	mi := &file_muster_v1_inventory_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6533,7 +6621,7 @@ func (x *PathStep) String() string {
 func (*PathStep) ProtoMessage() {}
 
 func (x *PathStep) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[92]
+	mi := &file_muster_v1_inventory_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6546,7 +6634,7 @@ func (x *PathStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathStep.ProtoReflect.Descriptor instead.
 func (*PathStep) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{92}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *PathStep) GetAsset() *AssetRef {
@@ -6601,7 +6689,7 @@ type PathResponse struct {
 
 func (x *PathResponse) Reset() {
 	*x = PathResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[93]
+	mi := &file_muster_v1_inventory_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6613,7 +6701,7 @@ func (x *PathResponse) String() string {
 func (*PathResponse) ProtoMessage() {}
 
 func (x *PathResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[93]
+	mi := &file_muster_v1_inventory_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6626,7 +6714,7 @@ func (x *PathResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathResponse.ProtoReflect.Descriptor instead.
 func (*PathResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{93}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *PathResponse) GetSteps() []*PathStep {
@@ -6658,7 +6746,7 @@ type TopologyRequest struct {
 
 func (x *TopologyRequest) Reset() {
 	*x = TopologyRequest{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[94]
+	mi := &file_muster_v1_inventory_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6670,7 +6758,7 @@ func (x *TopologyRequest) String() string {
 func (*TopologyRequest) ProtoMessage() {}
 
 func (x *TopologyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[94]
+	mi := &file_muster_v1_inventory_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6683,7 +6771,7 @@ func (x *TopologyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopologyRequest.ProtoReflect.Descriptor instead.
 func (*TopologyRequest) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{94}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *TopologyRequest) GetSite() string {
@@ -6733,7 +6821,7 @@ type TopologyNode struct {
 
 func (x *TopologyNode) Reset() {
 	*x = TopologyNode{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[95]
+	mi := &file_muster_v1_inventory_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6745,7 +6833,7 @@ func (x *TopologyNode) String() string {
 func (*TopologyNode) ProtoMessage() {}
 
 func (x *TopologyNode) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[95]
+	mi := &file_muster_v1_inventory_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6758,7 +6846,7 @@ func (x *TopologyNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopologyNode.ProtoReflect.Descriptor instead.
 func (*TopologyNode) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{95}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *TopologyNode) GetId() string {
@@ -6813,7 +6901,7 @@ type TopologyLink struct {
 
 func (x *TopologyLink) Reset() {
 	*x = TopologyLink{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[96]
+	mi := &file_muster_v1_inventory_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6825,7 +6913,7 @@ func (x *TopologyLink) String() string {
 func (*TopologyLink) ProtoMessage() {}
 
 func (x *TopologyLink) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[96]
+	mi := &file_muster_v1_inventory_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6838,7 +6926,7 @@ func (x *TopologyLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopologyLink.ProtoReflect.Descriptor instead.
 func (*TopologyLink) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{96}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *TopologyLink) GetA() string {
@@ -6928,7 +7016,7 @@ type TopologyResponse struct {
 
 func (x *TopologyResponse) Reset() {
 	*x = TopologyResponse{}
-	mi := &file_muster_v1_inventory_proto_msgTypes[97]
+	mi := &file_muster_v1_inventory_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6940,7 +7028,7 @@ func (x *TopologyResponse) String() string {
 func (*TopologyResponse) ProtoMessage() {}
 
 func (x *TopologyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_muster_v1_inventory_proto_msgTypes[97]
+	mi := &file_muster_v1_inventory_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6953,7 +7041,7 @@ func (x *TopologyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TopologyResponse.ProtoReflect.Descriptor instead.
 func (*TopologyResponse) Descriptor() ([]byte, []int) {
-	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{97}
+	return file_muster_v1_inventory_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *TopologyResponse) GetNodes() []*TopologyNode {
@@ -7233,7 +7321,11 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\v2\x12.muster.v1.ScanJobR\x03job\"\x12\n" +
 	"\x10ListScansRequest\";\n" +
 	"\x11ListScansResponse\x12&\n" +
-	"\x04jobs\x18\x01 \x03(\v2\x12.muster.v1.ScanJobR\x04jobs\"#\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x12.muster.v1.ScanJobR\x04jobs\" \n" +
+	"\x0eGetScanRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"7\n" +
+	"\x0fGetScanResponse\x12$\n" +
+	"\x03job\x18\x01 \x01(\v2\x12.muster.v1.ScanJobR\x03job\"#\n" +
 	"\x11CancelScanRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
 	"\x12CancelScanResponse\"\"\n" +
@@ -7537,7 +7629,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\tconfirmed\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\"p\n" +
 	"\x10TopologyResponse\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.muster.v1.TopologyNodeR\x05nodes\x12-\n" +
-	"\x05links\x18\x02 \x03(\v2\x17.muster.v1.TopologyLinkR\x05links2\xd9\x14\n" +
+	"\x05links\x18\x02 \x03(\v2\x17.muster.v1.TopologyLinkR\x05links2\x9b\x15\n" +
 	"\x10InventoryService\x12I\n" +
 	"\n" +
 	"ListAssets\x12\x1c.muster.v1.ListAssetsRequest\x1a\x1d.muster.v1.ListAssetsResponse\x12C\n" +
@@ -7549,7 +7641,8 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\fRevokeSource\x12\x1e.muster.v1.RevokeSourceRequest\x1a\x1f.muster.v1.RevokeSourceResponse\x12I\n" +
 	"\n" +
 	"CreateScan\x12\x1c.muster.v1.CreateScanRequest\x1a\x1d.muster.v1.CreateScanResponse\x12F\n" +
-	"\tListScans\x12\x1b.muster.v1.ListScansRequest\x1a\x1c.muster.v1.ListScansResponse\x12I\n" +
+	"\tListScans\x12\x1b.muster.v1.ListScansRequest\x1a\x1c.muster.v1.ListScansResponse\x12@\n" +
+	"\aGetScan\x12\x19.muster.v1.GetScanRequest\x1a\x1a.muster.v1.GetScanResponse\x12I\n" +
 	"\n" +
 	"CancelScan\x12\x1c.muster.v1.CancelScanRequest\x1a\x1d.muster.v1.CancelScanResponse\x12F\n" +
 	"\tPauseScan\x12\x1b.muster.v1.PauseScanRequest\x1a\x1c.muster.v1.PauseScanResponse\x12I\n" +
@@ -7590,7 +7683,7 @@ func file_muster_v1_inventory_proto_rawDescGZIP() []byte {
 	return file_muster_v1_inventory_proto_rawDescData
 }
 
-var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 99)
+var file_muster_v1_inventory_proto_msgTypes = make([]protoimpl.MessageInfo, 101)
 var file_muster_v1_inventory_proto_goTypes = []any{
 	(*Asset)(nil),                      // 0: muster.v1.Asset
 	(*ListAssetsRequest)(nil),          // 1: muster.v1.ListAssetsRequest
@@ -7623,153 +7716,155 @@ var file_muster_v1_inventory_proto_goTypes = []any{
 	(*CreateScanResponse)(nil),         // 28: muster.v1.CreateScanResponse
 	(*ListScansRequest)(nil),           // 29: muster.v1.ListScansRequest
 	(*ListScansResponse)(nil),          // 30: muster.v1.ListScansResponse
-	(*CancelScanRequest)(nil),          // 31: muster.v1.CancelScanRequest
-	(*CancelScanResponse)(nil),         // 32: muster.v1.CancelScanResponse
-	(*PauseScanRequest)(nil),           // 33: muster.v1.PauseScanRequest
-	(*PauseScanResponse)(nil),          // 34: muster.v1.PauseScanResponse
-	(*ResumeScanRequest)(nil),          // 35: muster.v1.ResumeScanRequest
-	(*ResumeScanResponse)(nil),         // 36: muster.v1.ResumeScanResponse
-	(*ScanTemplate)(nil),               // 37: muster.v1.ScanTemplate
-	(*PutScanTemplateRequest)(nil),     // 38: muster.v1.PutScanTemplateRequest
-	(*PutScanTemplateResponse)(nil),    // 39: muster.v1.PutScanTemplateResponse
-	(*ListScanTemplatesRequest)(nil),   // 40: muster.v1.ListScanTemplatesRequest
-	(*ListScanTemplatesResponse)(nil),  // 41: muster.v1.ListScanTemplatesResponse
-	(*DeleteScanTemplateRequest)(nil),  // 42: muster.v1.DeleteScanTemplateRequest
-	(*DeleteScanTemplateResponse)(nil), // 43: muster.v1.DeleteScanTemplateResponse
-	(*ScanSchedule)(nil),               // 44: muster.v1.ScanSchedule
-	(*PutScanScheduleRequest)(nil),     // 45: muster.v1.PutScanScheduleRequest
-	(*PutScanScheduleResponse)(nil),    // 46: muster.v1.PutScanScheduleResponse
-	(*ListScanSchedulesRequest)(nil),   // 47: muster.v1.ListScanSchedulesRequest
-	(*ListScanSchedulesResponse)(nil),  // 48: muster.v1.ListScanSchedulesResponse
-	(*DeleteScanScheduleRequest)(nil),  // 49: muster.v1.DeleteScanScheduleRequest
-	(*DeleteScanScheduleResponse)(nil), // 50: muster.v1.DeleteScanScheduleResponse
-	(*Credential)(nil),                 // 51: muster.v1.Credential
-	(*SetCredentialRequest)(nil),       // 52: muster.v1.SetCredentialRequest
-	(*SetCredentialResponse)(nil),      // 53: muster.v1.SetCredentialResponse
-	(*ListCredentialsRequest)(nil),     // 54: muster.v1.ListCredentialsRequest
-	(*ListCredentialsResponse)(nil),    // 55: muster.v1.ListCredentialsResponse
-	(*DeleteCredentialRequest)(nil),    // 56: muster.v1.DeleteCredentialRequest
-	(*DeleteCredentialResponse)(nil),   // 57: muster.v1.DeleteCredentialResponse
-	(*ListUnidentifiedRequest)(nil),    // 58: muster.v1.ListUnidentifiedRequest
-	(*Unidentified)(nil),               // 59: muster.v1.Unidentified
-	(*ReasonCount)(nil),                // 60: muster.v1.ReasonCount
-	(*ListUnidentifiedResponse)(nil),   // 61: muster.v1.ListUnidentifiedResponse
-	(*Pin)(nil),                        // 62: muster.v1.Pin
-	(*Event)(nil),                      // 63: muster.v1.Event
-	(*AddPinRequest)(nil),              // 64: muster.v1.AddPinRequest
-	(*AddPinResponse)(nil),             // 65: muster.v1.AddPinResponse
-	(*RemovePinRequest)(nil),           // 66: muster.v1.RemovePinRequest
-	(*RemovePinResponse)(nil),          // 67: muster.v1.RemovePinResponse
-	(*ListPinsRequest)(nil),            // 68: muster.v1.ListPinsRequest
-	(*ListPinsResponse)(nil),           // 69: muster.v1.ListPinsResponse
-	(*UndoRequest)(nil),                // 70: muster.v1.UndoRequest
-	(*UndoResponse)(nil),               // 71: muster.v1.UndoResponse
-	(*RehearseRequest)(nil),            // 72: muster.v1.RehearseRequest
-	(*AssetRef)(nil),                   // 73: muster.v1.AssetRef
-	(*Regrouping)(nil),                 // 74: muster.v1.Regrouping
-	(*RehearseResponse)(nil),           // 75: muster.v1.RehearseResponse
-	(*GetRulesRequest)(nil),            // 76: muster.v1.GetRulesRequest
-	(*GetRulesResponse)(nil),           // 77: muster.v1.GetRulesResponse
-	(*ListReviewsRequest)(nil),         // 78: muster.v1.ListReviewsRequest
-	(*Review)(nil),                     // 79: muster.v1.Review
-	(*ListReviewsResponse)(nil),        // 80: muster.v1.ListReviewsResponse
-	(*FinishReviewRequest)(nil),        // 81: muster.v1.FinishReviewRequest
-	(*FinishReviewResponse)(nil),       // 82: muster.v1.FinishReviewResponse
-	(*WhereRequest)(nil),               // 83: muster.v1.WhereRequest
-	(*Place)(nil),                      // 84: muster.v1.Place
-	(*Loser)(nil),                      // 85: muster.v1.Loser
-	(*WhereResponse)(nil),              // 86: muster.v1.WhereResponse
-	(*ListPortsRequest)(nil),           // 87: muster.v1.ListPortsRequest
-	(*SwitchPort)(nil),                 // 88: muster.v1.SwitchPort
-	(*Station)(nil),                    // 89: muster.v1.Station
-	(*ListPortsResponse)(nil),          // 90: muster.v1.ListPortsResponse
-	(*PathRequest)(nil),                // 91: muster.v1.PathRequest
-	(*PathStep)(nil),                   // 92: muster.v1.PathStep
-	(*PathResponse)(nil),               // 93: muster.v1.PathResponse
-	(*TopologyRequest)(nil),            // 94: muster.v1.TopologyRequest
-	(*TopologyNode)(nil),               // 95: muster.v1.TopologyNode
-	(*TopologyLink)(nil),               // 96: muster.v1.TopologyLink
-	(*TopologyResponse)(nil),           // 97: muster.v1.TopologyResponse
-	nil,                                // 98: muster.v1.GetAssetResponse.FromEntry
-	(*timestamppb.Timestamp)(nil),      // 99: google.protobuf.Timestamp
-	(Status)(0),                        // 100: muster.v1.Status
-	(*Hardware)(nil),                   // 101: muster.v1.Hardware
-	(*OS)(nil),                         // 102: muster.v1.OS
-	(*Interface)(nil),                  // 103: muster.v1.Interface
-	(*Disk)(nil),                       // 104: muster.v1.Disk
-	(*MemoryModule)(nil),               // 105: muster.v1.MemoryModule
-	(*Filesystem)(nil),                 // 106: muster.v1.Filesystem
-	(*PCIDevice)(nil),                  // 107: muster.v1.PCIDevice
-	(*User)(nil),                       // 108: muster.v1.User
-	(*Port)(nil),                       // 109: muster.v1.Port
-	(*Component)(nil),                  // 110: muster.v1.Component
-	(*Security)(nil),                   // 111: muster.v1.Security
-	(*Volume)(nil),                     // 112: muster.v1.Volume
-	(*GPU)(nil),                        // 113: muster.v1.GPU
-	(*Monitor)(nil),                    // 114: muster.v1.Monitor
-	(*Battery)(nil),                    // 115: muster.v1.Battery
-	(*Printer)(nil),                    // 116: muster.v1.Printer
-	(*Peripheral)(nil),                 // 117: muster.v1.Peripheral
-	(*Container)(nil),                  // 118: muster.v1.Container
-	(*Usage)(nil),                      // 119: muster.v1.Usage
-	(*Reading)(nil),                    // 120: muster.v1.Reading
-	(*VLAN)(nil),                       // 121: muster.v1.VLAN
-	(*Redundancy)(nil),                 // 122: muster.v1.Redundancy
-	(*WirelessNetwork)(nil),            // 123: muster.v1.WirelessNetwork
-	(*Supply)(nil),                     // 124: muster.v1.Supply
-	(*Meter)(nil),                      // 125: muster.v1.Meter
-	(*durationpb.Duration)(nil),        // 126: google.protobuf.Duration
-	(*ScanOptions)(nil),                // 127: muster.v1.ScanOptions
-	(*ScanJob)(nil),                    // 128: muster.v1.ScanJob
+	(*GetScanRequest)(nil),             // 31: muster.v1.GetScanRequest
+	(*GetScanResponse)(nil),            // 32: muster.v1.GetScanResponse
+	(*CancelScanRequest)(nil),          // 33: muster.v1.CancelScanRequest
+	(*CancelScanResponse)(nil),         // 34: muster.v1.CancelScanResponse
+	(*PauseScanRequest)(nil),           // 35: muster.v1.PauseScanRequest
+	(*PauseScanResponse)(nil),          // 36: muster.v1.PauseScanResponse
+	(*ResumeScanRequest)(nil),          // 37: muster.v1.ResumeScanRequest
+	(*ResumeScanResponse)(nil),         // 38: muster.v1.ResumeScanResponse
+	(*ScanTemplate)(nil),               // 39: muster.v1.ScanTemplate
+	(*PutScanTemplateRequest)(nil),     // 40: muster.v1.PutScanTemplateRequest
+	(*PutScanTemplateResponse)(nil),    // 41: muster.v1.PutScanTemplateResponse
+	(*ListScanTemplatesRequest)(nil),   // 42: muster.v1.ListScanTemplatesRequest
+	(*ListScanTemplatesResponse)(nil),  // 43: muster.v1.ListScanTemplatesResponse
+	(*DeleteScanTemplateRequest)(nil),  // 44: muster.v1.DeleteScanTemplateRequest
+	(*DeleteScanTemplateResponse)(nil), // 45: muster.v1.DeleteScanTemplateResponse
+	(*ScanSchedule)(nil),               // 46: muster.v1.ScanSchedule
+	(*PutScanScheduleRequest)(nil),     // 47: muster.v1.PutScanScheduleRequest
+	(*PutScanScheduleResponse)(nil),    // 48: muster.v1.PutScanScheduleResponse
+	(*ListScanSchedulesRequest)(nil),   // 49: muster.v1.ListScanSchedulesRequest
+	(*ListScanSchedulesResponse)(nil),  // 50: muster.v1.ListScanSchedulesResponse
+	(*DeleteScanScheduleRequest)(nil),  // 51: muster.v1.DeleteScanScheduleRequest
+	(*DeleteScanScheduleResponse)(nil), // 52: muster.v1.DeleteScanScheduleResponse
+	(*Credential)(nil),                 // 53: muster.v1.Credential
+	(*SetCredentialRequest)(nil),       // 54: muster.v1.SetCredentialRequest
+	(*SetCredentialResponse)(nil),      // 55: muster.v1.SetCredentialResponse
+	(*ListCredentialsRequest)(nil),     // 56: muster.v1.ListCredentialsRequest
+	(*ListCredentialsResponse)(nil),    // 57: muster.v1.ListCredentialsResponse
+	(*DeleteCredentialRequest)(nil),    // 58: muster.v1.DeleteCredentialRequest
+	(*DeleteCredentialResponse)(nil),   // 59: muster.v1.DeleteCredentialResponse
+	(*ListUnidentifiedRequest)(nil),    // 60: muster.v1.ListUnidentifiedRequest
+	(*Unidentified)(nil),               // 61: muster.v1.Unidentified
+	(*ReasonCount)(nil),                // 62: muster.v1.ReasonCount
+	(*ListUnidentifiedResponse)(nil),   // 63: muster.v1.ListUnidentifiedResponse
+	(*Pin)(nil),                        // 64: muster.v1.Pin
+	(*Event)(nil),                      // 65: muster.v1.Event
+	(*AddPinRequest)(nil),              // 66: muster.v1.AddPinRequest
+	(*AddPinResponse)(nil),             // 67: muster.v1.AddPinResponse
+	(*RemovePinRequest)(nil),           // 68: muster.v1.RemovePinRequest
+	(*RemovePinResponse)(nil),          // 69: muster.v1.RemovePinResponse
+	(*ListPinsRequest)(nil),            // 70: muster.v1.ListPinsRequest
+	(*ListPinsResponse)(nil),           // 71: muster.v1.ListPinsResponse
+	(*UndoRequest)(nil),                // 72: muster.v1.UndoRequest
+	(*UndoResponse)(nil),               // 73: muster.v1.UndoResponse
+	(*RehearseRequest)(nil),            // 74: muster.v1.RehearseRequest
+	(*AssetRef)(nil),                   // 75: muster.v1.AssetRef
+	(*Regrouping)(nil),                 // 76: muster.v1.Regrouping
+	(*RehearseResponse)(nil),           // 77: muster.v1.RehearseResponse
+	(*GetRulesRequest)(nil),            // 78: muster.v1.GetRulesRequest
+	(*GetRulesResponse)(nil),           // 79: muster.v1.GetRulesResponse
+	(*ListReviewsRequest)(nil),         // 80: muster.v1.ListReviewsRequest
+	(*Review)(nil),                     // 81: muster.v1.Review
+	(*ListReviewsResponse)(nil),        // 82: muster.v1.ListReviewsResponse
+	(*FinishReviewRequest)(nil),        // 83: muster.v1.FinishReviewRequest
+	(*FinishReviewResponse)(nil),       // 84: muster.v1.FinishReviewResponse
+	(*WhereRequest)(nil),               // 85: muster.v1.WhereRequest
+	(*Place)(nil),                      // 86: muster.v1.Place
+	(*Loser)(nil),                      // 87: muster.v1.Loser
+	(*WhereResponse)(nil),              // 88: muster.v1.WhereResponse
+	(*ListPortsRequest)(nil),           // 89: muster.v1.ListPortsRequest
+	(*SwitchPort)(nil),                 // 90: muster.v1.SwitchPort
+	(*Station)(nil),                    // 91: muster.v1.Station
+	(*ListPortsResponse)(nil),          // 92: muster.v1.ListPortsResponse
+	(*PathRequest)(nil),                // 93: muster.v1.PathRequest
+	(*PathStep)(nil),                   // 94: muster.v1.PathStep
+	(*PathResponse)(nil),               // 95: muster.v1.PathResponse
+	(*TopologyRequest)(nil),            // 96: muster.v1.TopologyRequest
+	(*TopologyNode)(nil),               // 97: muster.v1.TopologyNode
+	(*TopologyLink)(nil),               // 98: muster.v1.TopologyLink
+	(*TopologyResponse)(nil),           // 99: muster.v1.TopologyResponse
+	nil,                                // 100: muster.v1.GetAssetResponse.FromEntry
+	(*timestamppb.Timestamp)(nil),      // 101: google.protobuf.Timestamp
+	(Status)(0),                        // 102: muster.v1.Status
+	(*Hardware)(nil),                   // 103: muster.v1.Hardware
+	(*OS)(nil),                         // 104: muster.v1.OS
+	(*Interface)(nil),                  // 105: muster.v1.Interface
+	(*Disk)(nil),                       // 106: muster.v1.Disk
+	(*MemoryModule)(nil),               // 107: muster.v1.MemoryModule
+	(*Filesystem)(nil),                 // 108: muster.v1.Filesystem
+	(*PCIDevice)(nil),                  // 109: muster.v1.PCIDevice
+	(*User)(nil),                       // 110: muster.v1.User
+	(*Port)(nil),                       // 111: muster.v1.Port
+	(*Component)(nil),                  // 112: muster.v1.Component
+	(*Security)(nil),                   // 113: muster.v1.Security
+	(*Volume)(nil),                     // 114: muster.v1.Volume
+	(*GPU)(nil),                        // 115: muster.v1.GPU
+	(*Monitor)(nil),                    // 116: muster.v1.Monitor
+	(*Battery)(nil),                    // 117: muster.v1.Battery
+	(*Printer)(nil),                    // 118: muster.v1.Printer
+	(*Peripheral)(nil),                 // 119: muster.v1.Peripheral
+	(*Container)(nil),                  // 120: muster.v1.Container
+	(*Usage)(nil),                      // 121: muster.v1.Usage
+	(*Reading)(nil),                    // 122: muster.v1.Reading
+	(*VLAN)(nil),                       // 123: muster.v1.VLAN
+	(*Redundancy)(nil),                 // 124: muster.v1.Redundancy
+	(*WirelessNetwork)(nil),            // 125: muster.v1.WirelessNetwork
+	(*Supply)(nil),                     // 126: muster.v1.Supply
+	(*Meter)(nil),                      // 127: muster.v1.Meter
+	(*durationpb.Duration)(nil),        // 128: google.protobuf.Duration
+	(*ScanOptions)(nil),                // 129: muster.v1.ScanOptions
+	(*ScanJob)(nil),                    // 130: muster.v1.ScanJob
 }
 var file_muster_v1_inventory_proto_depIdxs = []int32{
-	99,  // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
-	99,  // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
-	99,  // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
-	99,  // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
+	101, // 0: muster.v1.Asset.first_seen:type_name -> google.protobuf.Timestamp
+	101, // 1: muster.v1.Asset.last_seen:type_name -> google.protobuf.Timestamp
+	101, // 2: muster.v1.ListAssetsRequest.as_of:type_name -> google.protobuf.Timestamp
+	101, // 3: muster.v1.ListAssetsRequest.known_on:type_name -> google.protobuf.Timestamp
 	0,   // 4: muster.v1.ListAssetsResponse.assets:type_name -> muster.v1.Asset
-	99,  // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
-	99,  // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
-	99,  // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
-	99,  // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
+	101, // 5: muster.v1.GetAssetRequest.as_of:type_name -> google.protobuf.Timestamp
+	101, // 6: muster.v1.GetAssetRequest.known_on:type_name -> google.protobuf.Timestamp
+	101, // 7: muster.v1.Record.first_seen:type_name -> google.protobuf.Timestamp
+	101, // 8: muster.v1.Record.last_seen:type_name -> google.protobuf.Timestamp
 	5,   // 9: muster.v1.Record.sections:type_name -> muster.v1.SectionState
-	100, // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
-	99,  // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
-	99,  // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
+	102, // 10: muster.v1.SectionState.status:type_name -> muster.v1.Status
+	101, // 11: muster.v1.SectionState.at:type_name -> google.protobuf.Timestamp
+	101, // 12: muster.v1.Attribute.at:type_name -> google.protobuf.Timestamp
 	6,   // 13: muster.v1.Attribute.losers:type_name -> muster.v1.Attribute
 	0,   // 14: muster.v1.GetAssetResponse.asset:type_name -> muster.v1.Asset
 	6,   // 15: muster.v1.GetAssetResponse.attributes:type_name -> muster.v1.Attribute
 	4,   // 16: muster.v1.GetAssetResponse.records:type_name -> muster.v1.Record
-	101, // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
-	102, // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
-	103, // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
-	104, // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
-	105, // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
-	106, // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
-	107, // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
+	103, // 17: muster.v1.GetAssetResponse.hardware:type_name -> muster.v1.Hardware
+	104, // 18: muster.v1.GetAssetResponse.os:type_name -> muster.v1.OS
+	105, // 19: muster.v1.GetAssetResponse.interfaces:type_name -> muster.v1.Interface
+	106, // 20: muster.v1.GetAssetResponse.disks:type_name -> muster.v1.Disk
+	107, // 21: muster.v1.GetAssetResponse.memory:type_name -> muster.v1.MemoryModule
+	108, // 22: muster.v1.GetAssetResponse.filesystems:type_name -> muster.v1.Filesystem
+	109, // 23: muster.v1.GetAssetResponse.pci:type_name -> muster.v1.PCIDevice
 	8,   // 24: muster.v1.GetAssetResponse.software:type_name -> muster.v1.InstalledSoftware
-	108, // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
-	109, // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
-	110, // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
+	110, // 25: muster.v1.GetAssetResponse.users:type_name -> muster.v1.User
+	111, // 26: muster.v1.GetAssetResponse.ports:type_name -> muster.v1.Port
+	112, // 27: muster.v1.GetAssetResponse.components:type_name -> muster.v1.Component
 	7,   // 28: muster.v1.GetAssetResponse.links:type_name -> muster.v1.Link
-	98,  // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
-	111, // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
-	112, // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
-	113, // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
-	114, // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
-	115, // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
-	116, // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
-	117, // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
-	118, // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
-	119, // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
-	120, // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
-	121, // 40: muster.v1.GetAssetResponse.vlans:type_name -> muster.v1.VLAN
-	122, // 41: muster.v1.GetAssetResponse.redundancy:type_name -> muster.v1.Redundancy
-	123, // 42: muster.v1.GetAssetResponse.wireless:type_name -> muster.v1.WirelessNetwork
-	124, // 43: muster.v1.GetAssetResponse.supplies:type_name -> muster.v1.Supply
-	125, // 44: muster.v1.GetAssetResponse.meters:type_name -> muster.v1.Meter
-	99,  // 45: muster.v1.GetAssetResponse.missed_at:type_name -> google.protobuf.Timestamp
-	99,  // 46: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
+	100, // 29: muster.v1.GetAssetResponse.from:type_name -> muster.v1.GetAssetResponse.FromEntry
+	113, // 30: muster.v1.GetAssetResponse.security:type_name -> muster.v1.Security
+	114, // 31: muster.v1.GetAssetResponse.volumes:type_name -> muster.v1.Volume
+	115, // 32: muster.v1.GetAssetResponse.gpus:type_name -> muster.v1.GPU
+	116, // 33: muster.v1.GetAssetResponse.monitors:type_name -> muster.v1.Monitor
+	117, // 34: muster.v1.GetAssetResponse.batteries:type_name -> muster.v1.Battery
+	118, // 35: muster.v1.GetAssetResponse.printers:type_name -> muster.v1.Printer
+	119, // 36: muster.v1.GetAssetResponse.peripherals:type_name -> muster.v1.Peripheral
+	120, // 37: muster.v1.GetAssetResponse.containers:type_name -> muster.v1.Container
+	121, // 38: muster.v1.GetAssetResponse.usage:type_name -> muster.v1.Usage
+	122, // 39: muster.v1.GetAssetResponse.readings:type_name -> muster.v1.Reading
+	123, // 40: muster.v1.GetAssetResponse.vlans:type_name -> muster.v1.VLAN
+	124, // 41: muster.v1.GetAssetResponse.redundancy:type_name -> muster.v1.Redundancy
+	125, // 42: muster.v1.GetAssetResponse.wireless:type_name -> muster.v1.WirelessNetwork
+	126, // 43: muster.v1.GetAssetResponse.supplies:type_name -> muster.v1.Supply
+	127, // 44: muster.v1.GetAssetResponse.meters:type_name -> muster.v1.Meter
+	101, // 45: muster.v1.GetAssetResponse.missed_at:type_name -> google.protobuf.Timestamp
+	101, // 46: muster.v1.Join.since:type_name -> google.protobuf.Timestamp
 	0,   // 47: muster.v1.WhyResponse.asset:type_name -> muster.v1.Asset
 	4,   // 48: muster.v1.WhyResponse.records:type_name -> muster.v1.Record
 	11,  // 49: muster.v1.WhyResponse.joins:type_name -> muster.v1.Join
@@ -7777,162 +7872,165 @@ var file_muster_v1_inventory_proto_depIdxs = []int32{
 	0,   // 51: muster.v1.WhyResponse.other:type_name -> muster.v1.Asset
 	14,  // 52: muster.v1.WhyResponse.shared:type_name -> muster.v1.SharedValue
 	15,  // 53: muster.v1.WhyResponse.vetoes:type_name -> muster.v1.Veto
-	62,  // 54: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
-	99,  // 55: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
-	99,  // 56: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
+	64,  // 54: muster.v1.WhyResponse.pins:type_name -> muster.v1.Pin
+	101, // 55: muster.v1.ListSoftwareRequest.as_of:type_name -> google.protobuf.Timestamp
+	101, // 56: muster.v1.ListSoftwareRequest.known_on:type_name -> google.protobuf.Timestamp
 	17,  // 57: muster.v1.ListSoftwareResponse.titles:type_name -> muster.v1.SoftwareTitle
-	99,  // 58: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
-	99,  // 59: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
-	99,  // 60: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
-	99,  // 61: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
+	101, // 58: muster.v1.ListChangesRequest.since:type_name -> google.protobuf.Timestamp
+	101, // 59: muster.v1.ListChangesRequest.until:type_name -> google.protobuf.Timestamp
+	101, // 60: muster.v1.ListChangesRequest.known_on:type_name -> google.protobuf.Timestamp
+	101, // 61: muster.v1.Change.at:type_name -> google.protobuf.Timestamp
 	20,  // 62: muster.v1.ListChangesResponse.changes:type_name -> muster.v1.Change
-	99,  // 63: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
-	99,  // 64: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
-	99,  // 65: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
-	126, // 66: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
+	101, // 63: muster.v1.SourceState.enrolled_at:type_name -> google.protobuf.Timestamp
+	101, // 64: muster.v1.SourceState.last_contact:type_name -> google.protobuf.Timestamp
+	101, // 65: muster.v1.SourceState.certificate_until:type_name -> google.protobuf.Timestamp
+	128, // 66: muster.v1.SourceState.clock_skew:type_name -> google.protobuf.Duration
 	23,  // 67: muster.v1.ListSourcesResponse.sources:type_name -> muster.v1.SourceState
-	127, // 68: muster.v1.CreateScanRequest.options:type_name -> muster.v1.ScanOptions
-	128, // 69: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
-	128, // 70: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
-	127, // 71: muster.v1.ScanTemplate.options:type_name -> muster.v1.ScanOptions
-	99,  // 72: muster.v1.ScanTemplate.changed_at:type_name -> google.protobuf.Timestamp
-	37,  // 73: muster.v1.PutScanTemplateRequest.template:type_name -> muster.v1.ScanTemplate
-	37,  // 74: muster.v1.PutScanTemplateResponse.template:type_name -> muster.v1.ScanTemplate
-	37,  // 75: muster.v1.ListScanTemplatesResponse.templates:type_name -> muster.v1.ScanTemplate
-	99,  // 76: muster.v1.ScanSchedule.next_at:type_name -> google.protobuf.Timestamp
-	99,  // 77: muster.v1.ScanSchedule.last_at:type_name -> google.protobuf.Timestamp
-	99,  // 78: muster.v1.ScanSchedule.changed_at:type_name -> google.protobuf.Timestamp
-	44,  // 79: muster.v1.PutScanScheduleRequest.schedule:type_name -> muster.v1.ScanSchedule
-	44,  // 80: muster.v1.PutScanScheduleResponse.schedule:type_name -> muster.v1.ScanSchedule
-	44,  // 81: muster.v1.ListScanSchedulesResponse.schedules:type_name -> muster.v1.ScanSchedule
-	99,  // 82: muster.v1.Credential.changed_at:type_name -> google.protobuf.Timestamp
-	99,  // 83: muster.v1.Credential.last_used:type_name -> google.protobuf.Timestamp
-	51,  // 84: muster.v1.SetCredentialResponse.credential:type_name -> muster.v1.Credential
-	51,  // 85: muster.v1.ListCredentialsResponse.credentials:type_name -> muster.v1.Credential
-	99,  // 86: muster.v1.Unidentified.last_seen:type_name -> google.protobuf.Timestamp
-	59,  // 87: muster.v1.ListUnidentifiedResponse.list:type_name -> muster.v1.Unidentified
-	60,  // 88: muster.v1.ListUnidentifiedResponse.reasons:type_name -> muster.v1.ReasonCount
-	99,  // 89: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
-	99,  // 90: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
-	99,  // 91: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
-	62,  // 92: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
-	63,  // 93: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
-	63,  // 94: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
-	62,  // 95: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
-	62,  // 96: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
-	63,  // 97: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
-	73,  // 98: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
-	73,  // 99: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
-	74,  // 100: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
-	99,  // 101: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
-	99,  // 102: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
-	99,  // 103: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
-	79,  // 104: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
-	99,  // 105: muster.v1.WhereRequest.as_of:type_name -> google.protobuf.Timestamp
-	99,  // 106: muster.v1.WhereRequest.known_on:type_name -> google.protobuf.Timestamp
-	99,  // 107: muster.v1.WhereRequest.since:type_name -> google.protobuf.Timestamp
-	73,  // 108: muster.v1.Place.bridge:type_name -> muster.v1.AssetRef
-	99,  // 109: muster.v1.Place.since:type_name -> google.protobuf.Timestamp
-	99,  // 110: muster.v1.Place.confirmed:type_name -> google.protobuf.Timestamp
-	73,  // 111: muster.v1.Place.beyond:type_name -> muster.v1.AssetRef
-	85,  // 112: muster.v1.Place.losers:type_name -> muster.v1.Loser
-	73,  // 113: muster.v1.Loser.bridge:type_name -> muster.v1.AssetRef
-	99,  // 114: muster.v1.Loser.confirmed:type_name -> google.protobuf.Timestamp
-	73,  // 115: muster.v1.WhereResponse.asset:type_name -> muster.v1.AssetRef
-	84,  // 116: muster.v1.WhereResponse.places:type_name -> muster.v1.Place
-	84,  // 117: muster.v1.WhereResponse.stays:type_name -> muster.v1.Place
-	99,  // 118: muster.v1.ListPortsRequest.as_of:type_name -> google.protobuf.Timestamp
-	99,  // 119: muster.v1.ListPortsRequest.known_on:type_name -> google.protobuf.Timestamp
-	73,  // 120: muster.v1.SwitchPort.leads_to:type_name -> muster.v1.AssetRef
-	89,  // 121: muster.v1.SwitchPort.stations:type_name -> muster.v1.Station
-	73,  // 122: muster.v1.Station.asset:type_name -> muster.v1.AssetRef
-	99,  // 123: muster.v1.Station.since:type_name -> google.protobuf.Timestamp
-	99,  // 124: muster.v1.Station.confirmed:type_name -> google.protobuf.Timestamp
-	73,  // 125: muster.v1.ListPortsResponse.asset:type_name -> muster.v1.AssetRef
-	88,  // 126: muster.v1.ListPortsResponse.ports:type_name -> muster.v1.SwitchPort
-	99,  // 127: muster.v1.PathRequest.as_of:type_name -> google.protobuf.Timestamp
-	99,  // 128: muster.v1.PathRequest.known_on:type_name -> google.protobuf.Timestamp
-	73,  // 129: muster.v1.PathStep.asset:type_name -> muster.v1.AssetRef
-	92,  // 130: muster.v1.PathResponse.steps:type_name -> muster.v1.PathStep
-	99,  // 131: muster.v1.TopologyRequest.as_of:type_name -> google.protobuf.Timestamp
-	99,  // 132: muster.v1.TopologyRequest.known_on:type_name -> google.protobuf.Timestamp
-	99,  // 133: muster.v1.TopologyLink.since:type_name -> google.protobuf.Timestamp
-	99,  // 134: muster.v1.TopologyLink.confirmed:type_name -> google.protobuf.Timestamp
-	95,  // 135: muster.v1.TopologyResponse.nodes:type_name -> muster.v1.TopologyNode
-	96,  // 136: muster.v1.TopologyResponse.links:type_name -> muster.v1.TopologyLink
-	1,   // 137: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
-	3,   // 138: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
-	10,  // 139: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
-	16,  // 140: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
-	19,  // 141: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
-	22,  // 142: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
-	25,  // 143: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
-	27,  // 144: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
-	29,  // 145: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
-	31,  // 146: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
-	33,  // 147: muster.v1.InventoryService.PauseScan:input_type -> muster.v1.PauseScanRequest
-	35,  // 148: muster.v1.InventoryService.ResumeScan:input_type -> muster.v1.ResumeScanRequest
-	38,  // 149: muster.v1.InventoryService.PutScanTemplate:input_type -> muster.v1.PutScanTemplateRequest
-	40,  // 150: muster.v1.InventoryService.ListScanTemplates:input_type -> muster.v1.ListScanTemplatesRequest
-	42,  // 151: muster.v1.InventoryService.DeleteScanTemplate:input_type -> muster.v1.DeleteScanTemplateRequest
-	45,  // 152: muster.v1.InventoryService.PutScanSchedule:input_type -> muster.v1.PutScanScheduleRequest
-	47,  // 153: muster.v1.InventoryService.ListScanSchedules:input_type -> muster.v1.ListScanSchedulesRequest
-	49,  // 154: muster.v1.InventoryService.DeleteScanSchedule:input_type -> muster.v1.DeleteScanScheduleRequest
-	52,  // 155: muster.v1.InventoryService.SetCredential:input_type -> muster.v1.SetCredentialRequest
-	54,  // 156: muster.v1.InventoryService.ListCredentials:input_type -> muster.v1.ListCredentialsRequest
-	56,  // 157: muster.v1.InventoryService.DeleteCredential:input_type -> muster.v1.DeleteCredentialRequest
-	58,  // 158: muster.v1.InventoryService.ListUnidentified:input_type -> muster.v1.ListUnidentifiedRequest
-	64,  // 159: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
-	66,  // 160: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
-	68,  // 161: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
-	70,  // 162: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
-	72,  // 163: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
-	76,  // 164: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
-	78,  // 165: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
-	81,  // 166: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
-	83,  // 167: muster.v1.InventoryService.Where:input_type -> muster.v1.WhereRequest
-	87,  // 168: muster.v1.InventoryService.ListPorts:input_type -> muster.v1.ListPortsRequest
-	91,  // 169: muster.v1.InventoryService.Path:input_type -> muster.v1.PathRequest
-	94,  // 170: muster.v1.InventoryService.Topology:input_type -> muster.v1.TopologyRequest
-	2,   // 171: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
-	9,   // 172: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
-	13,  // 173: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
-	18,  // 174: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
-	21,  // 175: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
-	24,  // 176: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
-	26,  // 177: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
-	28,  // 178: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
-	30,  // 179: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
-	32,  // 180: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
-	34,  // 181: muster.v1.InventoryService.PauseScan:output_type -> muster.v1.PauseScanResponse
-	36,  // 182: muster.v1.InventoryService.ResumeScan:output_type -> muster.v1.ResumeScanResponse
-	39,  // 183: muster.v1.InventoryService.PutScanTemplate:output_type -> muster.v1.PutScanTemplateResponse
-	41,  // 184: muster.v1.InventoryService.ListScanTemplates:output_type -> muster.v1.ListScanTemplatesResponse
-	43,  // 185: muster.v1.InventoryService.DeleteScanTemplate:output_type -> muster.v1.DeleteScanTemplateResponse
-	46,  // 186: muster.v1.InventoryService.PutScanSchedule:output_type -> muster.v1.PutScanScheduleResponse
-	48,  // 187: muster.v1.InventoryService.ListScanSchedules:output_type -> muster.v1.ListScanSchedulesResponse
-	50,  // 188: muster.v1.InventoryService.DeleteScanSchedule:output_type -> muster.v1.DeleteScanScheduleResponse
-	53,  // 189: muster.v1.InventoryService.SetCredential:output_type -> muster.v1.SetCredentialResponse
-	55,  // 190: muster.v1.InventoryService.ListCredentials:output_type -> muster.v1.ListCredentialsResponse
-	57,  // 191: muster.v1.InventoryService.DeleteCredential:output_type -> muster.v1.DeleteCredentialResponse
-	61,  // 192: muster.v1.InventoryService.ListUnidentified:output_type -> muster.v1.ListUnidentifiedResponse
-	65,  // 193: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
-	67,  // 194: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
-	69,  // 195: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
-	71,  // 196: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
-	75,  // 197: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
-	77,  // 198: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
-	80,  // 199: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
-	82,  // 200: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
-	86,  // 201: muster.v1.InventoryService.Where:output_type -> muster.v1.WhereResponse
-	90,  // 202: muster.v1.InventoryService.ListPorts:output_type -> muster.v1.ListPortsResponse
-	93,  // 203: muster.v1.InventoryService.Path:output_type -> muster.v1.PathResponse
-	97,  // 204: muster.v1.InventoryService.Topology:output_type -> muster.v1.TopologyResponse
-	171, // [171:205] is the sub-list for method output_type
-	137, // [137:171] is the sub-list for method input_type
-	137, // [137:137] is the sub-list for extension type_name
-	137, // [137:137] is the sub-list for extension extendee
-	0,   // [0:137] is the sub-list for field type_name
+	129, // 68: muster.v1.CreateScanRequest.options:type_name -> muster.v1.ScanOptions
+	130, // 69: muster.v1.CreateScanResponse.job:type_name -> muster.v1.ScanJob
+	130, // 70: muster.v1.ListScansResponse.jobs:type_name -> muster.v1.ScanJob
+	130, // 71: muster.v1.GetScanResponse.job:type_name -> muster.v1.ScanJob
+	129, // 72: muster.v1.ScanTemplate.options:type_name -> muster.v1.ScanOptions
+	101, // 73: muster.v1.ScanTemplate.changed_at:type_name -> google.protobuf.Timestamp
+	39,  // 74: muster.v1.PutScanTemplateRequest.template:type_name -> muster.v1.ScanTemplate
+	39,  // 75: muster.v1.PutScanTemplateResponse.template:type_name -> muster.v1.ScanTemplate
+	39,  // 76: muster.v1.ListScanTemplatesResponse.templates:type_name -> muster.v1.ScanTemplate
+	101, // 77: muster.v1.ScanSchedule.next_at:type_name -> google.protobuf.Timestamp
+	101, // 78: muster.v1.ScanSchedule.last_at:type_name -> google.protobuf.Timestamp
+	101, // 79: muster.v1.ScanSchedule.changed_at:type_name -> google.protobuf.Timestamp
+	46,  // 80: muster.v1.PutScanScheduleRequest.schedule:type_name -> muster.v1.ScanSchedule
+	46,  // 81: muster.v1.PutScanScheduleResponse.schedule:type_name -> muster.v1.ScanSchedule
+	46,  // 82: muster.v1.ListScanSchedulesResponse.schedules:type_name -> muster.v1.ScanSchedule
+	101, // 83: muster.v1.Credential.changed_at:type_name -> google.protobuf.Timestamp
+	101, // 84: muster.v1.Credential.last_used:type_name -> google.protobuf.Timestamp
+	53,  // 85: muster.v1.SetCredentialResponse.credential:type_name -> muster.v1.Credential
+	53,  // 86: muster.v1.ListCredentialsResponse.credentials:type_name -> muster.v1.Credential
+	101, // 87: muster.v1.Unidentified.last_seen:type_name -> google.protobuf.Timestamp
+	61,  // 88: muster.v1.ListUnidentifiedResponse.list:type_name -> muster.v1.Unidentified
+	62,  // 89: muster.v1.ListUnidentifiedResponse.reasons:type_name -> muster.v1.ReasonCount
+	101, // 90: muster.v1.Pin.at:type_name -> google.protobuf.Timestamp
+	101, // 91: muster.v1.Pin.ended_at:type_name -> google.protobuf.Timestamp
+	101, // 92: muster.v1.Event.at:type_name -> google.protobuf.Timestamp
+	64,  // 93: muster.v1.AddPinResponse.pin:type_name -> muster.v1.Pin
+	65,  // 94: muster.v1.AddPinResponse.events:type_name -> muster.v1.Event
+	65,  // 95: muster.v1.RemovePinResponse.events:type_name -> muster.v1.Event
+	64,  // 96: muster.v1.ListPinsResponse.pins:type_name -> muster.v1.Pin
+	64,  // 97: muster.v1.UndoResponse.pins:type_name -> muster.v1.Pin
+	65,  // 98: muster.v1.UndoResponse.events:type_name -> muster.v1.Event
+	75,  // 99: muster.v1.Regrouping.asset:type_name -> muster.v1.AssetRef
+	75,  // 100: muster.v1.Regrouping.others:type_name -> muster.v1.AssetRef
+	76,  // 101: muster.v1.RehearseResponse.list:type_name -> muster.v1.Regrouping
+	101, // 102: muster.v1.GetRulesResponse.at:type_name -> google.protobuf.Timestamp
+	101, // 103: muster.v1.Review.at:type_name -> google.protobuf.Timestamp
+	101, // 104: muster.v1.Review.done_at:type_name -> google.protobuf.Timestamp
+	81,  // 105: muster.v1.ListReviewsResponse.reviews:type_name -> muster.v1.Review
+	101, // 106: muster.v1.WhereRequest.as_of:type_name -> google.protobuf.Timestamp
+	101, // 107: muster.v1.WhereRequest.known_on:type_name -> google.protobuf.Timestamp
+	101, // 108: muster.v1.WhereRequest.since:type_name -> google.protobuf.Timestamp
+	75,  // 109: muster.v1.Place.bridge:type_name -> muster.v1.AssetRef
+	101, // 110: muster.v1.Place.since:type_name -> google.protobuf.Timestamp
+	101, // 111: muster.v1.Place.confirmed:type_name -> google.protobuf.Timestamp
+	75,  // 112: muster.v1.Place.beyond:type_name -> muster.v1.AssetRef
+	87,  // 113: muster.v1.Place.losers:type_name -> muster.v1.Loser
+	75,  // 114: muster.v1.Loser.bridge:type_name -> muster.v1.AssetRef
+	101, // 115: muster.v1.Loser.confirmed:type_name -> google.protobuf.Timestamp
+	75,  // 116: muster.v1.WhereResponse.asset:type_name -> muster.v1.AssetRef
+	86,  // 117: muster.v1.WhereResponse.places:type_name -> muster.v1.Place
+	86,  // 118: muster.v1.WhereResponse.stays:type_name -> muster.v1.Place
+	101, // 119: muster.v1.ListPortsRequest.as_of:type_name -> google.protobuf.Timestamp
+	101, // 120: muster.v1.ListPortsRequest.known_on:type_name -> google.protobuf.Timestamp
+	75,  // 121: muster.v1.SwitchPort.leads_to:type_name -> muster.v1.AssetRef
+	91,  // 122: muster.v1.SwitchPort.stations:type_name -> muster.v1.Station
+	75,  // 123: muster.v1.Station.asset:type_name -> muster.v1.AssetRef
+	101, // 124: muster.v1.Station.since:type_name -> google.protobuf.Timestamp
+	101, // 125: muster.v1.Station.confirmed:type_name -> google.protobuf.Timestamp
+	75,  // 126: muster.v1.ListPortsResponse.asset:type_name -> muster.v1.AssetRef
+	90,  // 127: muster.v1.ListPortsResponse.ports:type_name -> muster.v1.SwitchPort
+	101, // 128: muster.v1.PathRequest.as_of:type_name -> google.protobuf.Timestamp
+	101, // 129: muster.v1.PathRequest.known_on:type_name -> google.protobuf.Timestamp
+	75,  // 130: muster.v1.PathStep.asset:type_name -> muster.v1.AssetRef
+	94,  // 131: muster.v1.PathResponse.steps:type_name -> muster.v1.PathStep
+	101, // 132: muster.v1.TopologyRequest.as_of:type_name -> google.protobuf.Timestamp
+	101, // 133: muster.v1.TopologyRequest.known_on:type_name -> google.protobuf.Timestamp
+	101, // 134: muster.v1.TopologyLink.since:type_name -> google.protobuf.Timestamp
+	101, // 135: muster.v1.TopologyLink.confirmed:type_name -> google.protobuf.Timestamp
+	97,  // 136: muster.v1.TopologyResponse.nodes:type_name -> muster.v1.TopologyNode
+	98,  // 137: muster.v1.TopologyResponse.links:type_name -> muster.v1.TopologyLink
+	1,   // 138: muster.v1.InventoryService.ListAssets:input_type -> muster.v1.ListAssetsRequest
+	3,   // 139: muster.v1.InventoryService.GetAsset:input_type -> muster.v1.GetAssetRequest
+	10,  // 140: muster.v1.InventoryService.Why:input_type -> muster.v1.WhyRequest
+	16,  // 141: muster.v1.InventoryService.ListSoftware:input_type -> muster.v1.ListSoftwareRequest
+	19,  // 142: muster.v1.InventoryService.ListChanges:input_type -> muster.v1.ListChangesRequest
+	22,  // 143: muster.v1.InventoryService.ListSources:input_type -> muster.v1.ListSourcesRequest
+	25,  // 144: muster.v1.InventoryService.RevokeSource:input_type -> muster.v1.RevokeSourceRequest
+	27,  // 145: muster.v1.InventoryService.CreateScan:input_type -> muster.v1.CreateScanRequest
+	29,  // 146: muster.v1.InventoryService.ListScans:input_type -> muster.v1.ListScansRequest
+	31,  // 147: muster.v1.InventoryService.GetScan:input_type -> muster.v1.GetScanRequest
+	33,  // 148: muster.v1.InventoryService.CancelScan:input_type -> muster.v1.CancelScanRequest
+	35,  // 149: muster.v1.InventoryService.PauseScan:input_type -> muster.v1.PauseScanRequest
+	37,  // 150: muster.v1.InventoryService.ResumeScan:input_type -> muster.v1.ResumeScanRequest
+	40,  // 151: muster.v1.InventoryService.PutScanTemplate:input_type -> muster.v1.PutScanTemplateRequest
+	42,  // 152: muster.v1.InventoryService.ListScanTemplates:input_type -> muster.v1.ListScanTemplatesRequest
+	44,  // 153: muster.v1.InventoryService.DeleteScanTemplate:input_type -> muster.v1.DeleteScanTemplateRequest
+	47,  // 154: muster.v1.InventoryService.PutScanSchedule:input_type -> muster.v1.PutScanScheduleRequest
+	49,  // 155: muster.v1.InventoryService.ListScanSchedules:input_type -> muster.v1.ListScanSchedulesRequest
+	51,  // 156: muster.v1.InventoryService.DeleteScanSchedule:input_type -> muster.v1.DeleteScanScheduleRequest
+	54,  // 157: muster.v1.InventoryService.SetCredential:input_type -> muster.v1.SetCredentialRequest
+	56,  // 158: muster.v1.InventoryService.ListCredentials:input_type -> muster.v1.ListCredentialsRequest
+	58,  // 159: muster.v1.InventoryService.DeleteCredential:input_type -> muster.v1.DeleteCredentialRequest
+	60,  // 160: muster.v1.InventoryService.ListUnidentified:input_type -> muster.v1.ListUnidentifiedRequest
+	66,  // 161: muster.v1.InventoryService.AddPin:input_type -> muster.v1.AddPinRequest
+	68,  // 162: muster.v1.InventoryService.RemovePin:input_type -> muster.v1.RemovePinRequest
+	70,  // 163: muster.v1.InventoryService.ListPins:input_type -> muster.v1.ListPinsRequest
+	72,  // 164: muster.v1.InventoryService.Undo:input_type -> muster.v1.UndoRequest
+	74,  // 165: muster.v1.InventoryService.Rehearse:input_type -> muster.v1.RehearseRequest
+	78,  // 166: muster.v1.InventoryService.GetRules:input_type -> muster.v1.GetRulesRequest
+	80,  // 167: muster.v1.InventoryService.ListReviews:input_type -> muster.v1.ListReviewsRequest
+	83,  // 168: muster.v1.InventoryService.FinishReview:input_type -> muster.v1.FinishReviewRequest
+	85,  // 169: muster.v1.InventoryService.Where:input_type -> muster.v1.WhereRequest
+	89,  // 170: muster.v1.InventoryService.ListPorts:input_type -> muster.v1.ListPortsRequest
+	93,  // 171: muster.v1.InventoryService.Path:input_type -> muster.v1.PathRequest
+	96,  // 172: muster.v1.InventoryService.Topology:input_type -> muster.v1.TopologyRequest
+	2,   // 173: muster.v1.InventoryService.ListAssets:output_type -> muster.v1.ListAssetsResponse
+	9,   // 174: muster.v1.InventoryService.GetAsset:output_type -> muster.v1.GetAssetResponse
+	13,  // 175: muster.v1.InventoryService.Why:output_type -> muster.v1.WhyResponse
+	18,  // 176: muster.v1.InventoryService.ListSoftware:output_type -> muster.v1.ListSoftwareResponse
+	21,  // 177: muster.v1.InventoryService.ListChanges:output_type -> muster.v1.ListChangesResponse
+	24,  // 178: muster.v1.InventoryService.ListSources:output_type -> muster.v1.ListSourcesResponse
+	26,  // 179: muster.v1.InventoryService.RevokeSource:output_type -> muster.v1.RevokeSourceResponse
+	28,  // 180: muster.v1.InventoryService.CreateScan:output_type -> muster.v1.CreateScanResponse
+	30,  // 181: muster.v1.InventoryService.ListScans:output_type -> muster.v1.ListScansResponse
+	32,  // 182: muster.v1.InventoryService.GetScan:output_type -> muster.v1.GetScanResponse
+	34,  // 183: muster.v1.InventoryService.CancelScan:output_type -> muster.v1.CancelScanResponse
+	36,  // 184: muster.v1.InventoryService.PauseScan:output_type -> muster.v1.PauseScanResponse
+	38,  // 185: muster.v1.InventoryService.ResumeScan:output_type -> muster.v1.ResumeScanResponse
+	41,  // 186: muster.v1.InventoryService.PutScanTemplate:output_type -> muster.v1.PutScanTemplateResponse
+	43,  // 187: muster.v1.InventoryService.ListScanTemplates:output_type -> muster.v1.ListScanTemplatesResponse
+	45,  // 188: muster.v1.InventoryService.DeleteScanTemplate:output_type -> muster.v1.DeleteScanTemplateResponse
+	48,  // 189: muster.v1.InventoryService.PutScanSchedule:output_type -> muster.v1.PutScanScheduleResponse
+	50,  // 190: muster.v1.InventoryService.ListScanSchedules:output_type -> muster.v1.ListScanSchedulesResponse
+	52,  // 191: muster.v1.InventoryService.DeleteScanSchedule:output_type -> muster.v1.DeleteScanScheduleResponse
+	55,  // 192: muster.v1.InventoryService.SetCredential:output_type -> muster.v1.SetCredentialResponse
+	57,  // 193: muster.v1.InventoryService.ListCredentials:output_type -> muster.v1.ListCredentialsResponse
+	59,  // 194: muster.v1.InventoryService.DeleteCredential:output_type -> muster.v1.DeleteCredentialResponse
+	63,  // 195: muster.v1.InventoryService.ListUnidentified:output_type -> muster.v1.ListUnidentifiedResponse
+	67,  // 196: muster.v1.InventoryService.AddPin:output_type -> muster.v1.AddPinResponse
+	69,  // 197: muster.v1.InventoryService.RemovePin:output_type -> muster.v1.RemovePinResponse
+	71,  // 198: muster.v1.InventoryService.ListPins:output_type -> muster.v1.ListPinsResponse
+	73,  // 199: muster.v1.InventoryService.Undo:output_type -> muster.v1.UndoResponse
+	77,  // 200: muster.v1.InventoryService.Rehearse:output_type -> muster.v1.RehearseResponse
+	79,  // 201: muster.v1.InventoryService.GetRules:output_type -> muster.v1.GetRulesResponse
+	82,  // 202: muster.v1.InventoryService.ListReviews:output_type -> muster.v1.ListReviewsResponse
+	84,  // 203: muster.v1.InventoryService.FinishReview:output_type -> muster.v1.FinishReviewResponse
+	88,  // 204: muster.v1.InventoryService.Where:output_type -> muster.v1.WhereResponse
+	92,  // 205: muster.v1.InventoryService.ListPorts:output_type -> muster.v1.ListPortsResponse
+	95,  // 206: muster.v1.InventoryService.Path:output_type -> muster.v1.PathResponse
+	99,  // 207: muster.v1.InventoryService.Topology:output_type -> muster.v1.TopologyResponse
+	173, // [173:208] is the sub-list for method output_type
+	138, // [138:173] is the sub-list for method input_type
+	138, // [138:138] is the sub-list for extension type_name
+	138, // [138:138] is the sub-list for extension extendee
+	0,   // [0:138] is the sub-list for field type_name
 }
 
 func init() { file_muster_v1_inventory_proto_init() }
@@ -7948,7 +8046,7 @@ func file_muster_v1_inventory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_muster_v1_inventory_proto_rawDesc), len(file_muster_v1_inventory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   99,
+			NumMessages:   101,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

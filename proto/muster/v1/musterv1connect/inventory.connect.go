@@ -50,6 +50,8 @@ const (
 	InventoryServiceCreateScanProcedure = "/muster.v1.InventoryService/CreateScan"
 	// InventoryServiceListScansProcedure is the procedure name of the InventoryService's ListScans RPC.
 	InventoryServiceListScansProcedure = "/muster.v1.InventoryService/ListScans"
+	// InventoryServiceGetScanProcedure is the procedure name of the InventoryService's GetScan RPC.
+	InventoryServiceGetScanProcedure = "/muster.v1.InventoryService/GetScan"
 	// InventoryServiceCancelScanProcedure is the procedure name of the InventoryService's CancelScan
 	// RPC.
 	InventoryServiceCancelScanProcedure = "/muster.v1.InventoryService/CancelScan"
@@ -178,6 +180,13 @@ var (
 			StreamType: connect.StreamTypeUnary,
 			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("ListScans"),
 			Procedure:  InventoryServiceListScansProcedure,
+		}
+	})
+	inventoryServiceGetScanSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_muster_v1_inventory_proto.Services().ByName("InventoryService").Methods().ByName("GetScan"),
+			Procedure:  InventoryServiceGetScanProcedure,
 		}
 	})
 	inventoryServiceCancelScanSpec = sync.OnceValue(func() connect.Spec {
@@ -369,7 +378,9 @@ type InventoryServiceClient interface {
 	// RevokeSource ends a source's right to report, at once.
 	RevokeSource(context.Context, *v1.RevokeSourceRequest) (*v1.RevokeSourceResponse, error)
 	CreateScan(context.Context, *v1.CreateScanRequest) (*v1.CreateScanResponse, error)
+	// ListScans lists the newest 500.
 	ListScans(context.Context, *v1.ListScansRequest) (*v1.ListScansResponse, error)
+	GetScan(context.Context, *v1.GetScanRequest) (*v1.GetScanResponse, error)
 	CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error)
 	// PauseScan lets a scan wait until ResumeScan; it goes on where it was.
 	PauseScan(context.Context, *v1.PauseScanRequest) (*v1.PauseScanResponse, error)
@@ -430,7 +441,9 @@ type InventoryServiceHandler interface {
 	// RevokeSource ends a source's right to report, at once.
 	RevokeSource(context.Context, *v1.RevokeSourceRequest) (*v1.RevokeSourceResponse, error)
 	CreateScan(context.Context, *v1.CreateScanRequest) (*v1.CreateScanResponse, error)
+	// ListScans lists the newest 500.
 	ListScans(context.Context, *v1.ListScansRequest) (*v1.ListScansResponse, error)
+	GetScan(context.Context, *v1.GetScanRequest) (*v1.GetScanResponse, error)
 	CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error)
 	// PauseScan lets a scan wait until ResumeScan; it goes on where it was.
 	PauseScan(context.Context, *v1.PauseScanRequest) (*v1.PauseScanResponse, error)
@@ -487,6 +500,7 @@ func RegisterInventoryServiceHandler(server *connect.Server, svc InventoryServic
 		connect.Method{Spec: inventoryServiceRevokeSourceSpec(), Handler: adapter.revokeSource},
 		connect.Method{Spec: inventoryServiceCreateScanSpec(), Handler: adapter.createScan},
 		connect.Method{Spec: inventoryServiceListScansSpec(), Handler: adapter.listScans},
+		connect.Method{Spec: inventoryServiceGetScanSpec(), Handler: adapter.getScan},
 		connect.Method{Spec: inventoryServiceCancelScanSpec(), Handler: adapter.cancelScan},
 		connect.Method{Spec: inventoryServicePauseScanSpec(), Handler: adapter.pauseScan},
 		connect.Method{Spec: inventoryServiceResumeScanSpec(), Handler: adapter.resumeScan},
@@ -552,6 +566,10 @@ func (UnimplementedInventoryServiceHandler) CreateScan(context.Context, *v1.Crea
 
 func (UnimplementedInventoryServiceHandler) ListScans(context.Context, *v1.ListScansRequest) (*v1.ListScansResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.ListScans is not implemented")
+}
+
+func (UnimplementedInventoryServiceHandler) GetScan(context.Context, *v1.GetScanRequest) (*v1.GetScanResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "muster.v1.InventoryService.GetScan is not implemented")
 }
 
 func (UnimplementedInventoryServiceHandler) CancelScan(context.Context, *v1.CancelScanRequest) (*v1.CancelScanResponse, error) {
@@ -725,6 +743,14 @@ func (c *inventoryServiceClient) CreateScan(ctx context.Context, req *v1.CreateS
 func (c *inventoryServiceClient) ListScans(ctx context.Context, req *v1.ListScansRequest) (*v1.ListScansResponse, error) {
 	var res v1.ListScansResponse
 	if err := c.client.CallUnary(ctx, inventoryServiceListScansSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *inventoryServiceClient) GetScan(ctx context.Context, req *v1.GetScanRequest) (*v1.GetScanResponse, error) {
+	var res v1.GetScanResponse
+	if err := c.client.CallUnary(ctx, inventoryServiceGetScanSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -1034,6 +1060,18 @@ func (h inventoryServiceHandler) listScans(ctx context.Context, _ connect.Spec, 
 		return err
 	}
 	res, err := h.svc.ListScans(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h inventoryServiceHandler) getScan(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.GetScanRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.GetScan(ctx, &req)
 	if err != nil {
 		return err
 	}
