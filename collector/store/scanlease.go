@@ -32,8 +32,8 @@ const (
 func (s *Store) FetchScan(ctx context.Context, scanner inventory.Source, now time.Time) (j ScanJob, ok bool, err error) {
 	// Scanners ask all the time: looking costs no write.
 	var one int
-	err = s.row(ctx, `select 1 from scan_job where site = $1 and (state = 'queued' and not_before <= $2
-		or state = 'running' and (lease_until < $2 or scanner = $3)) limit 1`, scanner.Site, millis(now), scanner.ID).Scan(&one)
+	err = s.row(ctx, `select 1 from scan_job where site = $1 and state in ('queued', 'running')
+		and case state when 'queued' then not_before <= $2 else lease_until < $2 or scanner = $3 end limit 1`, scanner.Site, millis(now), scanner.ID).Scan(&one)
 	if noRow(err) {
 		return ScanJob{}, false, nil
 	}
@@ -209,28 +209,30 @@ func (t *Tx) updateScan(ctx context.Context, scanner inventory.Source, u *ScanUp
 // swept adds ranges to what the job is done with, and those that were swept completely to
 // what can show that something is not there.
 func (t *Tx) swept(ctx context.Context, j *ScanJob, list []inventory.SweptRange, now time.Time) error {
+	var complete bulk
 	for _, r := range list {
 		j.Done = append(j.Done, r.Range)
-		if !r.Complete {
-			continue
-		}
-		// Sightings are kept by our clock, too: neither depends on the scanner's. A word may have been under way
-		// for as long as a call may take, and who was seen during the sweep must not count as seen before it.
-		started := now.Add(-max(0, r.Took) - sweepMargin)
-		first, last := r.From.String(), r.To.String()
-		if err := t.exec(ctx, `insert into sweep (site, first, last, job, started_at, finished_at) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-			j.Site, first, last, j.ID, max(0, millis(started)), millis(now)); err != nil {
-			return err
-		}
-		if err := t.exec(ctx, `delete from sweep where site = $1 and first = $2 and last = $3 and job not in
-			(select n.job from sweep n where n.site = $1 and n.first = $2 and n.last = $3 order by n.finished_at desc, n.job limit $4)`,
-			j.Site, first, last, keptSweeps); err != nil {
-			return err
+		if r.Complete {
+			// Sightings are kept by our clock, too: neither depends on the scanner's. A word may have been under way
+			// for as long as a call may take, and who was seen during the sweep must not count as seen before it.
+			started := now.Add(-max(0, r.Took) - sweepMargin)
+			complete.row(r.From.String(), r.To.String(), max(0, millis(started)))
 		}
 	}
 	j.Done = inventory.UnionRanges(j.Done)
 	if len(j.Done) > maxDoneRanges {
 		return inventory.Errorf(inventory.CodeInvalid, "swept: the job would have %d ranges, at most %d allowed", len(j.Done), maxDoneRanges)
 	}
-	return nil
+	if complete.n == 0 {
+		return nil
+	}
+	if err := t.exec(ctx, `insert into sweep (site, first, last, job, started_at, finished_at)
+		select $2, value->>0, value->>1, $3, cast(value->>2 as bigint), $4 from json_each($1) where true on conflict do nothing`,
+		complete.text(), j.Site, j.ID, millis(now)); err != nil {
+		return err
+	}
+	return t.exec(ctx, `delete from sweep where site = $2 and (first, last, job) in (select first, last, job from
+		(select s.first, s.last, s.job, row_number() over (partition by s.first, s.last order by s.finished_at desc, s.job) as nth
+			from (select distinct value->>0 as first, value->>1 as last from json_each($1)) n join sweep s on s.site = $2 and s.first = n.first and s.last = n.last) k
+		where nth > $3)`, complete.text(), j.Site, keptSweeps)
 }
