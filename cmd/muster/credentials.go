@@ -32,19 +32,10 @@ func (a *app) credential() *cobra.Command {
 			return a.showCredentials(res.GetCredentials())
 		},
 	}
-	remove := &cobra.Command{
-		Use: "delete NAME", Short: "Delete a credential set", Args: args(1, 1, "the name of one credential set"),
-		RunE: func(c *cobra.Command, args []string) error {
-			err := a.call(c.Context(), func(ctx context.Context, client inventoryClient) error {
-				_, err := client.DeleteCredential(ctx, &musterv1.DeleteCredentialRequest{Name: args[0]})
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			return a.done(map[string]string{"id": args[0], "state": "deleted"}, "credential "+args[0]+" is deleted")
-		},
-	}
+	remove := a.remove("credential", "Delete a credential set", func(ctx context.Context, client inventoryClient, name string) error {
+		_, err := client.DeleteCredential(ctx, &musterv1.DeleteCredentialRequest{Name: name})
+		return err
+	})
 	return group(&cobra.Command{Use: "credential", Short: "Keep what scanners log in with"}, a.credentialSet(), all, remove)
 }
 

@@ -309,19 +309,26 @@ func progress(x *musterv1.ScanJob) string {
 	return fmt.Sprintf("%d%% of %d", min(100, 100*x.GetProbed()/x.GetPlanned()), x.GetPlanned())
 }
 
+// change is a command about one thing: what says of which sort, and state how it is afterwards.
+func (a *app) change(c cobra.Command, what, state string, ask func(context.Context, inventoryClient, string) error) *cobra.Command {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		err := a.call(c.Context(), func(ctx context.Context, client inventoryClient) error { return ask(ctx, client, args[0]) })
+		if err != nil {
+			return err
+		}
+		return a.done(map[string]string{"id": args[0], "state": state}, what+" "+args[0]+" is "+state)
+	}
+	return &c
+}
+
 // scanOrder is a command that changes one scan.
 func (a *app) scanOrder(use, short, state string, aliases []string, ask func(context.Context, inventoryClient, string) error) *cobra.Command {
-	return &cobra.Command{
-		Use: use + " ID", Short: short, Aliases: aliases,
-		Args: args(1, 1, "one scan id (see muster scan list)"),
-		RunE: func(c *cobra.Command, args []string) error {
-			err := a.call(c.Context(), func(ctx context.Context, client inventoryClient) error { return ask(ctx, client, args[0]) })
-			if err != nil {
-				return err
-			}
-			return a.done(map[string]string{"id": args[0], "state": state}, "scan "+args[0]+" is "+state)
-		},
-	}
+	return a.change(cobra.Command{Use: use + " ID", Short: short, Aliases: aliases, Args: args(1, 1, "one scan id (see muster scan list)")}, "scan", state, ask)
+}
+
+// remove is a command that deletes one thing with a name.
+func (a *app) remove(what, short string, ask func(context.Context, inventoryClient, string) error) *cobra.Command {
+	return a.change(cobra.Command{Use: "delete NAME", Short: short, Args: args(1, 1, "the name of one "+what)}, what, "deleted", ask)
 }
 
 func (a *app) scanPause() *cobra.Command {

@@ -34,19 +34,10 @@ func (a *app) scanTemplate() *cobra.Command {
 			return a.showTemplates(list)
 		},
 	}
-	remove := &cobra.Command{
-		Use: "delete NAME", Short: "Delete a template that no schedule uses", Args: args(1, 1, "the name of one template"),
-		RunE: func(c *cobra.Command, args []string) error {
-			err := a.call(c.Context(), func(ctx context.Context, client inventoryClient) error {
-				_, err := client.DeleteScanTemplate(ctx, &musterv1.DeleteScanTemplateRequest{Name: args[0]})
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			return a.done(map[string]string{"id": args[0], "state": "deleted"}, "template "+args[0]+" is deleted")
-		},
-	}
+	remove := a.remove("template", "Delete a template that no schedule uses", func(ctx context.Context, client inventoryClient, name string) error {
+		_, err := client.DeleteScanTemplate(ctx, &musterv1.DeleteScanTemplateRequest{Name: name})
+		return err
+	})
 	return group(&cobra.Command{Use: "template", Short: "Keep sweeps that are started by name"}, a.templateCreate(), show, all, a.templateEdit(), remove)
 }
 
@@ -199,19 +190,10 @@ due lets that one drop out; what was missed is made up for once.`,
 			return a.showSchedules(res.GetSchedules())
 		},
 	}
-	remove := &cobra.Command{
-		Use: "delete NAME", Short: "Delete a schedule; scans that it started go on", Args: args(1, 1, "the name of one schedule"),
-		RunE: func(c *cobra.Command, args []string) error {
-			err := a.call(c.Context(), func(ctx context.Context, client inventoryClient) error {
-				_, err := client.DeleteScanSchedule(ctx, &musterv1.DeleteScanScheduleRequest{Name: args[0]})
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			return a.done(map[string]string{"id": args[0], "state": "deleted"}, "schedule "+args[0]+" is deleted")
-		},
-	}
+	remove := a.remove("schedule", "Delete a schedule; scans that it started go on", func(ctx context.Context, client inventoryClient, name string) error {
+		_, err := client.DeleteScanSchedule(ctx, &musterv1.DeleteScanScheduleRequest{Name: name})
+		return err
+	})
 	return group(&cobra.Command{Use: "schedule", Short: "Run templates at set times"}, set, all, remove)
 }
 

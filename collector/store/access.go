@@ -11,7 +11,7 @@ import (
 
 const accessColumns = `id, hash, person, role, token, created_at, expires_at, revoked_at`
 
-func scanAccess(row interface{ Scan(...any) error }) (identity.Access, error) {
+func scanAccess(row oneRow) (identity.Access, error) {
 	var x identity.Access
 	var created, expires, revoked int64
 	err := row.Scan(&x.ID, &x.Hash, &x.Person, &x.Role, &x.Token, &created, &expires, &revoked)
@@ -28,20 +28,11 @@ func (s *Store) Access(ctx context.Context, id string) (identity.Access, error) 
 
 // People are the persons' tokens, without sessions, newest first.
 func (s *Store) People(ctx context.Context) ([]identity.Access, error) {
-	rows, err := s.rows(ctx, `select `+accessColumns+` from access where token = '' order by created_at desc, id`)
+	out, err := list(ctx, session{s.read, s.d}, scanAccess, `select `+accessColumns+` from access where token = '' order by created_at desc, id`)
 	if err != nil {
 		return nil, fmt.Errorf("read persons' tokens: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var out []identity.Access
-	for rows.Next() {
-		x, err := scanAccess(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read persons' tokens: %w", err)
-		}
-		out = append(out, x)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // AddAccess keeps a person's token or session, and drops sessions that are over.

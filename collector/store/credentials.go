@@ -33,11 +33,11 @@ type SealedCredential struct {
 
 const credentialColumns = `name, kind, sites, targets, changed_at, changed_by, last_used`
 
-func scanCredential(row interface{ Scan(...any) error }, more ...any) (Credential, error) {
-	var x Credential
+func scanCredential(row oneRow) (SealedCredential, error) {
+	var x SealedCredential
 	var sites, targets string
 	var changed, used int64
-	if err := row.Scan(append([]any{&x.Name, &x.Kind, &sites, &targets, &changed, &x.ChangedBy, &used}, more...)...); err != nil {
+	if err := row.Scan(&x.Name, &x.Kind, &sites, &targets, &changed, &x.ChangedBy, &used, &x.Sealed); err != nil {
 		return x, err
 	}
 	x.ChangedAt, x.LastUsed = fromMillis(changed), fromMillis(used)
@@ -150,20 +150,11 @@ func (s *Store) SealedCredentials(ctx context.Context) ([]SealedCredential, erro
 const allCredentials = `select ` + credentialColumns + `, sealed from credential order by name`
 
 func (s session) sealedCredentials(ctx context.Context, query string, args ...any) ([]SealedCredential, error) {
-	rows, err := s.query(ctx, query, args...)
+	out, err := list(ctx, s, scanCredential, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read credentials: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var out []SealedCredential
-	for rows.Next() {
-		var x SealedCredential
-		if x.Credential, err = scanCredential(rows, &x.Sealed); err != nil {
-			return nil, fmt.Errorf("read credentials: %w", err)
-		}
-		out = append(out, x)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // DeleteCredential forgets a set.

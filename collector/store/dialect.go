@@ -101,6 +101,43 @@ func (s session) exec(ctx context.Context, query string, args ...any) error {
 	return nil
 }
 
+// oneRow is a row under the reader, or the only one of *sql.Row.
+type oneRow interface{ Scan(dest ...any) error }
+
+// list runs a query and reads each row by scan.
+func list[T any](ctx context.Context, q queryer, scan func(oneRow) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return read(rows, scan)
+}
+
+// read reads rows to their end and closes them.
+func read[T any](rows rowScanner, scan func(oneRow) (T, error)) (out []T, err error) {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		x, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, rows.Err()
+}
+
+// column is a row of one column.
+func column[T any](row oneRow) (v T, err error) {
+	err = row.Scan(&v)
+	return v, err
+}
+
+// numbers are the rows of one column of ids.
+func numbers(rows rowScanner) ([]int64, error) { return read(rows, column[int64]) }
+
+// texts are the rows of one column of texts.
+func texts(rows rowScanner) ([]string, error) { return read(rows, column[string]) }
+
 // rowScanner is *sql.Rows.
 type rowScanner interface {
 	Next() bool

@@ -86,21 +86,11 @@ func (v view) withAddress(ctx context.Context, address string, until reconcile.D
 }
 
 func (v view) named(ctx context.Context, query string, args ...any) ([]Named, error) {
-	rows, err := v.query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []Named
-	for rows.Next() {
-		var n Named
+	return list(ctx, v, func(row oneRow) (n Named, err error) {
 		var order int64
-		if err := rows.Scan(&n.ID, &n.Name, &n.Class, &order); err != nil {
-			return nil, err
-		}
-		out = append(out, n)
-	}
-	return out, rows.Err()
+		err = row.Scan(&n.ID, &n.Name, &n.Class, &order)
+		return n, err
+	}, query, args...)
 }
 
 // Called is an asset by its id, former ids included.

@@ -42,7 +42,7 @@ func (t *Tx) changed(ctx context.Context, query string, args ...any) (int64, err
 
 const tokenColumns = `id, hash, site, class, uses, used, created_at, created_by, expires_at, revoked_at`
 
-func scanToken(row interface{ Scan(...any) error }) (identity.Token, error) {
+func scanToken(row oneRow) (identity.Token, error) {
 	var t identity.Token
 	var created, expires, revoked int64
 	err := row.Scan(&t.ID, &t.Hash, &t.Site, &t.Class, &t.Uses, &t.Used, &created, &t.CreatedBy, &expires, &revoked)
@@ -58,20 +58,11 @@ func (s *Store) Token(ctx context.Context, id string) (identity.Token, error) {
 
 // Tokens are all enrolment tokens, newest first.
 func (s *Store) Tokens(ctx context.Context) ([]identity.Token, error) {
-	rows, err := s.rows(ctx, `select `+tokenColumns+` from enrol_token order by created_at desc, id`)
+	out, err := list(ctx, session{s.read, s.d}, scanToken, `select `+tokenColumns+` from enrol_token order by created_at desc, id`)
 	if err != nil {
 		return nil, fmt.Errorf("read enrolment tokens: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var out []identity.Token
-	for rows.Next() {
-		t, err := scanToken(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read enrolment tokens: %w", err)
-		}
-		out = append(out, t)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // AddToken keeps a new enrolment token.

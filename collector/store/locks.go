@@ -60,16 +60,10 @@ func (t *Tx) carriedWith(ctx context.Context, keys []reconcile.Key) ([]reconcile
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []reconcile.Key
-	for rows.Next() {
-		var k reconcile.Key
-		if err := rows.Scan(&k.Type, &k.Value, &k.Scope); err != nil {
-			return nil, err
-		}
-		out = append(out, k)
-	}
-	return out, rows.Err()
+	return read(rows, func(row oneRow) (k reconcile.Key, err error) {
+		err = row.Scan(&k.Type, &k.Value, &k.Scope)
+		return k, err
+	})
 }
 
 // few is the condition that fewer than $2 records carry a value j.

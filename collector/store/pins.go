@@ -33,7 +33,7 @@ func (p Pin) Name() string { return "p" + strconv.FormatInt(p.ID, 10) }
 
 const pinColumns = `id, same, a, b, why, who, at, event_id, ended_at, ended_by, ended_why`
 
-func scanPin(row interface{ Scan(...any) error }) (Pin, error) {
+func scanPin(row oneRow) (Pin, error) {
 	var p Pin
 	var same, at, ended int64
 	err := row.Scan(&p.ID, &same, &p.A, &p.B, &p.Why, &p.Who, &at, &p.Event, &ended, &p.EndedBy, &p.EndedWhy)
@@ -179,20 +179,6 @@ func (t *Tx) decideAround(ctx context.Context, records []int64, obs int64, cause
 	return d.Events, t.AssembleAssets(ctx, d.Touched, now)
 }
 
-// numbers are the rows of one column of ids.
-func numbers(rows rowScanner) ([]int64, error) {
-	defer func() { _ = rows.Close() }()
-	var out []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		out = append(out, id)
-	}
-	return out, rows.Err()
-}
-
 // RemovePin ends a pin and decides anew about its records.
 func (s *Store) RemovePin(ctx context.Context, id int64, who, why string, now time.Time) (events []Event, err error) {
 	err = s.Update(ctx, func(t *Tx) error {
@@ -242,19 +228,8 @@ func (t *Tx) removePin(ctx context.Context, id int64, who, why string, now time.
 // Pins are people's words, newest first; all, also those that ended, or those in force.
 func (s *Store) Pins(ctx context.Context, all bool) (out []Pin, err error) {
 	err = s.look(ctx, func(v view) error {
-		rows, err := v.query(ctx, `select `+pinColumns+` from pin where ended_at = 0 or $1 = 1 order by id desc`, bit(all))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			p, err := scanPin(rows)
-			if err != nil {
-				return err
-			}
-			out = append(out, p)
-		}
-		return rows.Err()
+		out, err = list(ctx, v, scanPin, `select `+pinColumns+` from pin where ended_at = 0 or $1 = 1 order by id desc`, bit(all))
+		return err
 	})
 	return out, err
 }
@@ -262,20 +237,9 @@ func (s *Store) Pins(ctx context.Context, all bool) (out []Pin, err error) {
 // PinsOf are the pins in force that name any of some records.
 func (s *Store) PinsOf(ctx context.Context, records []int64) (out []Pin, err error) {
 	err = s.look(ctx, func(v view) error {
-		rows, err := v.query(ctx, `select `+pinColumns+` from pin where id in
+		out, err = list(ctx, v, scanPin, `select `+pinColumns+` from pin where id in
 			(select pin_id from pin_pair where record_id in (select cast(value as bigint) from json_each($1))) order by id`, idList(records))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			p, err := scanPin(rows)
-			if err != nil {
-				return err
-			}
-			out = append(out, p)
-		}
-		return rows.Err()
+		return err
 	})
 	return out, err
 }

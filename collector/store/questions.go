@@ -141,21 +141,15 @@ type QuarantinedRow struct {
 // Quarantined lists observations that could not be processed, newest first.
 func (s *Store) Quarantined(ctx context.Context, limit int) (out []QuarantinedRow, err error) {
 	err = s.look(ctx, func(v view) error {
-		rows, err := v.query(ctx, `select id, source_kind, source, epoch, seq, received_at, reason, bytes from quarantine order by id desc limit $1`, limit)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var q QuarantinedRow
-			var at int64
-			if err := rows.Scan(&q.ID, &q.SourceKind, &q.Source, &q.Epoch, &q.Seq, &at, &q.Reason, &q.Bytes); err != nil {
-				return err
-			}
-			q.ReceivedAt = fromMillis(at)
-			out = append(out, q)
-		}
-		return rows.Err()
+		out, err = list(ctx, v, scanQuarantined, `select id, source_kind, source, epoch, seq, received_at, reason, bytes from quarantine order by id desc limit $1`, limit)
+		return err
 	})
 	return out, err
+}
+
+func scanQuarantined(row oneRow) (q QuarantinedRow, err error) {
+	var at int64
+	err = row.Scan(&q.ID, &q.SourceKind, &q.Source, &q.Epoch, &q.Seq, &at, &q.Reason, &q.Bytes)
+	q.ReceivedAt = fromMillis(at)
+	return q, err
 }

@@ -118,7 +118,7 @@ type Record struct {
 
 const recordColumns = `id, asset_id, source_id, kind, scope, native_key, incarnation, site, role, first_seen, last_seen, first_obs, claims_day, digest`
 
-func scanRecord(row interface{ Scan(...any) error }) (Record, error) {
+func scanRecord(row oneRow) (Record, error) {
 	var r Record
 	var first, last int64
 	err := row.Scan(&r.ID, &r.Asset, &r.Source, &r.Key.Kind, &r.Key.Scope, &r.Key.Key, &r.Key.Incarnation, &r.Site, &r.Role, &first, &last, &r.FirstObs, &r.ClaimsDay, &r.Digest)

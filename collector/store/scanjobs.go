@@ -72,7 +72,7 @@ const (
 const scanColumns = `id, site, targets, exclude, rate, options, template, schedule, windows, state, wanted, not_before, done,
 	created_at, created_by, scanner, started_at, finished_at, message, probed, planned, found, left_ms`
 
-func scanScanJob(row interface{ Scan(...any) error }) (ScanJob, error) {
+func scanScanJob(row oneRow) (ScanJob, error) {
 	var j ScanJob
 	var targets, exclude, options, windows, done string
 	var created, started, finished, notBefore, left int64
@@ -199,20 +199,11 @@ func outsideWindow(opens time.Time) string {
 
 // Scans are the newest jobs, newest first.
 func (s *Store) Scans(ctx context.Context) ([]ScanJob, error) {
-	rows, err := s.rows(ctx, `select `+scanColumns+` from scan_job order by created_at desc, id limit $1`, maxScanList)
+	out, err := list(ctx, session{s.read, s.d}, scanScanJob, `select `+scanColumns+` from scan_job order by created_at desc, id limit $1`, maxScanList)
 	if err != nil {
 		return nil, fmt.Errorf("read scans: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var out []ScanJob
-	for rows.Next() {
-		j, err := scanScanJob(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read scans: %w", err)
-		}
-		out = append(out, j)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // Scan is one job.

@@ -79,25 +79,13 @@ func (t *Tx) fetchScan(ctx context.Context, scanner inventory.Source, now time.T
 // are closed are put off.
 func (t *Tx) nextScan(ctx context.Context, scanner inventory.Source, now time.Time) (ScanJob, bool, error) {
 	// A scanner revoked while it waited gets nothing.
-	rows, err := t.query(ctx, `select `+scanColumns+` from scan_job where site = $1 and state = 'queued' and not_before <= $3
+	queued, err := list(ctx, t, scanScanJob, `select `+scanColumns+` from scan_job where site = $1 and state = 'queued' and not_before <= $3
 		and exists (select 1 from identity where id = $2 and revoked_at = 0) order by created_at, id limit $4`+t.d.forUpdate,
 		scanner.Site, scanner.ID, millis(now), scanCandidates)
 	if err != nil {
 		return ScanJob{}, false, fmt.Errorf("read scans: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var found []ScanJob
-	for rows.Next() {
-		j, err := scanScanJob(rows)
-		if err != nil {
-			return ScanJob{}, false, fmt.Errorf("read scans: %w", err)
-		}
-		found = append(found, j)
-	}
-	if err := rows.Err(); err != nil {
-		return ScanJob{}, false, err
-	}
-	for _, j := range found {
+	for _, j := range queued {
 		opens, err := j.opens(now)
 		if err != nil || !opens.After(now) {
 			return j, err == nil, err

@@ -24,7 +24,7 @@ type ScanSchedule struct {
 
 const scheduleColumns = `name, template, times, zone, windows, disabled, next_at, last_at, last_scan, note, changed_at, changed_by`
 
-func scanSchedule(row interface{ Scan(...any) error }) (ScanSchedule, error) {
+func scanSchedule(row oneRow) (ScanSchedule, error) {
 	var x ScanSchedule
 	var windows string
 	var disabled int
@@ -81,20 +81,11 @@ func (s *Store) ScanSchedules(ctx context.Context) ([]ScanSchedule, error) {
 }
 
 func (s *Store) schedules(ctx context.Context, query string, args ...any) ([]ScanSchedule, error) {
-	rows, err := s.rows(ctx, query, args...)
+	out, err := list(ctx, session{s.read, s.d}, scanSchedule, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read scan schedules: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var out []ScanSchedule
-	for rows.Next() {
-		x, err := scanSchedule(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read scan schedules: %w", err)
-		}
-		out = append(out, x)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // DeleteScanSchedule forgets a schedule; scans that it started go on.

@@ -166,22 +166,12 @@ func (t *Tx) sayPins(ctx context.Context, ids []int64) string {
 }
 
 func (t *Tx) sayings(ctx context.Context) ([]saying, error) {
-	rows, err := t.query(ctx, `select record_id, other_id, pin_id, same from pin_pair where record_id < other_id order by pin_id, 1, 2`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []saying
-	for rows.Next() {
-		var s saying
+	return list(ctx, t, func(row oneRow) (s saying, err error) {
 		var same int
-		if err := rows.Scan(&s.a, &s.b, &s.pin, &same); err != nil {
-			return nil, err
-		}
+		err = row.Scan(&s.a, &s.b, &s.pin, &same)
 		s.same = same != 0
-		out = append(out, s)
-	}
-	return out, rows.Err()
+		return s, err
+	}, `select record_id, other_id, pin_id, same from pin_pair where record_id < other_id order by pin_id, 1, 2`)
 }
 
 // chain are the pins by which two records are one; ok is also true for one record.

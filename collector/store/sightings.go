@@ -478,16 +478,3 @@ func leftFor(old, fresh []topology.Sighting, at time.Time) (left, began int64) {
 	}
 	return left, began
 }
-
-func texts(rows rowScanner) ([]string, error) {
-	defer func() { _ = rows.Close() }()
-	var out []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, rows.Err()
-}

@@ -52,7 +52,7 @@ func (t *Tx) room(ctx context.Context, table, name string, put Put) error {
 
 const templateColumns = `name, site, targets, exclude, rate, options, changed_at, changed_by`
 
-func scanTemplate(row interface{ Scan(...any) error }) (ScanTemplate, error) {
+func scanTemplate(row oneRow) (ScanTemplate, error) {
 	var x ScanTemplate
 	var targets, exclude, options string
 	var changed int64
@@ -114,20 +114,11 @@ func (s *Store) StartTemplate(ctx context.Context, name, by string, now time.Tim
 
 // ScanTemplates are all templates by name.
 func (s *Store) ScanTemplates(ctx context.Context) ([]ScanTemplate, error) {
-	rows, err := s.rows(ctx, `select `+templateColumns+` from scan_template order by name`)
+	out, err := list(ctx, session{s.read, s.d}, scanTemplate, `select `+templateColumns+` from scan_template order by name`)
 	if err != nil {
 		return nil, fmt.Errorf("read scan templates: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	var out []ScanTemplate
-	for rows.Next() {
-		x, err := scanTemplate(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read scan templates: %w", err)
-		}
-		out = append(out, x)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // DeleteScanTemplate forgets a template that no schedule uses.

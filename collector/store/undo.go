@@ -99,7 +99,7 @@ func (t *Tx) stayed(ctx context.Context, e Event, asset int64) ([]int64, error) 
 
 const eventColumns = `v.id, v.obs_id, o.seen_at, v.kind, v.from_asset, v.to_asset, v.records, v.cause, v.pin_id`
 
-func scanEvent(row interface{ Scan(...any) error }) (Event, error) {
+func scanEvent(row oneRow) (Event, error) {
 	var e Event
 	var at int64
 	var records string
