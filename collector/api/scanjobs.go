@@ -21,7 +21,7 @@ type ScanStore interface {
 
 const (
 	maxScanWait = 60 * time.Second
-	scanPoll    = time.Second
+	scanPoll    = 500 * time.Millisecond
 )
 
 // ScanJobs implements ScanJobService.
