@@ -69,7 +69,7 @@ func (q *Inventory) network(ctx context.Context, at When) (Topology, error) {
 	if err != nil {
 		return Topology{}, fmt.Errorf("read topology: %w", err)
 	}
-	t := Topology{Map: Map{topology.New(found.Nodes, found.Rows, found.Time), found.Ports}}
+	t := Topology{Map: Map{found.Net, found.Ports}}
 	t.Links = t.net.Links()
 	return t, nil
 }

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -94,7 +95,7 @@ func (n *Network) spokenNow() []*Sighting {
 	var rows []*Sighting
 	for i := range n.rows {
 		r := &n.rows[i]
-		if !r.spoken() || !r.at(n.now) {
+		if !r.Spoken() || !r.at(n.now) {
 			continue
 		}
 		if len(n.toward[pair{r.Bridge, r.Owner}]) > 0 || r.Owner == 0 && bridging(r.Capabilities) {
@@ -162,7 +163,7 @@ func portsOf(rows []*Sighting) []string {
 // answered says that the far end tells of the near one at that port.
 func (n *Network) answered(r *Sighting, far Port) bool {
 	return slices.ContainsFunc(n.toward[pair{far.Bridge, r.Bridge}], func(b *Sighting) bool {
-		return b.spoken() && b.at(n.now) && b.Name == far.Name
+		return b.Spoken() && b.at(n.now) && b.Name == far.Name
 	})
 }
 
@@ -176,16 +177,18 @@ func (n *Network) inferredLinks(taken func(Port) bool) []*Link {
 	behind, seers := n.behindAll()
 	var out []*Link
 	for p, list := range behind {
-		if taken(p) {
+		if taken(p) || n.partial(p.Bridge) {
 			continue
 		}
-		far := make([]Port, len(list))
-		for i, b := range list {
-			far[i] = Port{b, n.Toward(b, p.Bridge, n.now)}
+		far := make([]Port, 0, len(list))
+		for _, b := range list {
+			if !n.partial(b) {
+				far = append(far, Port{b, n.Toward(b, p.Bridge, n.now)})
+			}
 		}
 		slices.SortFunc(far, func(a, b Port) int { return cmp.Or(cmp.Compare(len(behind[a]), len(behind[b])), comparePorts(a, b)) })
 		for _, f := range far[:min(len(far), maxAdjacent)] {
-			if f.Name != "" && (taken(f) || p.Bridge > f.Bridge) || n.between(p, f, list, behind[f], seers[f.Bridge]) {
+			if f.Name != "" && (taken(f) || p.Bridge > f.Bridge) || !n.adjacent(p, f, list, behind[f], seers[f.Bridge]) {
 				continue
 			}
 			l := &Link{A: p, B: f, Via: []string{ViaBridge}, Inferred: true}
@@ -219,17 +222,25 @@ func (n *Network) behindAll() (behind map[Port][]inventory.AssetID, seers map[in
 	return behind, seers
 }
 
-// between says that another bridge may be between two ports: of all that are behind either of
-// them, or see either end, one does not show that it is somewhere else.
-func (n *Network) between(p, far Port, lists ...[]inventory.AssetID) bool {
-	for _, list := range lists {
-		for _, c := range list {
-			if c != far.Bridge && c != p.Bridge && !n.elsewhere(c, p, far) {
-				return true
+// between are the bridges that may be between two ports: of all that are behind either of
+// them, or see either end, those that do not show that they are somewhere else.
+func (n *Network) between(p, far Port, lists ...[]inventory.AssetID) iter.Seq[inventory.AssetID] {
+	return func(yield func(inventory.AssetID) bool) {
+		for _, list := range lists {
+			for _, c := range list {
+				if c != far.Bridge && c != p.Bridge && !n.elsewhere(c, p, far) && !yield(c) {
+					return
+				}
 			}
 		}
 	}
-	return false
+}
+
+func (n *Network) adjacent(p, far Port, lists ...[]inventory.AssetID) bool {
+	for range n.between(p, far, lists...) {
+		return false
+	}
+	return true
 }
 
 // elsewhere says that a bridge is not between two ports: it is behind another port of one of

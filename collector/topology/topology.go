@@ -48,8 +48,8 @@ type Sighting struct {
 	Capabilities []string
 }
 
-// spoken says that the neighbour named itself: it is at the other end of the cable.
-func (s *Sighting) spoken() bool { return s.Via == ViaLLDP || s.Via == ViaCDP }
+// Spoken says that the neighbour named itself: it is at the other end of the cable.
+func (s *Sighting) Spoken() bool { return s.Via == ViaLLDP || s.Via == ViaCDP }
 
 // at says whether the sighting held at a time.
 func (s *Sighting) at(t time.Time) bool { return !s.First.After(t) && (!s.Ended || !s.Last.Before(t)) }
@@ -62,6 +62,8 @@ type Node struct {
 	Site  string
 	// Reads says that its own table is known.
 	Reads bool
+	// Partial says that of its table only what is about other bridges may be in the network.
+	Partial bool
 	// Aggregates are the bundles of its ports, by member.
 	Aggregates map[string]string
 }
@@ -93,7 +95,7 @@ func New(nodes []Node, rows []Sighting, now time.Time) *Network {
 	for i := range n.rows {
 		r := &n.rows[i]
 		r.Port = n.Bundle(r.Port)
-		if r.spoken() && bridging(r.Capabilities) {
+		if r.Spoken() && bridging(r.Capabilities) {
 			bridges[r.Owner] = true
 		}
 	}
@@ -193,7 +195,7 @@ func clearer(a, b *Sighting, t time.Time) bool {
 	if x, y := a.at(t), b.at(t); x != y {
 		return x
 	}
-	if x, y := a.spoken(), b.spoken(); x != y {
+	if x, y := a.Spoken(), b.Spoken(); x != y {
 		return x
 	}
 	return cmp.Or(a.Last.Compare(b.Last), a.First.Compare(b.First), strings.Compare(b.Name, a.Name)) > 0
