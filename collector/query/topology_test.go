@@ -114,6 +114,66 @@ func TestPath(t *testing.T) {
 	})
 }
 
+// chain are switches in a row, of which each sees all others, and a host at each end.
+func chain(n int) (list []inventory.Observation) {
+	for i := range n {
+		near := inventory.Neighbours{}
+		for other := range n {
+			if port := "left"; other != i {
+				if other > i {
+					port = "right"
+				}
+				near = append(near, at(port, benchMAC(1, other))...)
+			}
+		}
+		for end, sw := range []int{0, n - 1} {
+			port := "left"
+			if i == sw {
+				port = "host"
+			} else if sw > i {
+				port = "right"
+			}
+			near = append(near, at(port, benchMAC(2, end))...)
+		}
+		list = append(list, benchThing(benchMAC(1, i), box(fmt.Sprintf("sw%d", i), inventory.ClassSwitch, benchMAC(1, i)), near))
+	}
+	for i := range list {
+		list[i].Seq = int64(i + 1)
+	}
+	return list
+}
+
+// Of a switch that all others see, and of a way over many, not all tables are read.
+func TestChainOfSwitches(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, dsn string) {
+		st, err := store.Open(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = st.Close() })
+		const n = 66
+		feed(t, st, now, chain(n)...)
+		q := query.New(st, func() time.Time { return now.Add(time.Minute) })
+		for what, want := range map[string]string{"sw0": "sw1 left", benchMAC(2, 0): "sw0 host", benchMAC(2, 1): "sw65 host"} {
+			w, err := q.Where(t.Context(), query.WhereQuery{What: what})
+			if err != nil || len(w.Places) != 1 {
+				t.Fatalf("%s: %+v, %v", what, w.Places, err)
+			}
+			if p := w.Places[0]; w.Node(p.Bridge).Name+" "+p.Name != want || !p.Exact() {
+				t.Errorf("%s is at %s %s, beyond %v, want %s", what, w.Node(p.Bridge).Name, p.Name, p.Beyond, want)
+			}
+		}
+		w, err := q.Path(t.Context(), "sw1", "sw64", query.When{})
+		if err != nil || !w.Whole || len(w.Steps) != 66 {
+			t.Errorf("64 bridges: %d steps, whole %v, %v", len(w.Steps), w.Whole, err)
+		}
+		w, err = q.Path(t.Context(), benchMAC(2, 0), benchMAC(2, 1), query.When{})
+		if err != nil || w.Whole || len(w.Steps) != 67 || w.Steps[33].Gap != "2 more bridges: a path is told up to 64" || w.Steps[34].Name != "sw34" {
+			t.Errorf("66 bridges: %+v, %v", w, err)
+		}
+	})
+}
+
 func TestWhereRefuses(t *testing.T) {
 	st, err := store.Open(t.Context(), storetest.SQLite(t))
 	if err != nil {
