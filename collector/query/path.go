@@ -18,8 +18,10 @@ type Step struct {
 	Name    string
 	Layer   int    // 2 for bridges, 3 for routers and ends
 	In, Out string // its ports, or a router's interfaces
-	Via     string // how the cable or route to the next one is known
-	Gap     string // what is not known between this and the next; then it is no thing
+	// InMembers and OutMembers are, where a port is a bundle, those of which a neighbour tells.
+	InMembers, OutMembers []string
+	Via                   string // how the cable or route to the next one is known
+	Gap                   string // what is not known between this and the next; then it is no thing
 }
 
 // Way is the path between two things.
@@ -115,7 +117,8 @@ func (p *pathfinder) bridges(ctx context.Context, w *Way, a, b Thing) error {
 		if path.Gap != "" && i == path.After {
 			gap(path.Gap)
 		}
-		w.Steps = append(w.Steps, Step{Asset: h.Bridge, Name: Map{net: net}.Node(h.Bridge).Name, Layer: 2, In: h.In, Out: h.Out, Via: strings.Join(h.Via, " ")})
+		w.Steps = append(w.Steps, Step{Asset: h.Bridge, Name: Map{net: net}.Node(h.Bridge).Name, Layer: 2, In: h.In, Out: h.Out, Via: strings.Join(h.Via, " "),
+			InMembers: net.Members(topology.Port{Bridge: h.Bridge, Name: h.In}), OutMembers: net.Members(topology.Port{Bridge: h.Bridge, Name: h.Out})})
 	}
 	return nil
 }

@@ -34,6 +34,10 @@ func at(port string, macs ...string) (out inventory.Neighbours) {
 	return out
 }
 
+func spoken(port, mac, far string) inventory.Neighbours {
+	return inventory.Neighbours{{Protocol: "lldp", LocalPort: port, ChassisID: mac, RemotePort: far, Capabilities: []string{"bridge"}}}
+}
+
 func joined(lists ...inventory.Neighbours) (out inventory.Neighbours) {
 	for _, l := range lists {
 		out = append(out, l...)
@@ -53,7 +57,7 @@ func twoNetworks() []inventory.Observation {
 		bundle = append(bundle, i)
 	}
 	list := []inventory.Observation{
-		benchThing(s1, box("sw1", inventory.ClassSwitch, s1), bundle, joined(at("p1", a), at("p9", r1), at("g1", s2))),
+		benchThing(s1, box("sw1", inventory.ClassSwitch, s1), bundle, joined(at("p1", a), at("p9", r1), at("Po1", s2), spoken("g1", s2, "up"), spoken("g2", s2, "up"))),
 		benchThing(s2, box("sw2", inventory.ClassSwitch, s2), inventory.Interfaces{card("p2", "", ""), card("p9", "", ""), card("up", "", "")},
 			joined(at("p2", b), at("p9", r2), at("up", s1, a), at("p7", c))),
 		benchThing(s4, box("sw4", inventory.ClassSwitch, s4), at("x", d)),
@@ -79,11 +83,19 @@ func TestPath(t *testing.T) {
 		t.Cleanup(func() { _ = st.Close() })
 		feed(t, st, now, twoNetworks()...)
 		q := query.New(st, func() time.Time { return now.Add(time.Minute) })
+		top, err := q.Topology(t.Context(), query.TopologyQuery{})
+		if err != nil || len(top.Links) != 1 || top.Links[0].A.Name != "Po1" || strings.Join(top.Members(top.Links[0].A), " ") != "g1 g2" || top.Members(top.Links[0].B) != nil {
+			t.Errorf("a cable of a bundle: %+v, %v", top.Links, err)
+		}
+		w, err := q.Where(t.Context(), query.WhereQuery{What: "sw2"})
+		if err != nil || len(w.Places) != 1 || strings.Join(w.Members(w.Places[0].Port), " ") != "g1 g2" {
+			t.Errorf("where a bundle leads to: %+v, %v", w.Places, err)
+		}
 		for name, c := range map[string]struct{ from, to, want string }{
-			"in one network, over a bundle": {"pc-a", "srv-c", "pc-a | sw1 p1>Po1 | sw2 up>p7 | srv-c"},
+			"in one network, over a bundle": {"pc-a", "srv-c", "pc-a | sw1 p1>Po1 g1 g2 | sw2 up>p7 | srv-c"},
 			"through the gateway":           {"pc-a", "10.2.0.10", "pc-a | sw1 p1>p9 | r1 eth0>eth1 | sw2 p9>p2 | srv-b"},
 			"back, without a known gateway": {"srv-b", "pc-a", "srv-b | sw2 p2>p9 | r1 eth1>eth0 | sw1 p9>p1 | pc-a"},
-			"to a switch":                   {"pc-a", "sw2", "pc-a | sw1 p1>Po1 | sw2 up> | sw2"},
+			"to a switch":                   {"pc-a", "sw2", "pc-a | sw1 p1>Po1 g1 g2 | sw2 up> | sw2"},
 			"nothing joins two switches":    {"pc-a", "srv-d", "pc-a | sw1 p1> | ? unknown between sw1 and sw4: no table shows what joins them | sw4 >x | srv-d"},
 			"no router":                     {"pc-a", "srv-e", "pc-a | ? unknown between pc-a and srv-e: no known router has both 10.1.0.0/24 and 10.9.0.0/24, nor do several that share a network | srv-e"},
 			"nobody has seen it":            {"srv-e", "00:14:22:00:00:7f", "srv-e | ? unknown between srv-e and 00:14:22:00:00:7f: no bridge table has srv-e | 00:14:22:00:00:7f"},
@@ -99,7 +111,7 @@ func TestPath(t *testing.T) {
 				case s.Gap != "":
 					got = append(got, "? "+s.Gap)
 				case s.In+s.Out != "":
-					got = append(got, s.Name+" "+s.In+">"+s.Out)
+					got = append(got, strings.TrimSpace(s.Name+" "+s.In+">"+s.Out+" "+strings.Join(s.OutMembers, " ")))
 				default:
 					got = append(got, s.Name)
 				}

@@ -66,6 +66,14 @@ func (m Map) Node(id inventory.AssetID) topology.Node {
 // Interface is what a bridge says of a port.
 func (m Map) Interface(p topology.Port) inventory.Interface { return m.ports[p] }
 
+// Members are the ports of a bundle that cables end at, as far as neighbours tell.
+func (m Map) Members(p topology.Port) []string {
+	if m.net == nil {
+		return nil
+	}
+	return m.net.Members(p)
+}
+
 // maxWhat bounds a question's text.
 const maxWhat = 512
 

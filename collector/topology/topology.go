@@ -74,6 +74,7 @@ type Network struct {
 	nodes     map[inventory.AssetID]*Node
 	rows      []Sighting
 	stations  map[Port]map[string]bool                  // hardware addresses that hold now
+	members   map[Port][]string                         // the ports of a bundle that neighbours tell of now
 	toward    map[pair][]*Sighting                      // sightings of a bridge by another one
 	met       map[inventory.AssetID][]inventory.AssetID // bridges that a bridge knows the direction of
 	derived   map[pair]string
@@ -86,7 +87,7 @@ type pair struct{ from, to inventory.AssetID }
 
 // New makes a network of what bridges told. now is the time that is asked about.
 func New(nodes []Node, rows []Sighting, now time.Time) *Network {
-	n := &Network{now: now, nodes: map[inventory.AssetID]*Node{}, stations: map[Port]map[string]bool{}, toward: map[pair][]*Sighting{}, met: map[inventory.AssetID][]inventory.AssetID{}, atNow: map[pair]string{}}
+	n := &Network{now: now, nodes: map[inventory.AssetID]*Node{}, stations: map[Port]map[string]bool{}, members: map[Port][]string{}, toward: map[pair][]*Sighting{}, met: map[inventory.AssetID][]inventory.AssetID{}, atNow: map[pair]string{}}
 	for i := range nodes {
 		n.nodes[nodes[i].ID] = &nodes[i]
 	}
@@ -94,6 +95,10 @@ func New(nodes []Node, rows []Sighting, now time.Time) *Network {
 	bridges := map[inventory.AssetID]bool{}
 	for i := range n.rows {
 		r := &n.rows[i]
+		if r.Spoken() && r.at(now) {
+			n.bundled(r.Port)
+			n.bundled(Port{r.Owner, r.RemotePort})
+		}
 		r.Port = n.Bundle(r.Port)
 		if r.Spoken() && bridging(r.Capabilities) {
 			bridges[r.Owner] = true
@@ -125,6 +130,17 @@ func (n *Network) Bundle(p Port) Port {
 	}
 	return p
 }
+
+// bundled notes a port that a neighbour tells of when it is a member of a bundle.
+func (n *Network) bundled(p Port) {
+	if b := n.Bundle(p); b != p && !slices.Contains(n.members[b], p.Name) {
+		n.members[b] = append(n.members[b], p.Name)
+		slices.Sort(n.members[b])
+	}
+}
+
+// Members are the ports of a bundle that cables end at, as far as neighbours tell.
+func (n *Network) Members(p Port) []string { return n.members[p] }
 
 // Node is an asset of the network; nil when it is not in it.
 func (n *Network) Node(id inventory.AssetID) *Node { return n.nodes[id] }
