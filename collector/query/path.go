@@ -60,10 +60,24 @@ type pathfinder struct {
 }
 
 func (p *pathfinder) path(ctx context.Context, a, b Thing) (Way, error) {
-	legs, gap, err := p.route(ctx, a, b)
+	legs, gap, err := p.route(ctx, a, b, false)
 	if err != nil {
 		return Way{}, err
 	}
+	w, err := p.way(ctx, a, b, legs, gap)
+	if err != nil || w.Whole || len(legs) > 0 {
+		return w, err
+	}
+	// Neither cables nor networks say it: routers may know where the two are.
+	legs, gap, err = p.route(ctx, a, b, true)
+	if err != nil || len(legs) == 0 {
+		return w, err
+	}
+	return p.way(ctx, a, b, legs, gap)
+}
+
+// way is the whole of it: the bridges of each leg, and the routers between.
+func (p *pathfinder) way(ctx context.Context, a, b Thing, legs []leg, gap string) (Way, error) {
 	w := Way{Whole: gap == ""}
 	w.Steps = append(w.Steps, Step{Asset: a.ID, Name: cmp.Or(a.Name, firstOf(a.MACs)), Layer: 3})
 	here := a

@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/topology"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -23,6 +24,7 @@ type leg struct {
 // routing are the networks that things have an address in.
 type routing struct {
 	cards []store.Card
+	nets  [][]netip.Prefix            // that a card has an address in, and hosts of its ARP table
 	of    map[inventory.AssetID][]int // cards of an asset
 	table []network                   // in the order of their addresses
 }
@@ -33,45 +35,132 @@ type network struct {
 }
 
 // route finds the routers between two things: none when they share a network, or when
-// nothing is known of their networks. gap says where no router leads on.
-func (p *pathfinder) route(ctx context.Context, a, b Thing) (legs []leg, gap string, err error) {
+// nothing is known of their networks. gap says where no router leads on. With ARP a thing is also
+// in the networks of the routers' interfaces that have its hardware address in their tables.
+func (p *pathfinder) route(ctx context.Context, a, b Thing, arp bool) (legs []leg, gap string, err error) {
 	ends := slices.DeleteFunc([]inventory.AssetID{a.ID, b.ID}, func(id inventory.AssetID) bool { return id == 0 })
-	if len(ends) < 2 {
-		return nil, "", nil
+	r, err := p.cards(ctx, ends)
+	if err != nil || !arp && (len(ends) < 2 || overlap(r.networks(a.ID), r.networks(b.ID))) {
+		return nil, "", err
 	}
-	own, err := p.q.store.Cards(ctx, p.at, p.q.now(), ends)
+	routers, err := p.cards(ctx, nil)
 	if err != nil {
-		return nil, "", fmt.Errorf("read addresses: %w", err)
+		return nil, "", err
 	}
-	r := newRouting(own)
-	if overlap(r.networks(a.ID), r.networks(b.ID)) {
-		return nil, "", nil
-	}
-	others, err := p.q.store.Cards(ctx, p.at, p.q.now(), nil)
-	if err != nil {
-		return nil, "", fmt.Errorf("read routers: %w", err)
-	}
-	r = newRouting(append(own, slices.DeleteFunc(others, func(c store.Card) bool { return slices.Contains(ends, c.Asset.ID) })...))
+	r = newRouting(append(r.cards, slices.DeleteFunc(routers.cards, func(c store.Card) bool { return slices.Contains(ends, c.Asset.ID) })...))
 	here, there := r.networks(a.ID), r.networks(b.ID)
+	var left, right []host
+	if arp {
+		if left, err = p.hosts(ctx, r, a); err != nil {
+			return nil, "", err
+		}
+		if right, err = p.hosts(ctx, r, b); err != nil {
+			return nil, "", err
+		}
+		here, there = append(here, prefixes(left)...), append(there, prefixes(right)...)
+	}
 	if len(here) == 0 || len(there) == 0 || overlap(here, there) {
 		return nil, "", nil
 	}
 	if legs = r.search(a.ID, here, there); legs == nil {
 		gap = "unknown between " + title(a) + " and " + title(b) + ": no known router has both " + here[0].String() + " and " + there[0].String() + ", nor do several that share a network"
 	}
+	for i := range legs {
+		legs[i].why += told(left, legs[i].in, a) + told(right, legs[i].out, b)
+	}
 	return legs, gap, nil
+}
+
+func (p *pathfinder) cards(ctx context.Context, of []inventory.AssetID) (*routing, error) {
+	if of != nil && len(of) == 0 {
+		return newRouting(nil), nil
+	}
+	list, err := p.q.store.Cards(ctx, p.at, p.q.now(), of)
+	if err != nil {
+		return nil, fmt.Errorf("read addresses: %w", err)
+	}
+	return newRouting(list), nil
+}
+
+// host is a thing behind a router's interface, by the router's ARP or neighbour table.
+type host struct {
+	netip.Prefix // its address alone
+	card         store.Card
+}
+
+// hosts looks for a thing in the ARP tables of routers, and notes its address as a network of the
+// interface.
+func (p *pathfinder) hosts(ctx context.Context, r *routing, t Thing) ([]host, error) {
+	if len(t.MACs) == 0 {
+		return nil, nil
+	}
+	found, err := p.q.store.Resolved(ctx, p.at, p.q.now(), t.MACs)
+	if err != nil {
+		return nil, fmt.Errorf("read ARP tables: %w", err)
+	}
+	var out []host
+	for _, s := range found {
+		addr, err := netip.ParseAddr(s.RemotePort)
+		card := r.card(s.Port)
+		if err != nil || card < 0 || !usable(addr) {
+			continue
+		}
+		net := netip.PrefixFrom(addr, addr.BitLen())
+		r.nets[card] = append(r.nets[card], net)
+		r.table = append(r.table, network{net, card})
+		out = append(out, host{net, r.cards[card]})
+	}
+	r.sort()
+	return out, nil
+}
+
+// card is an interface of a router; one without an address is new.
+func (r *routing) card(p topology.Port) int {
+	own := r.of[p.Bridge]
+	if i := slices.IndexFunc(own, func(i int) bool { return r.cards[i].Name == p.Name }); i >= 0 {
+		return own[i]
+	}
+	if len(own) == 0 {
+		return -1
+	}
+	i := len(r.cards)
+	r.cards = append(r.cards, store.Card{Asset: r.cards[own[0]].Asset, Interface: inventory.Interface{Name: p.Name}})
+	r.nets, r.of[p.Bridge] = append(r.nets, nil), append(own, i)
+	return i
+}
+
+func prefixes(list []host) (out []netip.Prefix) {
+	for _, h := range list {
+		out = append(out, h.Prefix)
+	}
+	return out
+}
+
+// told says that a router's table has a thing at the interface.
+func told(list []host, c store.Card, t Thing) string {
+	for _, h := range list {
+		if h.card.Asset.ID == c.Asset.ID && h.card.Name == c.Name {
+			return "; its ARP table has " + title(t) + " at " + c.Name
+		}
+	}
+	return ""
 }
 
 func newRouting(cards []store.Card) *routing {
 	r := &routing{cards: cards, of: map[inventory.AssetID][]int{}}
 	for i, c := range cards {
 		r.of[c.Asset.ID] = append(r.of[c.Asset.ID], i)
-		for _, n := range networksOf(c) {
+		r.nets = append(r.nets, networksOf(c))
+		for _, n := range r.nets[i] {
 			r.table = append(r.table, network{n, i})
 		}
 	}
-	slices.SortFunc(r.table, func(a, b network) int { return a.Compare(b.Prefix) })
+	r.sort()
 	return r
+}
+
+func (r *routing) sort() {
+	slices.SortStableFunc(r.table, func(a, b network) int { return a.Compare(b.Prefix) })
 }
 
 // reach is a router on the way from the start, or the start itself.
@@ -118,7 +207,7 @@ func (r *routing) legs(x *reach, out int) []leg {
 	for ; x.from != nil; x = x.from {
 		legs = append(legs, leg{r.cards[x.in], r.cards[out], x.why})
 		if x.from.from != nil {
-			out = r.facing(r.cards[x.from.in].Asset.ID, networksOf(r.cards[x.in]))
+			out = r.facing(r.cards[x.from.in].Asset.ID, r.nets[x.in])
 		}
 	}
 	slices.Reverse(legs)
@@ -168,7 +257,7 @@ func (r *routing) in(p netip.Prefix) (out []int) {
 func (r *routing) networks(id inventory.AssetID) []netip.Prefix {
 	var out []netip.Prefix
 	for _, i := range r.of[id] {
-		out = append(out, networksOf(r.cards[i])...)
+		out = append(out, r.nets[i]...)
 	}
 	for _, i := range r.of[id] {
 		for _, a := range r.cards[i].Addresses {
@@ -176,7 +265,7 @@ func (r *routing) networks(id inventory.AssetID) []netip.Prefix {
 				continue
 			}
 			for _, card := range r.in(a) {
-				for _, n := range networksOf(r.cards[card]) {
+				for _, n := range r.nets[card] {
 					if n.Contains(a.Addr()) && !slices.Contains(out, n) {
 						out = append(out, n)
 					}
@@ -190,7 +279,7 @@ func (r *routing) networks(id inventory.AssetID) []netip.Prefix {
 // facing is the first card of an asset in one of the networks, -1 when it has none.
 func (r *routing) facing(id inventory.AssetID, nets []netip.Prefix) int {
 	for _, i := range r.of[id] {
-		if overlap(networksOf(r.cards[i]), nets) {
+		if overlap(r.nets[i], nets) {
 			return i
 		}
 	}

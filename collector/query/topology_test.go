@@ -186,6 +186,49 @@ func TestChainOfSwitches(t *testing.T) {
 	})
 }
 
+// A host without a switch that has it, and without a network that a router has, is where a
+// router's ARP table has it.
+func TestPathByARP(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, dsn string) {
+		st, err := store.Open(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = st.Close() })
+		const r1, r2, x = "00:1b:21:00:00:01", "00:1b:21:00:00:02", "00:14:22:00:00:0f"
+		list := twoNetworks()
+		for i := range list {
+			if list[i].NativeKey == "mac:"+r1 {
+				list[i] = benchThing(r1, box("r1", inventory.ClassRouter, r1), inventory.Interfaces{card("eth0", r1, "10.1.0.1/24"), card("eth1", r2, "10.2.0.1/24"), card("ppp0", "", "")},
+					inventory.Neighbours{{Protocol: "arp", LocalPort: "ppp0", MAC: x, Address: "198.51.100.7"}, {Protocol: "arp", LocalPort: "eth1", MAC: "00:14:22:00:00:7e", Address: "10.2.0.99"}})
+			}
+			list[i].Seq = int64(i + 1)
+		}
+		host := benchThing(x, box("srv-x", inventory.ClassServer, x), inventory.Interfaces{card("eth0", x, "")})
+		host.Seq = int64(len(list) + 1)
+		feed(t, st, now, append(list, host)...)
+		q := query.New(st, func() time.Time { return now.Add(time.Minute) })
+		for to, want := range map[string]string{
+			"srv-x":             "it is the gateway; its ARP table has srv-x at ppp0",
+			"00:14:22:00:00:7e": "it is the gateway; its ARP table has 00:14:22:00:00:7e at eth1",
+		} {
+			w, err := q.Path(t.Context(), "pc-a", to, query.When{})
+			if err != nil || len(w.Steps) != 5 || w.Steps[2].Name != "r1" || w.Steps[2].Via != want || w.Whole {
+				t.Errorf("to %s: %+v, %v", to, w, err)
+			}
+			w, err = q.Path(t.Context(), to, "pc-a", query.When{})
+			if i := len(w.Steps) - 3; err != nil || i < 0 || w.Steps[i].Name != "r1" || !strings.Contains(w.Steps[i].Via, "its ARP table has") {
+				t.Errorf("from %s: %+v, %v", to, w, err)
+			}
+		}
+		for _, what := range []string{"srv-x", x} {
+			if w, err := q.Where(t.Context(), query.WhereQuery{What: what}); err != nil || len(w.Places) != 0 {
+				t.Errorf("an ARP table is no place: %+v, %v", w.Places, err)
+			}
+		}
+	})
+}
+
 func TestWhereRefuses(t *testing.T) {
 	st, err := store.Open(t.Context(), storetest.SQLite(t))
 	if err != nil {

@@ -164,6 +164,10 @@ const present = `(e.id is null or e.seen_at > $1 or e.received_at > $2)`
 // rows are links by a condition on link l, record r and their observations, all that had
 // begun by the time asked about. Parameters are $3 on.
 func (l *loader) rows(ctx context.Context, where string, args ...any) ([]topology.Sighting, error) {
+	return l.links(ctx, `l.via <> 'arp' and `+where, args...)
+}
+
+func (l *loader) links(ctx context.Context, where string, args ...any) ([]topology.Sighting, error) {
 	t, known := l.ask.At.Or(l.ask.Now), l.ask.At.known()
 	rows, err := l.q.query(ctx, `select l.record_id, r.asset_id, l.via, l.port, l.target_type, l.target, l.vlan, l.remote_port, l.more,
 			l.from_obs, coalesce(l.to_obs, 0), b.seen_at, coalesce(z.seen_at, k.seen_at, 0), case when `+present+` then 0 else 1 end, r.site
@@ -442,6 +446,21 @@ func (l *loader) ports(ctx context.Context, records []int64, nodes []topology.No
 	return out, rows.Err()
 }
 
+// Resolved are the interfaces of routers that have hardware addresses in their ARP or neighbour
+// tables; RemotePort is the address that it is for.
+func (s *Store) Resolved(ctx context.Context, at When, now time.Time, macs []string) (out []topology.Sighting, err error) {
+	list, err := textList(macs)
+	if err != nil {
+		return nil, err
+	}
+	err = s.look(ctx, func(v view) error {
+		l := loader{q: v, ask: SightingAsk{At: at, Now: now}, sites: map[int64]string{}}
+		out, err = l.links(ctx, `l.via = 'arp' and l.target_type = 'mac' and l.target in (select value->>'v' from json_each($3)) and `+present, list)
+		return err
+	})
+	return out, err
+}
+
 // maxMoving is how many stations are looked at in one transaction for having moved.
 const maxMoving = 1000
 
@@ -508,7 +527,7 @@ func scanStirred(rows rowScanner) (macs []string, first int64, err error) {
 func (t *Tx) moves(ctx context.Context, list string, first int64, now time.Time) error {
 	// Of those that were noticed, the ones whose new port or whose old one's end is news.
 	rows, err := t.query(ctx, `select distinct l.target from link l join link x on x.target_type = 'mac' and x.target = l.target
-		where l.target_type = 'mac' and l.target in (select value->>'v' from json_each($1)) and l.to_obs is null and x.to_obs is not null
+		where l.target_type = 'mac' and l.target in (select value->>'v' from json_each($1)) and l.to_obs is null and x.to_obs is not null and l.via <> 'arp' and x.via <> 'arp'
 		and (x.record_id <> l.record_id or x.port <> l.port) and x.from_obs < l.from_obs and (l.from_obs >= $2 or x.to_obs >= $2)
 		and not exists (select 1 from move m where m.mac = l.target and m.from_obs = l.from_obs)`, list, first)
 	if err != nil {

@@ -26,6 +26,9 @@ const (
 	ViaCDP      = "cdp"
 	ViaBridge   = "bridge"   // a forwarding table
 	ViaWireless = "wireless" // a list of clients
+	// ViaARP is a router's ARP or neighbour table: who is in the network of an interface, at
+	// whatever port, so it is no sighting.
+	ViaARP = "arp"
 )
 
 // Sighting says that a port had a station, or a neighbour that spoke.
