@@ -54,7 +54,7 @@ func (s *Inventory) Where(ctx context.Context, req *musterv1.WhereRequest) (*mus
 	}
 	res := &musterv1.WhereResponse{Asset: namedToProto(w.Thing.Named)}
 	for i := range w.Places {
-		res.Places = append(res.Places, placeToProto(&w.Map, &w.Places[i].Place))
+		res.Places = append(res.Places, placeToProto(&w.Map, &w.Places[i]))
 	}
 	for i := range w.Stays {
 		x := &w.Stays[i]

@@ -202,7 +202,7 @@ func (p *pathfinder) port(ctx context.Context, t Thing) (topology.Port, error) {
 	if err != nil || len(w.Places) == 0 {
 		return topology.Port{}, err
 	}
-	best := slices.MaxFunc(w.Places, func(a, b Located) int {
+	best := slices.MaxFunc(w.Places, func(a, b topology.Place) int {
 		return cmp.Or(-boolOrder(a.Ended, b.Ended), a.Last.Compare(b.Last))
 	})
 	return best.Port, nil

@@ -23,7 +23,7 @@ type TopologyQuery struct {
 // Topology is a part of the network.
 type Topology struct {
 	Links    []topology.Link
-	Stations []Located // with Around
+	Stations []topology.Place // with Around
 	Nodes    []topology.Node
 	Map
 }

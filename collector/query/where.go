@@ -36,15 +36,9 @@ type Thing struct {
 // bridge has seen; a bridge is one station with all of its addresses.
 type Whereabouts struct {
 	Thing  Thing
-	Places []Located
+	Places []topology.Place
 	Stays  []topology.Stay // in order, with History
 	Map
-}
-
-// Located is a place of a hardware address.
-type Located struct {
-	MAC string
-	topology.Place
 }
 
 // Map tells what the assets and ports of an answer are.
@@ -156,7 +150,7 @@ func (q *Inventory) whereabouts(ctx context.Context, t Thing, ask WhereQuery) (W
 		if !ok {
 			continue
 		}
-		w.Places = append(w.Places, Located{place.MAC, place})
+		w.Places = append(w.Places, place)
 		if !ask.History {
 			continue
 		}
@@ -275,7 +269,7 @@ type PortUse struct {
 	Members []string
 	// LeadsTo are the bridges behind it.
 	LeadsTo  []inventory.AssetID
-	Stations []Located
+	Stations []topology.Place
 	// Spoken are the neighbours that say themselves that they are here.
 	Spoken []topology.Sighting
 	// Passing is how many hardware addresses are seen here that are somewhere behind it.
@@ -356,14 +350,14 @@ func (q *Inventory) portsOf(ctx context.Context, id inventory.AssetID, at When) 
 			if slices.Contains(u.LeadsTo, place.Owner) {
 				continue
 			}
-			u.Stations = append(u.Stations, Located{place.MAC, place})
+			u.Stations = append(u.Stations, place)
 		}
 	}
 	out := make([]PortUse, 0, len(uses))
 	for _, u := range uses {
 		u.Passing = m.net.Stations(u.Port) - len(u.Stations)
 		slices.Sort(u.Members)
-		slices.SortFunc(u.Stations, func(a, b Located) int { return strings.Compare(a.MAC, b.MAC) })
+		slices.SortFunc(u.Stations, func(a, b topology.Place) int { return strings.Compare(a.MAC, b.MAC) })
 		out = append(out, *u)
 	}
 	slices.SortFunc(out, func(a, b PortUse) int {
