@@ -147,10 +147,17 @@ func (a *app) showPlace(b *strings.Builder, asset *musterv1.AssetRef, p *musterv
 	}
 	line("Confirmed", local(p.GetConfirmed())+" ("+ago(a.now(), p.GetConfirmed())+", "+state+")")
 	line("Evidence", evidence(p))
-	for _, l := range p.GetLosers() {
+	losers := p.GetLosers()
+	for _, l := range losers[:min(len(losers), shownLosers)] {
 		line("Seen also at", words(refName(l.GetBridge()), l.GetPort())+": "+l.GetWhy())
 	}
+	if n := len(losers) - shownLosers; n > 0 {
+		line("", fmt.Sprintf("and at %d more ports; -o json has them all", n))
+	}
 }
+
+// shownLosers is how many ports that lead to a thing a person reads: all bridges have a switch's address.
+const shownLosers = 8
 
 // evidence says by what a place is known.
 func evidence(p *musterv1.Place) string {

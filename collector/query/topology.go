@@ -132,6 +132,16 @@ func sortedIDs(set map[inventory.AssetID]bool) []inventory.AssetID {
 	return out
 }
 
+// Find is an asset that the answer speaks of: stations are not in the network of cables.
+func (t Topology) Find(id inventory.AssetID) topology.Node {
+	for _, n := range t.Nodes {
+		if n.ID == id {
+			return n
+		}
+	}
+	return t.Node(id)
+}
+
 // name lists the assets that the links and stations speak of.
 func (t *Topology) name() {
 	ids := map[inventory.AssetID]bool{}

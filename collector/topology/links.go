@@ -44,10 +44,32 @@ func (n *Network) Links() []Link {
 		out = append(out, *l)
 	}
 	slices.SortFunc(out, func(a, b Link) int {
-		return cmp.Or(comparePorts(a.A, b.A), comparePorts(a.B, b.B), strings.Compare(a.BName, b.BName))
+		return cmp.Or(cmp.Compare(a.A.Bridge, b.A.Bridge), natural(a.A.Name, b.A.Name), comparePorts(a.A, b.A), comparePorts(a.B, b.B), strings.Compare(a.BName, b.BName))
 	})
 	return out
 }
+
+// natural orders names as people count: Gi0/2 before Gi0/10.
+func natural(a, b string) int {
+	for a != "" && b != "" {
+		m, n := digits(a), digits(b)
+		if m == 0 || n == 0 {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		x, y := strings.TrimLeft(a[:m], "0"), strings.TrimLeft(b[:n], "0")
+		if c := cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y)); c != 0 {
+			return c
+		}
+		a, b = a[m:], b[n:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
 func comparePorts(a, b Port) int {
 	return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), strings.Compare(a.Name, b.Name))

@@ -35,6 +35,8 @@ var functions = template.FuncMap{
 		}
 		return strings.Join(members, " ") + " (" + name + ")"
 	},
+	"inc":   func(n int) int { return n + 1 },
+	"more":  func(n, all int) int { return max(0, all-n) },
 	"brief": brief, "order": order, "inches": inches,
 	"state": sourceState, "scanWhat": scanWhat, "percent": percent, "unknownHelp": inventory.UnknownHelp,
 	"len64": func(list []store.Unidentified) int64 { return int64(len(list)) },
