@@ -361,10 +361,7 @@ func (q *Inventory) portsOf(ctx context.Context, id inventory.AssetID, at When) 
 		out = append(out, *u)
 	}
 	slices.SortFunc(out, func(a, b PortUse) int {
-		if a.Index != b.Index {
-			return a.Index - b.Index
-		}
-		return strings.Compare(a.Port.Name, b.Port.Name)
+		return cmp.Or(cmp.Compare(a.Index, b.Index), topology.Natural(a.Port.Name, b.Port.Name), strings.Compare(a.Port.Name, b.Port.Name))
 	})
 	return Switch{out, m}, nil
 }

@@ -44,13 +44,13 @@ func (n *Network) Links() []Link {
 		out = append(out, *l)
 	}
 	slices.SortFunc(out, func(a, b Link) int {
-		return cmp.Or(cmp.Compare(a.A.Bridge, b.A.Bridge), natural(a.A.Name, b.A.Name), comparePorts(a.A, b.A), comparePorts(a.B, b.B), strings.Compare(a.BName, b.BName))
+		return cmp.Or(cmp.Compare(a.A.Bridge, b.A.Bridge), Natural(a.A.Name, b.A.Name), comparePorts(a.A, b.A), comparePorts(a.B, b.B), strings.Compare(a.BName, b.BName))
 	})
 	return out
 }
 
-// natural orders names as people count: Gi0/2 before Gi0/10.
-func natural(a, b string) int {
+// Natural orders names as people count: Gi0/2 before Gi0/10.
+func Natural(a, b string) int {
 	for a != "" && b != "" {
 		m, n := digits(a), digits(b)
 		if m == 0 || n == 0 {
