@@ -87,7 +87,11 @@ func observation(d *Device, finished time.Time, relays map[ether.MAC]relay) inve
 		add(componentBodies(f), f.Sections[snmp.SectionComponents])
 	}
 	if n := neighbourBodies(f, relays); f.LLDP.ChassisID != "" || len(n) > 0 || f.Bridge.Ports > 0 {
-		add(n, together(f, snmp.SectionLLDP, snmp.SectionCDP, snmp.SectionBridge, snmp.SectionWireless))
+		parts := []snmp.Section{snmp.SectionLLDP, snmp.SectionCDP, snmp.SectionBridge, snmp.SectionWireless}
+		if f.System.Forwarding {
+			parts = append(parts, snmp.SectionARP)
+		}
+		add(n, together(f, parts...))
 	}
 	addRead(d, add)
 	return o
@@ -292,6 +296,7 @@ func componentBodies(f *snmp.Facts) inventory.Components {
 func neighbourBodies(f *snmp.Facts, relays map[ether.MAC]relay) inventory.Neighbours {
 	out := NamedNeighbours(f)
 	out = append(out, stations(f, out, relays)...)
+	out = append(out, resolved(f)...)
 	slices.SortFunc(out, func(a, b inventory.Neighbour) int {
 		return strings.Compare(a.Protocol+a.LocalPort+a.ChassisID+a.MAC, b.Protocol+b.LocalPort+b.ChassisID+b.MAC)
 	})

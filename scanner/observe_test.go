@@ -150,3 +150,31 @@ func TestObservationsIncomplete(t *testing.T) {
 		}
 	}
 }
+
+// A router tells the hosts of its ARP table, each interface's once; what does not forward tells none.
+func TestObservationsARP(t *testing.T) {
+	for _, forwards := range []bool{true, false} {
+		f := arp(device("r1", "", "eth0 "+macA+" 10.1.0.1/24"), "10.1.0.9 "+macB, "10.1.0.10 "+macB, "fe80::9 "+macC, "10.1.0.1 "+macA, "10.1.0.254 00:00:5e:00:01:07")
+		f.ARP = append(f.ARP, snmp.ARPEntry{Interface: 7, Addr: netip.MustParseAddr("10.9.0.9"), MAC: scanner.MustMAC(macC)}) // of no interface
+		f.System.Forwarding = forwards
+		f.Sections[snmp.SectionARP] = snmp.State{Reason: "cut short"}
+		res := &scanner.Result{Devices: []*scanner.Device{{Seen: scanner.MustMAC(macA), Addresses: []netip.Addr{netip.MustParseAddr("10.1.0.1")}, Facts: f}}}
+		var got inventory.Neighbours
+		status := inventory.Status("")
+		for _, s := range scanner.Observations(res)[0].Sections {
+			if n, ok := s.Body.(inventory.Neighbours); ok {
+				got, status = n, s.Status
+			}
+		}
+		if !forwards {
+			if got != nil {
+				t.Errorf("a host told %+v", got)
+			}
+			continue
+		}
+		want := inventory.Neighbours{{Protocol: "arp", LocalPort: "eth0", MAC: macB, Address: "10.1.0.9"}}
+		if diff := cmp.Diff(want, got); diff != "" || status != inventory.StatusPartial {
+			t.Errorf("%s, %s", status, diff)
+		}
+	}
+}

@@ -97,6 +97,32 @@ func stations(f *snmp.Facts, named inventory.Neighbours, relays map[ether.MAC]re
 	return out
 }
 
+// maxResolved is how many hosts of a router's ARP and neighbour tables are told.
+const maxResolved = 8192
+
+// resolved are the hosts that a router has the hardware address of, one address each: they are
+// behind its interface, which is all that is known of hosts in networks without a switch that tells.
+func resolved(f *snmp.Facts) inventory.Neighbours {
+	if !f.System.Forwarding {
+		return nil
+	}
+	names := map[int]string{}
+	for _, i := range f.Interfaces {
+		names[i.Index] = i.Name
+	}
+	out := inventory.Neighbours{}
+	own, seen := macSet(f), map[snmp.FDBEntry]bool{}
+	for _, e := range f.ARP { // IPv4 comes first
+		k := snmp.FDBEntry{Interface: e.Interface, MAC: e.MAC}
+		if seen[k] || own[e.MAC] || virtualMAC(e.MAC) != "" || e.Addr.IsLinkLocalUnicast() || names[e.Interface] == "" || len(out) == maxResolved {
+			continue
+		}
+		seen[k] = true
+		out = append(out, inventory.Neighbour{Protocol: "arp", LocalPort: names[e.Interface], MAC: e.MAC.String(), Address: e.Addr.String()})
+	}
+	return out
+}
+
 // leadsOn says that a neighbour which spoke passes frames on for others.
 func leadsOn(n inventory.Neighbour, relays map[ether.MAC]relay) bool {
 	for _, c := range []string{"phone", "access_point", "station"} {

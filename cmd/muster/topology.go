@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/output"
@@ -80,11 +81,25 @@ func linkColumns(nodes []*musterv1.TopologyNode) []column[*musterv1.TopologyLink
 		return other
 	}
 	return []column[m]{
-		col("switch", "a_name", func(x m) string { return name(x.GetA(), "") }), hidden("a", m.GetA), col("port", "a_port", m.GetAPort),
-		col("to", "b_name", func(x m) string { return name(x.GetB(), x.GetBName()) }), hidden("b", m.GetB), col("its port", "b_port", m.GetBPort),
+		col("switch", "a_name", func(x m) string { return name(x.GetA(), "") }), hidden("a", m.GetA), portCol("port", "a_port", m.GetAPort, m.GetAMembers),
+		col("to", "b_name", func(x m) string { return name(x.GetB(), x.GetBName()) }), hidden("b", m.GetB), portCol("its port", "b_port", m.GetBPort, m.GetBMembers),
 		col("via", "via", func(x m) string { return strings.Join(x.GetVia(), " ") }), col("known by", "known_by", known),
 		hidden("since", func(x m) string { return stamp(x.GetSince()) }), hidden("confirmed", func(x m) string { return stamp(x.GetConfirmed()) }),
+		hidden("a_members", func(x m) string { return strings.Join(x.GetAMembers(), " ") }), hidden("b_members", func(x m) string { return strings.Join(x.GetBMembers(), " ") }),
 	}
+}
+
+// portCol shows the members of a bundle to which cables lead, with the bundle beside them; files
+// have the bundle.
+func portCol[M proto.Message](title, key string, port func(M) string, members func(M) []string) column[M] {
+	return column[M]{Column: output.Column{Title: title}, key: key, cell: port, see: func(x M) string { return portText(port(x), members(x)) }}
+}
+
+func portText(port string, members []string) string {
+	if len(members) == 0 {
+		return port
+	}
+	return strings.Join(members, " ") + " (" + port + ")"
 }
 
 // known says how sure a link is.
@@ -125,7 +140,7 @@ func dot(res *musterv1.TopologyResponse) string {
 		if l.GetInferred() {
 			style = "dashed"
 		}
-		_, _ = fmt.Fprintf(&b, "  %s -- %s [taillabel=%s, headlabel=%s, label=%s, style=%s];\n", dotText(l.GetA()), dotText(far), dotText(l.GetAPort()), dotText(l.GetBPort()),
+		_, _ = fmt.Fprintf(&b, "  %s -- %s [taillabel=%s, headlabel=%s, label=%s, style=%s];\n", dotText(l.GetA()), dotText(far), dotText(portText(l.GetAPort(), l.GetAMembers())), dotText(portText(l.GetBPort(), l.GetBMembers())),
 			dotText(strings.Join(l.GetVia(), " ")), style)
 	}
 	b.WriteString("}\n")

@@ -85,7 +85,7 @@ func (a *app) placeColumns() []column[*musterv1.Place] {
 	type m = *musterv1.Place
 	return []column[m]{
 		idCol("mac", "mac", m.GetMac), col("switch", "switch_name", func(x m) string { return refName(x.GetBridge()) }),
-		hidden("switch", func(x m) string { return x.GetBridge().GetId() }), col("port", "port", m.GetPort),
+		hidden("switch", func(x m) string { return x.GetBridge().GetId() }), portCol("port", "port", m.GetPort, m.GetMembers),
 		col("description", "description", m.GetDescription), col("vlan", "vlan", func(x m) string { return positive(x.GetVlan()) }),
 		col("behind", "beyond", func(x m) string { return refNames(x.GetBeyond()) }), col("via", "via", m.GetVia),
 		{Column: output.Column{Title: "since", Keep: true}, key: "since", see: func(x m) string { return local(x.GetSince()) }, cell: func(x m) string { return stamp(x.GetSince()) }},
@@ -95,7 +95,7 @@ func (a *app) placeColumns() []column[*musterv1.Place] {
 			}
 			return local(x.GetConfirmed())
 		}, cell: func(x m) string { return stamp(x.GetConfirmed()) }},
-		hidden("present", func(x m) string { return fmt.Sprint(x.GetPresent()) }),
+		hidden("present", func(x m) string { return fmt.Sprint(x.GetPresent()) }), hidden("members", func(x m) string { return strings.Join(x.GetMembers(), " ") }),
 	}
 }
 
@@ -127,7 +127,7 @@ func (a *app) showPlace(b *strings.Builder, asset *musterv1.AssetRef, p *musterv
 		}
 	}
 	line("Station", words(asset.GetId(), asset.GetName(), p.GetMac()))
-	at := words(refName(p.GetBridge()), p.GetPort())
+	at := words(refName(p.GetBridge()), portText(p.GetPort(), p.GetMembers()))
 	if p.GetVia() == "wireless" {
 		line("Wireless", at)
 	} else {
@@ -147,10 +147,17 @@ func (a *app) showPlace(b *strings.Builder, asset *musterv1.AssetRef, p *musterv
 	}
 	line("Confirmed", local(p.GetConfirmed())+" ("+ago(a.now(), p.GetConfirmed())+", "+state+")")
 	line("Evidence", evidence(p))
-	for _, l := range p.GetLosers() {
+	losers := p.GetLosers()
+	for _, l := range losers[:min(len(losers), shownLosers)] {
 		line("Seen also at", words(refName(l.GetBridge()), l.GetPort())+": "+l.GetWhy())
 	}
+	if n := len(losers) - shownLosers; n > 0 {
+		line("", fmt.Sprintf("and at %d more ports; -o json has them all", n))
+	}
 }
+
+// shownLosers is how many ports that lead to a thing a person reads: all bridges have a switch's address.
+const shownLosers = 8
 
 // evidence says by what a place is known.
 func evidence(p *musterv1.Place) string {
@@ -243,8 +250,9 @@ or hardware addresses, or asset ids.`,
 					}
 					return x.GetAsset().GetName()
 				}),
-				col("layer", "layer", func(x m) string { return positive(x.GetLayer()) }), col("in", "in_port", m.GetInPort), col("out", "out_port", m.GetOutPort),
+				col("layer", "layer", func(x m) string { return positive(x.GetLayer()) }), portCol("in", "in_port", m.GetInPort, m.GetInMembers), portCol("out", "out_port", m.GetOutPort, m.GetOutMembers),
 				col("via", "via", m.GetVia), hidden("gap", m.GetGap),
+				hidden("in_members", func(x m) string { return strings.Join(x.GetInMembers(), " ") }), hidden("out_members", func(x m) string { return strings.Join(x.GetOutMembers(), " ") }),
 			}, "")
 		},
 	}

@@ -54,7 +54,7 @@ func (s *Inventory) Where(ctx context.Context, req *musterv1.WhereRequest) (*mus
 	}
 	res := &musterv1.WhereResponse{Asset: namedToProto(w.Thing.Named)}
 	for i := range w.Places {
-		res.Places = append(res.Places, placeToProto(&w.Map, &w.Places[i].Place))
+		res.Places = append(res.Places, placeToProto(&w.Map, &w.Places[i]))
 	}
 	for i := range w.Stays {
 		x := &w.Stays[i]
@@ -67,7 +67,7 @@ func (s *Inventory) Where(ctx context.Context, req *musterv1.WhereRequest) (*mus
 
 func placeToProto(m *query.Map, p *topology.Place) *musterv1.Place {
 	i := m.Interface(p.Port)
-	out := &musterv1.Place{Mac: p.MAC, Bridge: nodeToProto(m, p.Bridge), Port: p.Name, Description: i.Description, SpeedMbps: i.SpeedMbps,
+	out := &musterv1.Place{Mac: p.MAC, Bridge: nodeToProto(m, p.Bridge), Port: p.Name, Members: m.Members(p.Port), Description: i.Description, SpeedMbps: i.SpeedMbps,
 		Vlan: int32(p.VLAN), Poe: i.PoE, Via: p.Via, Since: stamp(p.First), Confirmed: stamp(p.Last), Present: !p.Ended, //nolint:gosec // 1 to 4094
 		Beyond: nodesToProto(m, p.Beyond), Stations: int32(min(p.Stations, inventory.MaxItems))} //nolint:gosec // bounded
 	if out.GetVlan() == 0 {
@@ -115,7 +115,7 @@ func (s *Inventory) Path(ctx context.Context, req *musterv1.PathRequest) (*muste
 	}
 	res := &musterv1.PathResponse{Whole: w.Whole}
 	for _, x := range w.Steps {
-		p := &musterv1.PathStep{InPort: x.In, OutPort: x.Out, Via: x.Via, Gap: x.Gap}
+		p := &musterv1.PathStep{InPort: x.In, OutPort: x.Out, InMembers: x.InMembers, OutMembers: x.OutMembers, Via: x.Via, Gap: x.Gap}
 		if x.Gap == "" {
 			p.Layer, p.Asset = int32(x.Layer), &musterv1.AssetRef{Id: assetRef(x.Asset), Name: x.Name} //nolint:gosec // 2 or 3
 		}
@@ -140,7 +140,8 @@ func (s *Inventory) Topology(ctx context.Context, req *musterv1.TopologyRequest)
 	}
 	for _, l := range t.Links {
 		res.Links = append(res.Links, &musterv1.TopologyLink{A: assetRef(l.A.Bridge), APort: l.A.Name, B: assetRef(l.B.Bridge), BPort: l.B.Name, BName: l.BName,
-			Via: slices.Clone(l.Via), Both: l.Both, Inferred: l.Inferred, Since: stamp(l.First), Confirmed: stamp(l.Last)})
+			Via: slices.Clone(l.Via), Both: l.Both, Inferred: l.Inferred, Since: stamp(l.First), Confirmed: stamp(l.Last),
+			AMembers: t.Members(l.A), BMembers: t.Members(l.B)})
 	}
 	for _, x := range t.Stations {
 		l := &musterv1.TopologyLink{A: assetRef(x.Bridge), APort: x.Name, B: assetRef(x.Owner), BPort: x.RemotePort, Via: []string{x.Via}, Station: true,

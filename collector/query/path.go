@@ -3,7 +3,7 @@ package query
 import (
 	"cmp"
 	"context"
-	"net/netip"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -18,8 +18,10 @@ type Step struct {
 	Name    string
 	Layer   int    // 2 for bridges, 3 for routers and ends
 	In, Out string // its ports, or a router's interfaces
-	Via     string // how the cable or route to the next one is known
-	Gap     string // what is not known between this and the next; then it is no thing
+	// InMembers and OutMembers are, where a port is a bundle, those of which a neighbour tells.
+	InMembers, OutMembers []string
+	Via                   string // how the cable or route to the next one is known
+	Gap                   string // what is not known between this and the next; then it is no thing
 }
 
 // Way is the path between two things.
@@ -47,43 +49,45 @@ func (q *Inventory) Path(ctx context.Context, from, to string, at When) (Way, er
 	if a.ID != 0 && a.ID == b.ID {
 		return Way{}, inventory.Errorf(inventory.CodeInvalid, "%.80q and %.80q are the same asset, %s", from, to, a.ID)
 	}
-	if p.net, err = q.network(ctx, at); err != nil {
-		return Way{}, err
-	}
-	if p.cards, err = q.store.Routing(ctx, at, q.now(), []inventory.AssetID{a.ID, b.ID}); err != nil {
-		return Way{}, err
-	}
 	return p.path(ctx, a, b)
 }
 
 type pathfinder struct {
 	q     *Inventory
 	at    When
-	net   Topology
-	cards []store.Card
-}
-
-// leg is a part of the way inside one network: from a thing to a thing, by a card where known.
-type leg struct {
-	router  store.Named // at whose end it ends; zero for the last
-	in, out string      // the router's interfaces
-	mac     string      // of the interface by which it is reached
-	outMAC  string
-	why     string
+	all   *topology.Network // once it is wanted, with its links
+	links []topology.Link
 }
 
 func (p *pathfinder) path(ctx context.Context, a, b Thing) (Way, error) {
-	legs, gap := p.route(a, b)
+	legs, gap, err := p.route(ctx, a, b, false)
+	if err != nil {
+		return Way{}, err
+	}
+	w, err := p.way(ctx, a, b, legs, gap)
+	if err != nil || w.Whole || len(legs) > 0 {
+		return w, err
+	}
+	// Neither cables nor networks say it: routers may know where the two are.
+	legs, gap, err = p.route(ctx, a, b, true)
+	if err != nil || len(legs) == 0 {
+		return w, err
+	}
+	return p.way(ctx, a, b, legs, gap)
+}
+
+// way is the whole of it: the bridges of each leg, and the routers between.
+func (p *pathfinder) way(ctx context.Context, a, b Thing, legs []leg, gap string) (Way, error) {
 	w := Way{Whole: gap == ""}
 	w.Steps = append(w.Steps, Step{Asset: a.ID, Name: cmp.Or(a.Name, firstOf(a.MACs)), Layer: 3})
 	here := a
 	for _, l := range legs {
-		there := Thing{Named: l.router, MACs: []string{l.mac}}
+		there := Thing{l.in.Asset, []string{inventory.CanonicalMAC(l.in.MAC)}}
 		if err := p.bridges(ctx, &w, here, there); err != nil {
 			return w, err
 		}
-		w.Steps = append(w.Steps, Step{Asset: l.router.ID, Name: l.router.Name, Layer: 3, In: l.in, Out: l.out, Via: l.why})
-		here = Thing{Named: l.router, MACs: []string{l.outMAC}}
+		w.Steps = append(w.Steps, Step{Asset: there.ID, Name: there.Name, Layer: 3, In: l.in.Name, Out: l.out.Name, Via: l.why})
+		here = Thing{l.out.Asset, []string{inventory.CanonicalMAC(l.out.MAC)}}
 	}
 	if gap != "" {
 		w.Steps = append(w.Steps, Step{Gap: gap})
@@ -119,14 +123,51 @@ func (p *pathfinder) bridges(ctx context.Context, w *Way, a, b Thing) error {
 			return nil
 		}
 	}
-	path := p.net.net.Path(from, to, p.net.Links)
+	path, net, err := p.between(ctx, from, to)
+	if err != nil {
+		return err
+	}
 	for i, h := range path.Hops {
 		if path.Gap != "" && i == path.After {
 			gap(path.Gap)
 		}
-		w.Steps = append(w.Steps, Step{Asset: h.Bridge, Name: p.net.Node(h.Bridge).Name, Layer: 2, In: h.In, Out: h.Out, Via: strings.Join(h.Via, " ")})
+		w.Steps = append(w.Steps, Step{Asset: h.Bridge, Name: Map{net: net}.Node(h.Bridge).Name, Layer: 2, In: h.In, Out: h.Out, Via: strings.Join(h.Via, " "),
+			InMembers: net.Members(topology.Port{Bridge: h.Bridge, Name: h.In}), OutMembers: net.Members(topology.Port{Bridge: h.Bridge, Name: h.Out})})
 	}
 	return nil
+}
+
+// maxBetween is how many tables are read one by one to find a way.
+const maxBetween = 128
+
+// between is the way between two ports. The tables on it tell it, and where they don't, all
+// tables are read to say what is missing.
+func (p *pathfinder) between(ctx context.Context, from, to topology.Port) (topology.Path, *topology.Network, error) {
+	read := 0
+	found, err := p.q.store.Sightings(ctx, store.SightingAsk{At: p.at, Now: p.q.now(), Bridges: []inventory.AssetID{from.Bridge, to.Bridge},
+		Further: func(s *store.Sightings) []inventory.AssetID {
+			want := s.Net.Between(from.Bridge, to.Bridge)
+			if read += len(want); read > maxBetween {
+				return nil
+			}
+			return want
+		}})
+	if err != nil {
+		return topology.Path{}, nil, fmt.Errorf("read topology: %w", err)
+	}
+	if read <= maxBetween {
+		if path := found.Net.Path(from, to, found.Net.Links()); path.Gap == "" {
+			return path, found.Net, nil
+		}
+	}
+	if p.all == nil {
+		t, err := p.q.network(ctx, p.at)
+		if err != nil {
+			return topology.Path{}, nil, err
+		}
+		p.all, p.links = t.net, t.Links
+	}
+	return p.all.Path(from, to, p.links), p.all, nil
 }
 
 func title(t Thing) string {
@@ -141,8 +182,14 @@ func title(t Thing) string {
 
 // port is where a thing is plugged in, and for a bridge the bridge itself.
 func (p *pathfinder) port(ctx context.Context, t Thing) (topology.Port, error) {
-	if n := p.net.net.Node(t.ID); n != nil && n.Reads {
-		return topology.Port{Bridge: t.ID}, nil
+	if t.ID != 0 {
+		own, err := p.q.store.Sightings(ctx, store.SightingAsk{At: p.at, Now: p.q.now(), Bridges: []inventory.AssetID{t.ID}})
+		if err != nil {
+			return topology.Port{}, err
+		}
+		if n := own.Net.Node(t.ID); n != nil && n.Reads {
+			return topology.Port{Bridge: t.ID}, nil
+		}
 	}
 	macs := slices.DeleteFunc(slices.Clone(t.MACs), func(m string) bool { return m == "" })
 	if len(macs) == 0 && t.ID != 0 {
@@ -155,7 +202,7 @@ func (p *pathfinder) port(ctx context.Context, t Thing) (topology.Port, error) {
 	if err != nil || len(w.Places) == 0 {
 		return topology.Port{}, err
 	}
-	best := slices.MaxFunc(w.Places, func(a, b Located) int {
+	best := slices.MaxFunc(w.Places, func(a, b topology.Place) int {
 		return cmp.Or(-boolOrder(a.Ended, b.Ended), a.Last.Compare(b.Last))
 	})
 	return best.Port, nil
@@ -169,146 +216,4 @@ func boolOrder(a, b bool) int {
 		return 1
 	}
 	return -1
-}
-
-// maxRouters bounds the routers on a way.
-const maxRouters = 16
-
-// route finds the routers between two things: none when they share a network, or when
-// nothing is known of their networks. gap says where no router leads on.
-func (p *pathfinder) route(a, b Thing) (legs []leg, gap string) {
-	here, there := p.networks(a.ID), p.networks(b.ID)
-	if len(here) == 0 || len(there) == 0 || overlap(here, there) {
-		return nil, ""
-	}
-	type state struct {
-		nets []netip.Prefix
-		legs []leg
-	}
-	been := map[inventory.AssetID]bool{}
-	gateways := p.gateways(a.ID)
-	for queue := []state{{nets: here}}; len(queue) > 0; queue = queue[1:] {
-		s := queue[0]
-		for _, r := range p.routers(s.nets, gateways, len(s.legs) == 0) {
-			if been[r.card.Asset.ID] || len(s.legs) >= maxRouters {
-				continue
-			}
-			been[r.card.Asset.ID] = true
-			l := leg{router: r.card.Asset, in: r.card.Name, mac: inventory.CanonicalMAC(r.card.MAC), why: r.why}
-			for _, out := range p.cards {
-				if out.Asset.ID != r.card.Asset.ID || !overlap(networksOf(out), there) {
-					continue
-				}
-				l.out, l.outMAC = out.Name, inventory.CanonicalMAC(out.MAC)
-				return append(s.legs, l), ""
-			}
-			nets := p.networks(r.card.Asset.ID)
-			queue = append(queue, state{nets, append(slices.Clone(s.legs), l)})
-		}
-	}
-	return nil, "unknown between " + title(a) + " and " + title(b) + ": no known router has both " + here[0].String() + " and " + there[0].String() + ", nor do several that share a network"
-}
-
-// networks are those that a thing has an address in, by its own word or else by that of a
-// router whose network has the address.
-func (p *pathfinder) networks(id inventory.AssetID) []netip.Prefix {
-	var out []netip.Prefix
-	var bare []netip.Addr
-	for _, c := range p.cards {
-		if c.Asset.ID != id || id == 0 {
-			continue
-		}
-		out = append(out, networksOf(c)...)
-		for _, a := range c.Addresses {
-			if usable(a.Addr()) && a.IsSingleIP() {
-				bare = append(bare, a.Addr())
-			}
-		}
-	}
-	for _, a := range bare {
-		if slices.ContainsFunc(out, func(n netip.Prefix) bool { return n.Contains(a) }) {
-			continue
-		}
-		for _, c := range p.cards {
-			for _, n := range networksOf(c) {
-				if n.Contains(a) && !slices.Contains(out, n) {
-					out = append(out, n)
-				}
-			}
-		}
-	}
-	return out
-}
-
-func usable(a netip.Addr) bool {
-	return a.IsValid() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsUnspecified()
-}
-
-func networksOf(c store.Card) []netip.Prefix {
-	var out []netip.Prefix
-	for _, a := range c.Addresses {
-		if usable(a.Addr()) && !a.IsSingleIP() {
-			out = append(out, a.Masked())
-		}
-	}
-	return out
-}
-
-func overlap(a, b []netip.Prefix) bool {
-	return slices.ContainsFunc(a, func(x netip.Prefix) bool {
-		return slices.ContainsFunc(b, func(y netip.Prefix) bool { return x.Overlaps(y) })
-	})
-}
-
-// gateways are the addresses that a thing sends to what is elsewhere.
-func (p *pathfinder) gateways(id inventory.AssetID) map[netip.Addr]bool {
-	out := map[netip.Addr]bool{}
-	for _, c := range p.cards {
-		for _, g := range c.Gateways {
-			if a, err := netip.ParseAddr(g); err == nil && c.Asset.ID == id {
-				out[a.Unmap()] = true
-			}
-		}
-	}
-	return out
-}
-
-// found is a router's card, and why it is taken for one.
-type found struct {
-	card store.Card
-	why  string
-}
-
-// routers are those with a card in one of the networks and one in another; at the first step
-// the thing's own gateways come first, and alone where they are known.
-func (p *pathfinder) routers(nets []netip.Prefix, gateways map[netip.Addr]bool, first bool) []found {
-	var out, named []found
-	for _, c := range p.cards {
-		if !overlap(networksOf(c), nets) || !p.routes(c.Asset.ID, nets) {
-			continue
-		}
-		out = append(out, found{c, "it has an address in " + nets[0].String()})
-		if slices.ContainsFunc(c.Addresses, func(a netip.Prefix) bool { return gateways[a.Addr().Unmap()] }) {
-			named = append(named, found{c, "it is the gateway"})
-		}
-	}
-	if first && len(named) > 0 {
-		return named
-	}
-	return out
-}
-
-// routes says that an asset of the kind that forwards has an address outside of networks too.
-func (p *pathfinder) routes(id inventory.AssetID, nets []netip.Prefix) bool {
-	return slices.ContainsFunc(p.cards, func(c store.Card) bool {
-		if c.Asset.ID != id {
-			return false
-		}
-		switch c.Asset.Class {
-		case inventory.ClassRouter, inventory.ClassFirewall, inventory.ClassSwitch, inventory.ClassLoadBalancer, inventory.ClassAccessPoint:
-		default:
-			return false
-		}
-		return slices.ContainsFunc(networksOf(c), func(n netip.Prefix) bool { return !overlap([]netip.Prefix{n}, nets) })
-	})
 }

@@ -23,7 +23,7 @@ type TopologyQuery struct {
 // Topology is a part of the network.
 type Topology struct {
 	Links    []topology.Link
-	Stations []Located // with Around
+	Stations []topology.Place // with Around
 	Nodes    []topology.Node
 	Map
 }
@@ -69,7 +69,7 @@ func (q *Inventory) network(ctx context.Context, at When) (Topology, error) {
 	if err != nil {
 		return Topology{}, fmt.Errorf("read topology: %w", err)
 	}
-	t := Topology{Map: Map{topology.New(found.Nodes, found.Rows, found.Time), found.Ports}}
+	t := Topology{Map: Map{found.Net, found.Ports}}
 	t.Links = t.net.Links()
 	return t, nil
 }
@@ -130,6 +130,16 @@ func sortedIDs(set map[inventory.AssetID]bool) []inventory.AssetID {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Find is an asset that the answer speaks of: stations are not in the network of cables.
+func (t Topology) Find(id inventory.AssetID) topology.Node {
+	for _, n := range t.Nodes {
+		if n.ID == id {
+			return n
+		}
+	}
+	return t.Node(id)
 }
 
 // name lists the assets that the links and stations speak of.

@@ -16,7 +16,8 @@ const (
 	benchSwitches = 500
 	benchSpread   = 20 // switches below each of the core and the distribution
 	benchPorts    = 48
-	benchStations = 10_000
+	benchStations = 20_000
+	benchRouters  = 400
 )
 
 func benchUp(sw int) int { return (sw - 1) / benchSpread }
@@ -60,6 +61,16 @@ func benchSwitch(sw int) inventory.Observation {
 		Identifiers: []inventory.Identifier{{Type: inventory.IDMAC, Value: benchMAC(1, sw)}}}, ports, list)
 }
 
+// benchRouter has an address in a network that all routers share and one in its own.
+func benchRouter(n int) inventory.Observation {
+	return benchThing(benchMAC(3, n), box(fmt.Sprintf("r%d", n), inventory.ClassRouter, benchMAC(3, n)), inventory.Interfaces{
+		card("eth0", benchMAC(3, n), fmt.Sprintf("10.0.%d.%d/16", n>>8, n&255)), card("eth1", "", benchAddress(n, 1)+"/24")})
+}
+
+func benchAddress(router, host int) string {
+	return fmt.Sprintf("10.%d.%d.%d", 1+router>>8, router&255, host)
+}
+
 func benchThing(mac string, bodies ...inventory.Body) inventory.Observation {
 	o := inventory.Observation{Source: inventory.Source{Kind: inventory.KindScanner, ID: "s", Site: "hq"}, NativeKey: "mac:" + mac, Epoch: 1, SeenAt: now}
 	for _, b := range bodies {
@@ -81,6 +92,13 @@ func BenchmarkTopology(b *testing.B) {
 	for h := range benchStations {
 		list = append(list, benchThing(benchMAC(2, h), &inventory.Device{Name: fmt.Sprintf("pc%d", h),
 			Identifiers: []inventory.Identifier{{Type: inventory.IDMAC, Value: benchMAC(2, h)}}}))
+	}
+	for n := range benchRouters {
+		list = append(list, benchRouter(n))
+	}
+	for _, n := range []int{0, benchRouters - 1} {
+		list = append(list, benchThing(benchMAC(4, n), box(fmt.Sprintf("far%d", n), inventory.ClassServer, benchMAC(4, n)), inventory.Interfaces{
+			card("eth0", benchMAC(4, n), benchAddress(n, 9)+"/32")}))
 	}
 	for i := range list {
 		list[i].Seq = int64(i + 1)
@@ -127,6 +145,13 @@ func BenchmarkTopology(b *testing.B) {
 	b.Run("path", func(b *testing.B) {
 		for b.Loop() {
 			if w, err := q.Path(b.Context(), benchMAC(2, 77), benchMAC(2, 301), query.When{}); err != nil || !w.Whole {
+				b.Fatal(err, w)
+			}
+		}
+	})
+	b.Run("route", func(b *testing.B) {
+		for b.Loop() {
+			if w, err := q.Path(b.Context(), "far0", fmt.Sprintf("far%d", benchRouters-1), query.When{}); err != nil || len(w.Steps) != 7 {
 				b.Fatal(err, w)
 			}
 		}

@@ -36,15 +36,9 @@ type Thing struct {
 // bridge has seen; a bridge is one station with all of its addresses.
 type Whereabouts struct {
 	Thing  Thing
-	Places []Located
+	Places []topology.Place
 	Stays  []topology.Stay // in order, with History
 	Map
-}
-
-// Located is a place of a hardware address.
-type Located struct {
-	MAC string
-	topology.Place
 }
 
 // Map tells what the assets and ports of an answer are.
@@ -65,6 +59,14 @@ func (m Map) Node(id inventory.AssetID) topology.Node {
 
 // Interface is what a bridge says of a port.
 func (m Map) Interface(p topology.Port) inventory.Interface { return m.ports[p] }
+
+// Members are the ports of a bundle that cables end at, as far as neighbours tell.
+func (m Map) Members(p topology.Port) []string {
+	if m.net == nil {
+		return nil
+	}
+	return m.net.Members(p)
+}
 
 // maxWhat bounds a question's text.
 const maxWhat = 512
@@ -138,17 +140,17 @@ func (q *Inventory) whereabouts(ctx context.Context, t Thing, ask WhereQuery) (W
 	if len(t.MACs) == 0 {
 		return w, nil
 	}
-	found, err := q.store.Sightings(ctx, store.SightingAsk{At: ask.When, Now: q.now(), MACs: t.MACs, Past: ask.History})
+	found, err := q.store.Sightings(ctx, store.SightingAsk{At: ask.When, Now: q.now(), MACs: t.MACs, Past: ask.History, Further: nearer})
 	if err != nil {
 		return w, fmt.Errorf("where: %w", err)
 	}
-	w.net, w.ports = topology.New(found.Nodes, found.Rows, found.Time), found.Ports
-	for _, group := range stationsOf(found) {
+	w.net, w.ports = found.Net, found.Ports
+	for _, group := range stationsOf(&found) {
 		place, ok := w.net.Place(group, found.Time)
 		if !ok {
 			continue
 		}
-		w.Places = append(w.Places, Located{place.MAC, place})
+		w.Places = append(w.Places, place)
 		if !ask.History {
 			continue
 		}
@@ -168,7 +170,7 @@ var endpoints = []inventory.Class{inventory.ClassServer, inventory.ClassDesktop,
 
 // stationsOf groups sightings by hardware address, those of one bridge all together: it is
 // in one place, whichever of its addresses speaks.
-func stationsOf(found store.Sightings) [][]topology.Sighting {
+func stationsOf(found *store.Sightings) [][]topology.Sighting {
 	reads, ends := map[inventory.AssetID]bool{}, map[inventory.AssetID]bool{}
 	for _, n := range found.Nodes {
 		reads[n.ID], ends[n.ID] = n.Reads, !n.Reads && slices.Contains(endpoints, n.Class)
@@ -192,6 +194,16 @@ func stationsOf(found store.Sightings) [][]topology.Sighting {
 		out[i] = append(out[i], s)
 	}
 	return out
+}
+
+// nearer are the bridges whose tables are wanted to place the stations that were found.
+func nearer(found *store.Sightings) []inventory.AssetID {
+	var out []inventory.AssetID
+	for _, group := range stationsOf(found) {
+		out = append(out, found.Net.Nearer(group)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Connection is a cable from a port of the asset to an asset, or to what is none.
@@ -257,7 +269,7 @@ type PortUse struct {
 	Members []string
 	// LeadsTo are the bridges behind it.
 	LeadsTo  []inventory.AssetID
-	Stations []Located
+	Stations []topology.Place
 	// Spoken are the neighbours that say themselves that they are here.
 	Spoken []topology.Sighting
 	// Passing is how many hardware addresses are seen here that are somewhere behind it.
@@ -296,20 +308,19 @@ func (q *Inventory) portsOf(ctx context.Context, id inventory.AssetID, at When) 
 		return Switch{}, err
 	}
 	var macs []string // of those that may be on a port here: who else has them decides
-	alone := topology.New(own.Nodes, own.Rows, own.Time)
 	for _, s := range own.Rows {
-		if s.MAC != "" && (s.Via != topology.ViaBridge || len(alone.Behind(s.Port, own.Time)) == 0) {
+		if s.MAC != "" && (s.Via != topology.ViaBridge || len(own.Net.Behind(s.Port, own.Time)) == 0) {
 			macs = append(macs, s.MAC)
 		}
 	}
 	slices.Sort(macs)
 	found := own
 	if macs = slices.Compact(macs); len(macs) > 0 {
-		if found, err = q.store.Sightings(ctx, store.SightingAsk{At: at, Now: q.now(), MACs: macs}); err != nil {
+		if found, err = q.store.Sightings(ctx, store.SightingAsk{At: at, Now: q.now(), MACs: macs, Bridges: []inventory.AssetID{id}, Further: nearer}); err != nil {
 			return Switch{}, err
 		}
 	}
-	m := Map{topology.New(found.Nodes, found.Rows, found.Time), found.Ports}
+	m := Map{found.Net, found.Ports}
 	uses := map[topology.Port]*PortUse{}
 	use := func(p topology.Port) *PortUse {
 		p = m.net.Bundle(p)
@@ -332,28 +343,25 @@ func (q *Inventory) portsOf(ctx context.Context, id inventory.AssetID, at When) 
 			u.Spoken = append(u.Spoken, s)
 		}
 	}
-	for _, group := range stationsOf(found) {
+	for _, group := range stationsOf(&found) {
 		place, ok := m.net.Place(group, found.Time)
 		if ok && place.Bridge == id && place.Exact() && !place.Ended {
 			u := use(place.Port)
 			if slices.Contains(u.LeadsTo, place.Owner) {
 				continue
 			}
-			u.Stations = append(u.Stations, Located{place.MAC, place})
+			u.Stations = append(u.Stations, place)
 		}
 	}
 	out := make([]PortUse, 0, len(uses))
 	for _, u := range uses {
 		u.Passing = m.net.Stations(u.Port) - len(u.Stations)
 		slices.Sort(u.Members)
-		slices.SortFunc(u.Stations, func(a, b Located) int { return strings.Compare(a.MAC, b.MAC) })
+		slices.SortFunc(u.Stations, func(a, b topology.Place) int { return strings.Compare(a.MAC, b.MAC) })
 		out = append(out, *u)
 	}
 	slices.SortFunc(out, func(a, b PortUse) int {
-		if a.Index != b.Index {
-			return a.Index - b.Index
-		}
-		return strings.Compare(a.Port.Name, b.Port.Name)
+		return cmp.Or(cmp.Compare(a.Index, b.Index), topology.Natural(a.Port.Name, b.Port.Name), strings.Compare(a.Port.Name, b.Port.Name))
 	})
 	return Switch{out, m}, nil
 }

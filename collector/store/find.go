@@ -129,18 +129,25 @@ type Card struct {
 	inventory.Interface
 }
 
-// Routing are the interfaces, at a time, of assets that may route and of others that are named.
-func (s *Store) Routing(ctx context.Context, at When, now time.Time, also []inventory.AssetID) (out []Card, err error) {
-	ids := make([]int64, len(also))
-	for i, id := range also {
-		ids[i] = int64(id)
+// forwarding are the classes of what may pass packets from network to network.
+var forwarding = []inventory.Class{inventory.ClassRouter, inventory.ClassFirewall, inventory.ClassSwitch, inventory.ClassLoadBalancer, inventory.ClassAccessPoint}
+
+// Cards are the interfaces, at a time, of assets that have addresses there; without assets those of
+// all that may forward.
+func (s *Store) Cards(ctx context.Context, at When, now time.Time, of []inventory.AssetID) (out []Card, err error) {
+	which, list := `a.id in (select cast(value as bigint) from json_each($3))`, assetList(of)
+	if len(of) == 0 {
+		which = `a.doc->>'class' in (select value->>'v' from json_each($3))`
+		if list, err = textList(forwarding); err != nil {
+			return nil, err
+		}
 	}
 	t, known := at.Or(now), at.known()
 	err = s.look(ctx, func(v view) error {
+		// Most ports of a switch have no address; the text says so before it is parsed.
 		rows, err := v.query(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), f.value from asset a join record r on r.asset_id = a.id
 			join fact f on f.record_id = r.id and f.section = 'interfaces' join observation b on b.id = f.from_obs left join observation e on e.id = f.to_obs
-			where (a.doc->>'class' in ('router', 'firewall', 'switch', 'load balancer', 'access point')
-				or a.id in (select cast(value as bigint) from json_each($3))) and `+during+` order by a.id, f.key`, millis(t), known, idList(ids))
+			where `+which+` and f.value like '%"addresses":%' and `+during+` order by a.id, f.key`, millis(t), known, list)
 		if err != nil {
 			return err
 		}
@@ -154,9 +161,7 @@ func (s *Store) Routing(ctx context.Context, at When, now time.Time, also []inve
 			if err := json.Unmarshal([]byte(value), &c.Interface); err != nil {
 				return fmt.Errorf("interface of %s: %w", c.Asset.ID, err)
 			}
-			if len(c.Addresses) > 0 {
-				out = append(out, c)
-			}
+			out = append(out, c)
 		}
 		return rows.Err()
 	})

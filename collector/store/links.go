@@ -58,11 +58,14 @@ func linkOf(n *inventory.Neighbour) (link, bool) {
 	switch n.Protocol {
 	case topology.ViaLLDP, topology.ViaCDP:
 		l.more = moreOf(n)
-	case topology.ViaBridge, topology.ViaWireless:
+	case topology.ViaBridge, topology.ViaWireless, topology.ViaARP:
 	default:
 		return l, false
 	}
 	l.linkKey = linkKey{via: n.Protocol, port: shorten(n.LocalPort), remotePort: shorten(n.RemotePort), vlan: n.VLAN}
+	if n.Protocol == topology.ViaARP {
+		l.remotePort = shorten(n.Address) // where the far end can be asked for
+	}
 	for _, text := range []string{n.MAC, n.ChassisID} {
 		if mac := inventory.CanonicalMAC(text); mac != "" {
 			l.targetType, l.target = "mac", mac
@@ -209,7 +212,8 @@ func (t *Tx) flushLinks(ctx context.Context) error {
 	if err := t.later(ctx, fmt.Sprintf(`update link set to_obs = null, last_obs = null from `+linkRows+`
 		where `+sameLink+` and link.to_obs is not null and link.more = n.more
 		and (select o.seen_at from observation o where o.id = link.last_obs) >= (select o.seen_at from observation o where o.id = n.obs) - %d
-		and not exists (select 1 from link x where x.target_type = link.target_type and x.target = link.target and x.from_obs > link.last_obs)`,
+		and not exists (select 1 from link x where x.target_type = link.target_type and x.target = link.target and x.from_obs > link.last_obs
+			and (x.via = 'arp') = (link.via = 'arp'))`,
 		topology.ShortGap.Milliseconds()), &begins, 0); err != nil {
 		return err
 	}

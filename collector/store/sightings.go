@@ -22,6 +22,10 @@ type SightingAsk struct {
 	MACs []string
 	// Bridges are the assets whose ports are wanted.
 	Bridges []inventory.AssetID
+	// Further names other bridges whose tables are wanted, by what has been read, until it names
+	// none. With it the tables of those alone are read that it names, not of all that have seen a
+	// station, and of the others what they tell of these; the present only.
+	Further func(*Sightings) []inventory.AssetID
 	// Past is for history: also where bridges were before.
 	Past bool
 	// Newest is how many sightings of each station are wanted at most, the newest ones; 0 for all.
@@ -38,6 +42,8 @@ type Sightings struct {
 	// Ports are the interfaces of the bridges concerned.
 	Ports map[topology.Port]inventory.Interface
 	Time  time.Time
+	// Net is what follows from it.
+	Net *topology.Network
 }
 
 // Sightings reads what bridges tell about stations, about bridges, or all of it.
@@ -52,8 +58,7 @@ func (s *Store) Sightings(ctx context.Context, ask SightingAsk) (out Sightings, 
 func sightings(ctx context.Context, q queryer, ask SightingAsk) (out Sightings, err error) {
 	l := loader{q: q, ask: ask, sites: map[int64]string{}}
 	out.Time = ask.At.Or(ask.Now)
-	switch {
-	case len(ask.MACs) > 0:
+	if len(ask.MACs) > 0 {
 		list, err := textList(ask.MACs)
 		if err != nil {
 			return out, err
@@ -62,38 +67,95 @@ func sightings(ctx context.Context, q queryer, ask SightingAsk) (out Sightings, 
 			return out, err
 		}
 		out.Of = newest(out.Of, ask.Newest)
-		records := recordsIn(out.Of)
-		if out.Rows, err = l.context(ctx, records); err != nil {
-			return out, err
-		}
+	}
+	if ask.Further != nil && !ask.Past {
+		return out, l.grow(ctx, &out)
+	}
+	switch {
+	case len(ask.MACs) > 0:
+		out.Rows, err = l.context(ctx, recordsIn(out.Of))
 	case len(ask.Bridges) > 0:
-		ids := make([]int64, len(ask.Bridges))
-		for i, id := range ask.Bridges {
-			ids[i] = int64(id)
-		}
-		if out.Rows, err = l.rows(ctx, present+` and r.asset_id in (select cast(value as bigint) from json_each($3))`, idList(ids)); err != nil {
-			return out, err
-		}
+		out.Rows, err = l.told(ctx, ask.Bridges)
 	default:
-		if out.Rows, err = l.rows(ctx, present); err != nil {
-			return out, err
+		out.Rows, err = l.rows(ctx, present)
+	}
+	if err != nil {
+		return out, err
+	}
+	return out, l.complete(ctx, &out)
+}
+
+// complete fills in whom the rows speak of.
+func (l *loader) complete(ctx context.Context, out *Sightings) (err error) {
+	if err := l.owners(ctx, out.Of, out.Rows); err != nil {
+		return err
+	}
+	if out.Nodes, err = l.nodes(ctx, l.readers, out.Of, out.Rows); err != nil {
+		return err
+	}
+	for i := range out.Nodes {
+		out.Nodes[i].Partial = l.read != nil && !l.read[out.Nodes[i].ID]
+	}
+	// Of a bridge that is read in part those ports matter that may be a bundle's.
+	tell := slices.DeleteFunc(slices.Concat(out.Of, out.Rows), func(s topology.Sighting) bool { return l.read != nil && !l.read[s.Bridge] && !s.Spoken() })
+	if out.Ports, err = l.ports(ctx, recordsIn(tell), out.Nodes); err != nil {
+		return err
+	}
+	out.Net = topology.New(out.Nodes, out.Rows, out.Time)
+	return nil
+}
+
+// grow reads the tables of the bridges that are asked for and of those that ask.Further names.
+func (l *loader) grow(ctx context.Context, out *Sightings) error {
+	l.read = map[inventory.AssetID]bool{}
+	if len(l.ask.MACs) == 0 {
+		// Of each record that has links the first one is found by the key, so this takes a step a record.
+		rows, err := l.q.query(ctx, `with recursive teller(id) as (select min(record_id) from link
+				union all select (select min(l.record_id) from link l where l.record_id > teller.id) from teller where teller.id is not null)
+			select distinct r.asset_id from teller join record r on r.id = teller.id where r.asset_id <> 0`)
+		if err != nil {
+			return err
+		}
+		if l.readers, err = numbers(rows); err != nil {
+			return err
 		}
 	}
-	if err := l.owners(ctx, out.Of, out.Rows); err != nil {
-		return out, err
+	var whole, parts []topology.Sighting // of those that are read, and of others about these
+	for want := l.ask.Bridges; ; want = l.ask.Further(out) {
+		want = slices.DeleteFunc(slices.Clone(want), func(id inventory.AssetID) bool { return l.read[id] })
+		if len(want) == 0 && out.Net != nil {
+			return nil
+		}
+		for _, id := range want {
+			l.read[id] = true
+		}
+		told, err := l.told(ctx, want)
+		if err != nil {
+			return err
+		}
+		unread := func(s topology.Sighting) bool { return !l.read[s.Bridge] }
+		if len(out.Of) == 0 || slices.ContainsFunc(out.Of, unread) {
+			about, err := l.about(ctx, want)
+			if err != nil {
+				return err
+			}
+			parts = append(parts, about...)
+		}
+		whole, parts = append(whole, told...), slices.DeleteFunc(parts, func(s topology.Sighting) bool { return !unread(s) })
+		out.Rows = slices.Concat(whole, parts)
+		if err := l.complete(ctx, out); err != nil {
+			return err
+		}
 	}
-	if out.Nodes, err = l.nodes(ctx, out.Of, out.Rows); err != nil {
-		return out, err
-	}
-	out.Ports, err = l.ports(ctx, recordsIn(out.Rows), out.Nodes)
-	return out, err
 }
 
 // loader reads the parts of Sightings.
 type loader struct {
-	q     queryer
-	ask   SightingAsk
-	sites map[int64]string // of the records that tell
+	q       queryer
+	ask     SightingAsk
+	sites   map[int64]string           // of the records that tell
+	read    map[inventory.AssetID]bool // whose tables are read; nil for all
+	readers []int64                    // who tells anything, where who is not read has to be known
 }
 
 // present is the condition that a link held at the time asked about.
@@ -102,6 +164,10 @@ const present = `(e.id is null or e.seen_at > $1 or e.received_at > $2)`
 // rows are links by a condition on link l, record r and their observations, all that had
 // begun by the time asked about. Parameters are $3 on.
 func (l *loader) rows(ctx context.Context, where string, args ...any) ([]topology.Sighting, error) {
+	return l.links(ctx, `l.via <> 'arp' and `+where, args...)
+}
+
+func (l *loader) links(ctx context.Context, where string, args ...any) ([]topology.Sighting, error) {
 	t, known := l.ask.At.Or(l.ask.Now), l.ask.At.known()
 	rows, err := l.q.query(ctx, `select l.record_id, r.asset_id, l.via, l.port, l.target_type, l.target, l.vlan, l.remote_port, l.more,
 			l.from_obs, coalesce(l.to_obs, 0), b.seen_at, coalesce(z.seen_at, k.seen_at, 0), case when `+present+` then 0 else 1 end, r.site
@@ -149,6 +215,32 @@ func scanSighting(rows rowScanner, t time.Time) (s topology.Sighting, site strin
 		s.Last = t
 	}
 	return s, site, nil
+}
+
+// told are what bridges tell.
+func (l *loader) told(ctx context.Context, bridges []inventory.AssetID) ([]topology.Sighting, error) {
+	if len(bridges) == 0 {
+		return nil, nil
+	}
+	return l.rows(ctx, present+` and r.asset_id in (select cast(value as bigint) from json_each($3))`, assetList(bridges))
+}
+
+// about are what anybody tells of bridges by their hardware addresses. A cross join keeps SQLite
+// from reading the addresses of all machines.
+func (l *loader) about(ctx context.Context, bridges []inventory.AssetID) ([]topology.Sighting, error) {
+	if len(bridges) == 0 {
+		return nil, nil
+	}
+	return l.rows(ctx, present+` and l.target_type = 'mac' and l.target in (select c.value from record o cross join claim c
+		where o.asset_id in (select cast(value as bigint) from json_each($3)) and c.record_id = o.id and c.type = 'mac')`, assetList(bridges))
+}
+
+func assetList(list []inventory.AssetID) string {
+	ids := make([]int64, len(list))
+	for i, id := range list {
+		ids[i] = int64(id)
+	}
+	return idList(ids)
 }
 
 func recordsIn(list []topology.Sighting) []int64 {
@@ -278,10 +370,10 @@ func (l *loader) claimed(ctx context.Context, kind string, values map[string]boo
 	return out, rows.Err()
 }
 
-// nodes are the assets that tell and those that are told of.
-func (l *loader) nodes(ctx context.Context, lists ...[]topology.Sighting) ([]topology.Node, error) {
+// nodes are the assets that tell, those that are told of, and others.
+func (l *loader) nodes(ctx context.Context, others []int64, lists ...[]topology.Sighting) ([]topology.Node, error) {
 	seen := map[int64]bool{}
-	var ids []int64
+	ids := slices.Clone(others)
 	for _, list := range lists {
 		for i := range list {
 			for _, id := range []inventory.AssetID{list[i].Bridge, list[i].Owner} {
@@ -293,6 +385,7 @@ func (l *loader) nodes(ctx context.Context, lists ...[]topology.Sighting) ([]top
 		}
 	}
 	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	rows, err := l.q.query(ctx, `select a.id, coalesce(a.doc->>'name', ''), coalesce(a.doc->>'class', ''), coalesce(a.doc->>'site', ''),
 			case when exists (select 1 from record r join link l on l.record_id = r.id where r.asset_id = a.id and l.via in ('bridge', 'wireless')) then 1 else 0 end
 		from asset a where a.id in (select cast(value as bigint) from json_each($1)) order by a.id`, idList(ids))
@@ -351,6 +444,21 @@ func (l *loader) ports(ctx context.Context, records []int64, nodes []topology.No
 		}
 	}
 	return out, rows.Err()
+}
+
+// Resolved are the interfaces of routers that have hardware addresses in their ARP or neighbour
+// tables; RemotePort is the address that it is for.
+func (s *Store) Resolved(ctx context.Context, at When, now time.Time, macs []string) (out []topology.Sighting, err error) {
+	list, err := textList(macs)
+	if err != nil {
+		return nil, err
+	}
+	err = s.look(ctx, func(v view) error {
+		l := loader{q: v, ask: SightingAsk{At: at, Now: now}, sites: map[int64]string{}}
+		out, err = l.links(ctx, `l.via = 'arp' and l.target_type = 'mac' and l.target in (select value->>'v' from json_each($3)) and `+present, list)
+		return err
+	})
+	return out, err
 }
 
 // maxMoving is how many stations are looked at in one transaction for having moved.
@@ -419,7 +527,7 @@ func scanStirred(rows rowScanner) (macs []string, first int64, err error) {
 func (t *Tx) moves(ctx context.Context, list string, first int64, now time.Time) error {
 	// Of those that were noticed, the ones whose new port or whose old one's end is news.
 	rows, err := t.query(ctx, `select distinct l.target from link l join link x on x.target_type = 'mac' and x.target = l.target
-		where l.target_type = 'mac' and l.target in (select value->>'v' from json_each($1)) and l.to_obs is null and x.to_obs is not null
+		where l.target_type = 'mac' and l.target in (select value->>'v' from json_each($1)) and l.to_obs is null and x.to_obs is not null and l.via <> 'arp' and x.via <> 'arp'
 		and (x.record_id <> l.record_id or x.port <> l.port) and x.from_obs < l.from_obs and (l.from_obs >= $2 or x.to_obs >= $2)
 		and not exists (select 1 from move m where m.mac = l.target and m.from_obs = l.from_obs)`, list, first)
 	if err != nil {
@@ -433,7 +541,7 @@ func (t *Tx) moves(ctx context.Context, list string, first int64, now time.Time)
 	if err != nil {
 		return err
 	}
-	n := topology.New(found.Nodes, found.Rows, found.Time)
+	n := found.Net
 	var b bulk
 	of := map[string][]topology.Sighting{}
 	for _, s := range found.Of {

@@ -46,7 +46,7 @@ func (n *Network) derive() map[pair]string {
 func (n *Network) inCommon() map[pair]shared {
 	seers := map[string][]*Sighting{}
 	for i := range n.rows {
-		if r := &n.rows[i]; r.Via == ViaBridge && r.MAC != "" && r.at(n.now) {
+		if r := &n.rows[i]; r.Via == ViaBridge && r.MAC != "" && r.at(n.now) && !n.partial(r.Bridge) {
 			seers[r.MAC] = append(seers[r.MAC], r)
 		}
 	}

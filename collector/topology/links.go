@@ -2,6 +2,7 @@ package topology
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -43,10 +44,32 @@ func (n *Network) Links() []Link {
 		out = append(out, *l)
 	}
 	slices.SortFunc(out, func(a, b Link) int {
-		return cmp.Or(comparePorts(a.A, b.A), comparePorts(a.B, b.B), strings.Compare(a.BName, b.BName))
+		return cmp.Or(cmp.Compare(a.A.Bridge, b.A.Bridge), Natural(a.A.Name, b.A.Name), comparePorts(a.A, b.A), comparePorts(a.B, b.B), strings.Compare(a.BName, b.BName))
 	})
 	return out
 }
+
+// Natural orders names as people count: Gi0/2 before Gi0/10.
+func Natural(a, b string) int {
+	for a != "" && b != "" {
+		m, n := digits(a), digits(b)
+		if m == 0 || n == 0 {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		x, y := strings.TrimLeft(a[:m], "0"), strings.TrimLeft(b[:n], "0")
+		if c := cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y)); c != 0 {
+			return c
+		}
+		a, b = a[m:], b[n:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
 func comparePorts(a, b Port) int {
 	return cmp.Or(cmp.Compare(a.Bridge, b.Bridge), strings.Compare(a.Name, b.Name))
@@ -94,7 +117,7 @@ func (n *Network) spokenNow() []*Sighting {
 	var rows []*Sighting
 	for i := range n.rows {
 		r := &n.rows[i]
-		if !r.spoken() || !r.at(n.now) {
+		if !r.Spoken() || !r.at(n.now) {
 			continue
 		}
 		if len(n.toward[pair{r.Bridge, r.Owner}]) > 0 || r.Owner == 0 && bridging(r.Capabilities) {
@@ -162,7 +185,7 @@ func portsOf(rows []*Sighting) []string {
 // answered says that the far end tells of the near one at that port.
 func (n *Network) answered(r *Sighting, far Port) bool {
 	return slices.ContainsFunc(n.toward[pair{far.Bridge, r.Bridge}], func(b *Sighting) bool {
-		return b.spoken() && b.at(n.now) && b.Name == far.Name
+		return b.Spoken() && b.at(n.now) && b.Name == far.Name
 	})
 }
 
@@ -176,16 +199,18 @@ func (n *Network) inferredLinks(taken func(Port) bool) []*Link {
 	behind, seers := n.behindAll()
 	var out []*Link
 	for p, list := range behind {
-		if taken(p) {
+		if taken(p) || n.partial(p.Bridge) {
 			continue
 		}
-		far := make([]Port, len(list))
-		for i, b := range list {
-			far[i] = Port{b, n.Toward(b, p.Bridge, n.now)}
+		far := make([]Port, 0, len(list))
+		for _, b := range list {
+			if !n.partial(b) {
+				far = append(far, Port{b, n.Toward(b, p.Bridge, n.now)})
+			}
 		}
 		slices.SortFunc(far, func(a, b Port) int { return cmp.Or(cmp.Compare(len(behind[a]), len(behind[b])), comparePorts(a, b)) })
 		for _, f := range far[:min(len(far), maxAdjacent)] {
-			if f.Name != "" && (taken(f) || p.Bridge > f.Bridge) || n.between(p, f, list, behind[f], seers[f.Bridge]) {
+			if f.Name != "" && (taken(f) || p.Bridge > f.Bridge) || !n.adjacent(p, f, list, behind[f], seers[f.Bridge]) {
 				continue
 			}
 			l := &Link{A: p, B: f, Via: []string{ViaBridge}, Inferred: true}
@@ -219,17 +244,25 @@ func (n *Network) behindAll() (behind map[Port][]inventory.AssetID, seers map[in
 	return behind, seers
 }
 
-// between says that another bridge may be between two ports: of all that are behind either of
-// them, or see either end, one does not show that it is somewhere else.
-func (n *Network) between(p, far Port, lists ...[]inventory.AssetID) bool {
-	for _, list := range lists {
-		for _, c := range list {
-			if c != far.Bridge && c != p.Bridge && !n.elsewhere(c, p, far) {
-				return true
+// between are the bridges that may be between two ports: of all that are behind either of
+// them, or see either end, those that do not show that they are somewhere else.
+func (n *Network) between(p, far Port, lists ...[]inventory.AssetID) iter.Seq[inventory.AssetID] {
+	return func(yield func(inventory.AssetID) bool) {
+		for _, list := range lists {
+			for _, c := range list {
+				if c != far.Bridge && c != p.Bridge && !n.elsewhere(c, p, far) && !yield(c) {
+					return
+				}
 			}
 		}
 	}
-	return false
+}
+
+func (n *Network) adjacent(p, far Port, lists ...[]inventory.AssetID) bool {
+	for range n.between(p, far, lists...) {
+		return false
+	}
+	return true
 }
 
 // elsewhere says that a bridge is not between two ports: it is behind another port of one of

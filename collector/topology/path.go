@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ type Path struct {
 	After int
 }
 
-// maxHops bounds a path.
+// maxHops bounds a path; of a longer one both ends are told.
 const maxHops = 64
 
 // Path finds the way between two ports over the links.
@@ -40,7 +41,11 @@ func (n *Network) Path(from, to Port, links []Link) Path {
 			cables[l.B.Bridge] = append(cables[l.B.Bridge], cable{l.B.Name, l.A, l.Via})
 		}
 	}
-	if hops := walk(from, to, cables); hops != nil {
+	if hops := walk(from, to, cables); len(hops) > maxHops {
+		const half = maxHops / 2
+		gap := fmt.Sprintf("%d more bridges: a path is told up to %d", len(hops)-maxHops, maxHops)
+		return Path{Hops: slices.Delete(hops, half, len(hops)-half), Gap: gap, After: half}
+	} else if hops != nil {
 		return Path{Hops: hops}
 	}
 	return n.broken(from, to, cables)
@@ -78,14 +83,12 @@ func walk(from, to Port, cables map[inventory.AssetID][]cable) []Hop {
 	hops := []Hop{{Bridge: to.Bridge, Out: to.Name}}
 	for at := to.Bridge; at != from.Bridge; {
 		s := came[at]
-		hops[0].In = s.by.far.Name
-		hops = slices.Insert(hops, 0, Hop{Bridge: s.before, Out: s.by.port, Via: s.by.via})
+		hops[len(hops)-1].In = s.by.far.Name
+		hops = append(hops, Hop{Bridge: s.before, Out: s.by.port, Via: s.by.via})
 		at = s.before
-		if len(hops) > maxHops {
-			return nil
-		}
 	}
-	hops[0].In = from.Name
+	hops[len(hops)-1].In = from.Name
+	slices.Reverse(hops)
 	return hops
 }
 
@@ -111,6 +114,9 @@ func (n *Network) broken(from, to Port, cables map[inventory.AssetID][]cable) Pa
 				why = append(why, "no bridge table of "+n.name(b))
 			}
 		}
+	}
+	if len(left) >= maxHops || len(right) >= maxHops {
+		why = append(why, fmt.Sprintf("a path is followed over %d bridges", maxHops))
 	}
 	if len(why) == 0 {
 		why = append(why, "no table shows what joins them")

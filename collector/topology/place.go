@@ -108,8 +108,8 @@ func newer(a, b *Sighting) bool {
 	if a.Ended != b.Ended {
 		return !a.Ended
 	}
-	if a.spoken() != b.spoken() {
-		return a.spoken()
+	if a.Spoken() != b.Spoken() {
+		return a.Spoken()
 	}
 	return a.Last.After(b.Last) || a.Last.Equal(b.Last) && a.First.After(b.First)
 }
@@ -147,8 +147,8 @@ func stale(a, b *Sighting) bool { return a.Ended && !b.Ended }
 // beatenAtHome compares two ports of one bridge: one that leads to another bridge is not the
 // place of a station that is at another port as well.
 func (n *Network) beatenAtHome(a, b *Sighting, t time.Time) string {
-	if a.spoken() != b.spoken() {
-		if b.spoken() {
+	if a.Spoken() != b.Spoken() {
+		if b.Spoken() {
 			return "it says itself that it is at " + b.Name
 		}
 		return ""
@@ -187,7 +187,7 @@ func (n *Network) tie(a, b *Sighting) string {
 
 // beyond are the bridges behind the port of a sighting that the station may be behind.
 func (n *Network) beyond(s *Sighting, all []Sighting, t time.Time) []inventory.AssetID {
-	if s.spoken() || s.Via == ViaWireless {
+	if s.Spoken() || s.Via == ViaWireless {
 		return nil
 	}
 	var out []inventory.AssetID

@@ -26,6 +26,9 @@ const (
 	ViaCDP      = "cdp"
 	ViaBridge   = "bridge"   // a forwarding table
 	ViaWireless = "wireless" // a list of clients
+	// ViaARP is a router's ARP or neighbour table: who is in the network of an interface, at
+	// whatever port, so it is no sighting.
+	ViaARP = "arp"
 )
 
 // Sighting says that a port had a station, or a neighbour that spoke.
@@ -48,8 +51,8 @@ type Sighting struct {
 	Capabilities []string
 }
 
-// spoken says that the neighbour named itself: it is at the other end of the cable.
-func (s *Sighting) spoken() bool { return s.Via == ViaLLDP || s.Via == ViaCDP }
+// Spoken says that the neighbour named itself: it is at the other end of the cable.
+func (s *Sighting) Spoken() bool { return s.Via == ViaLLDP || s.Via == ViaCDP }
 
 // at says whether the sighting held at a time.
 func (s *Sighting) at(t time.Time) bool { return !s.First.After(t) && (!s.Ended || !s.Last.Before(t)) }
@@ -62,6 +65,8 @@ type Node struct {
 	Site  string
 	// Reads says that its own table is known.
 	Reads bool
+	// Partial says that of its table only what is about other bridges may be in the network.
+	Partial bool
 	// Aggregates are the bundles of its ports, by member.
 	Aggregates map[string]string
 }
@@ -72,6 +77,7 @@ type Network struct {
 	nodes     map[inventory.AssetID]*Node
 	rows      []Sighting
 	stations  map[Port]map[string]bool                  // hardware addresses that hold now
+	members   map[Port][]string                         // the ports of a bundle that neighbours tell of now
 	toward    map[pair][]*Sighting                      // sightings of a bridge by another one
 	met       map[inventory.AssetID][]inventory.AssetID // bridges that a bridge knows the direction of
 	derived   map[pair]string
@@ -84,7 +90,7 @@ type pair struct{ from, to inventory.AssetID }
 
 // New makes a network of what bridges told. now is the time that is asked about.
 func New(nodes []Node, rows []Sighting, now time.Time) *Network {
-	n := &Network{now: now, nodes: map[inventory.AssetID]*Node{}, stations: map[Port]map[string]bool{}, toward: map[pair][]*Sighting{}, met: map[inventory.AssetID][]inventory.AssetID{}, atNow: map[pair]string{}}
+	n := &Network{now: now, nodes: map[inventory.AssetID]*Node{}, stations: map[Port]map[string]bool{}, members: map[Port][]string{}, toward: map[pair][]*Sighting{}, met: map[inventory.AssetID][]inventory.AssetID{}, atNow: map[pair]string{}}
 	for i := range nodes {
 		n.nodes[nodes[i].ID] = &nodes[i]
 	}
@@ -92,8 +98,12 @@ func New(nodes []Node, rows []Sighting, now time.Time) *Network {
 	bridges := map[inventory.AssetID]bool{}
 	for i := range n.rows {
 		r := &n.rows[i]
+		if r.Spoken() && r.at(now) {
+			n.bundled(r.Port)
+			n.bundled(Port{r.Owner, r.RemotePort})
+		}
 		r.Port = n.Bundle(r.Port)
-		if r.spoken() && bridging(r.Capabilities) {
+		if r.Spoken() && bridging(r.Capabilities) {
 			bridges[r.Owner] = true
 		}
 	}
@@ -123,6 +133,17 @@ func (n *Network) Bundle(p Port) Port {
 	}
 	return p
 }
+
+// bundled notes a port that a neighbour tells of when it is a member of a bundle.
+func (n *Network) bundled(p Port) {
+	if b := n.Bundle(p); b != p && !slices.Contains(n.members[b], p.Name) {
+		n.members[b] = append(n.members[b], p.Name)
+		slices.Sort(n.members[b])
+	}
+}
+
+// Members are the ports of a bundle that cables end at, as far as neighbours tell.
+func (n *Network) Members(p Port) []string { return n.members[p] }
 
 // Node is an asset of the network; nil when it is not in it.
 func (n *Network) Node(id inventory.AssetID) *Node { return n.nodes[id] }
@@ -193,7 +214,7 @@ func clearer(a, b *Sighting, t time.Time) bool {
 	if x, y := a.at(t), b.at(t); x != y {
 		return x
 	}
-	if x, y := a.spoken(), b.spoken(); x != y {
+	if x, y := a.Spoken(), b.Spoken(); x != y {
 		return x
 	}
 	return cmp.Or(a.Last.Compare(b.Last), a.First.Compare(b.First), strings.Compare(b.Name, a.Name)) > 0

@@ -29,6 +29,14 @@ var functions = template.FuncMap{
 	"first": func(n int, list []string) []string { return list[:min(n, len(list))] },
 	"over":  func(n int, list []string) int { return max(0, len(list)-n) },
 	"exact": func(name, version string) string { return "software=" + quote(name+"="+version) },
+	"port": func(name string, members []string) string {
+		if len(members) == 0 {
+			return name
+		}
+		return strings.Join(members, " ") + " (" + name + ")"
+	},
+	"inc":   func(n int) int { return n + 1 },
+	"more":  func(n, all int) int { return max(0, all-n) },
 	"brief": brief, "order": order, "inches": inches,
 	"state": sourceState, "scanWhat": scanWhat, "scanFound": scanFound, "took": took, "percent": percent, "unknownHelp": inventory.UnknownHelp,
 	"len64": func(list []store.Unidentified) int64 { return int64(len(list)) },

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/collector/topology"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/wire"
 )
 
 // perPage is the length of a list on one page.
@@ -228,14 +230,30 @@ func (s *Site) changes(r *http.Request) (content, error) {
 type topologyPage struct {
 	frame
 	query.Topology
-	Site string
+	Site, Around string
+	Depth        int
 }
 
 func (s *Site) topology(r *http.Request) (content, error) {
-	p := &topologyPage{frame: frame{Title: "Topology", Nav: "topology"}, Site: strings.TrimSpace(r.FormValue("site"))}
+	p := &topologyPage{frame: frame{Title: "Topology", Nav: "topology"}, Site: strings.TrimSpace(r.FormValue("site")),
+		Around: strings.TrimSpace(r.FormValue("around")), Depth: 1}
 	var err error
-	p.Topology, err = s.query.Topology(r.Context(), query.TopologyQuery{Site: p.Site})
-	return p, err
+	if text := r.FormValue("depth"); text != "" && p.Around != "" {
+		if p.Depth, err = strconv.Atoi(text); err != nil {
+			err = inventory.Errorf(inventory.CodeInvalid, "depth %.20q is no number", text)
+		}
+	}
+	if err == nil {
+		p.Topology, err = s.query.Topology(r.Context(), query.TopologyQuery{Site: p.Site, Around: p.Around, Depth: p.Depth})
+	}
+	switch code := inventory.CodeOf(err); {
+	case err == nil:
+	case belongs(err), code == inventory.CodeNotFound, code == inventory.CodeConflict:
+		p.Error, p.status = err.Error(), wire.HTTPStatus(code)
+	default:
+		return nil, err
+	}
+	return p, nil
 }
 
 type sourcesPage struct {

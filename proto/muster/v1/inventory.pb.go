@@ -5908,7 +5908,9 @@ type Place struct {
 	// How many hardware addresses the port has.
 	Stations int32 `protobuf:"varint,13,opt,name=stations,proto3" json:"stations,omitempty"`
 	// Other ports that have it too.
-	Losers        []*Loser `protobuf:"bytes,14,rep,name=losers,proto3" json:"losers,omitempty"`
+	Losers []*Loser `protobuf:"bytes,14,rep,name=losers,proto3" json:"losers,omitempty"`
+	// Of a port that is a bundle, the members of which a neighbour tells.
+	Members       []string `protobuf:"bytes,15,rep,name=members,proto3" json:"members,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6037,6 +6039,13 @@ func (x *Place) GetStations() int32 {
 func (x *Place) GetLosers() []*Loser {
 	if x != nil {
 		return x.Losers
+	}
+	return nil
+}
+
+func (x *Place) GetMembers() []string {
+	if x != nil {
+		return x.Members
 	}
 	return nil
 }
@@ -6602,7 +6611,10 @@ type PathStep struct {
 	// How the cable to the next switch is known, or why this router.
 	Via string `protobuf:"bytes,5,opt,name=via,proto3" json:"via,omitempty"`
 	// What is not known here.
-	Gap           string `protobuf:"bytes,6,opt,name=gap,proto3" json:"gap,omitempty"`
+	Gap string `protobuf:"bytes,6,opt,name=gap,proto3" json:"gap,omitempty"`
+	// Of ports that are bundles, the members of which a neighbour tells.
+	InMembers     []string `protobuf:"bytes,7,rep,name=in_members,json=inMembers,proto3" json:"in_members,omitempty"`
+	OutMembers    []string `protobuf:"bytes,8,rep,name=out_members,json=outMembers,proto3" json:"out_members,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6677,6 +6689,20 @@ func (x *PathStep) GetGap() string {
 		return x.Gap
 	}
 	return ""
+}
+
+func (x *PathStep) GetInMembers() []string {
+	if x != nil {
+		return x.InMembers
+	}
+	return nil
+}
+
+func (x *PathStep) GetOutMembers() []string {
+	if x != nil {
+		return x.OutMembers
+	}
+	return nil
 }
 
 type PathResponse struct {
@@ -6892,9 +6918,12 @@ type TopologyLink struct {
 	// It follows from bridge tables alone.
 	Inferred bool `protobuf:"varint,8,opt,name=inferred,proto3" json:"inferred,omitempty"`
 	// The other end is a station.
-	Station       bool                   `protobuf:"varint,9,opt,name=station,proto3" json:"station,omitempty"`
-	Since         *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=since,proto3" json:"since,omitempty"`
-	Confirmed     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	Station   bool                   `protobuf:"varint,9,opt,name=station,proto3" json:"station,omitempty"`
+	Since     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=since,proto3" json:"since,omitempty"`
+	Confirmed *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	// Of ports that are bundles, the members of which a neighbour tells.
+	AMembers      []string `protobuf:"bytes,12,rep,name=a_members,json=aMembers,proto3" json:"a_members,omitempty"`
+	BMembers      []string `protobuf:"bytes,13,rep,name=b_members,json=bMembers,proto3" json:"b_members,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7002,6 +7031,20 @@ func (x *TopologyLink) GetSince() *timestamppb.Timestamp {
 func (x *TopologyLink) GetConfirmed() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Confirmed
+	}
+	return nil
+}
+
+func (x *TopologyLink) GetAMembers() []string {
+	if x != nil {
+		return x.AMembers
+	}
+	return nil
+}
+
+func (x *TopologyLink) GetBMembers() []string {
+	if x != nil {
+		return x.BMembers
 	}
 	return nil
 }
@@ -7529,7 +7572,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
 	"\bknown_on\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\x12\x18\n" +
 	"\ahistory\x18\x04 \x01(\bR\ahistory\x120\n" +
-	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xcc\x03\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xe6\x03\n" +
 	"\x05Place\x12\x10\n" +
 	"\x03mac\x18\x01 \x01(\tR\x03mac\x12+\n" +
 	"\x06bridge\x18\x02 \x01(\v2\x13.muster.v1.AssetRefR\x06bridge\x12\x12\n" +
@@ -7546,7 +7589,8 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\apresent\x18\v \x01(\bR\apresent\x12+\n" +
 	"\x06beyond\x18\f \x03(\v2\x13.muster.v1.AssetRefR\x06beyond\x12\x1a\n" +
 	"\bstations\x18\r \x01(\x05R\bstations\x12(\n" +
-	"\x06losers\x18\x0e \x03(\v2\x10.muster.v1.LoserR\x06losers\"\xa6\x01\n" +
+	"\x06losers\x18\x0e \x03(\v2\x10.muster.v1.LoserR\x06losers\x12\x18\n" +
+	"\amembers\x18\x0f \x03(\tR\amembers\"\xa6\x01\n" +
 	"\x05Loser\x12+\n" +
 	"\x06bridge\x18\x01 \x01(\v2\x13.muster.v1.AssetRefR\x06bridge\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\tR\x04port\x12\x10\n" +
@@ -7592,14 +7636,18 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12/\n" +
 	"\x05as_of\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
-	"\bknown_on\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\xa3\x01\n" +
+	"\bknown_on\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aknownOn\"\xe3\x01\n" +
 	"\bPathStep\x12)\n" +
 	"\x05asset\x18\x01 \x01(\v2\x13.muster.v1.AssetRefR\x05asset\x12\x14\n" +
 	"\x05layer\x18\x02 \x01(\x05R\x05layer\x12\x17\n" +
 	"\ain_port\x18\x03 \x01(\tR\x06inPort\x12\x19\n" +
 	"\bout_port\x18\x04 \x01(\tR\aoutPort\x12\x10\n" +
 	"\x03via\x18\x05 \x01(\tR\x03via\x12\x10\n" +
-	"\x03gap\x18\x06 \x01(\tR\x03gap\"O\n" +
+	"\x03gap\x18\x06 \x01(\tR\x03gap\x12\x1d\n" +
+	"\n" +
+	"in_members\x18\a \x03(\tR\tinMembers\x12\x1f\n" +
+	"\vout_members\x18\b \x03(\tR\n" +
+	"outMembers\"O\n" +
 	"\fPathResponse\x12)\n" +
 	"\x05steps\x18\x01 \x03(\v2\x13.muster.v1.PathStepR\x05steps\x12\x14\n" +
 	"\x05whole\x18\x02 \x01(\bR\x05whole\"\xbb\x01\n" +
@@ -7613,7 +7661,7 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05class\x18\x03 \x01(\tR\x05class\x12\x12\n" +
-	"\x04site\x18\x04 \x01(\tR\x04site\"\xb7\x02\n" +
+	"\x04site\x18\x04 \x01(\tR\x04site\"\xf1\x02\n" +
 	"\fTopologyLink\x12\f\n" +
 	"\x01a\x18\x01 \x01(\tR\x01a\x12\x15\n" +
 	"\x06a_port\x18\x02 \x01(\tR\x05aPort\x12\f\n" +
@@ -7626,7 +7674,9 @@ const file_muster_v1_inventory_proto_rawDesc = "" +
 	"\astation\x18\t \x01(\bR\astation\x120\n" +
 	"\x05since\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x128\n" +
-	"\tconfirmed\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\"p\n" +
+	"\tconfirmed\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tconfirmed\x12\x1b\n" +
+	"\ta_members\x18\f \x03(\tR\baMembers\x12\x1b\n" +
+	"\tb_members\x18\r \x03(\tR\bbMembers\"p\n" +
 	"\x10TopologyResponse\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.muster.v1.TopologyNodeR\x05nodes\x12-\n" +
 	"\x05links\x18\x02 \x03(\v2\x17.muster.v1.TopologyLinkR\x05links2\x9b\x15\n" +
