@@ -114,11 +114,12 @@ func arpTable(ctx context.Context, r *reader, found map[arpKey]ether.MAC, at fun
 		}
 		k, ok := at(index)
 		m, isMAC := v.mac()
-		if !ok || !isMAC || !m.Unicast() || k.addr.IsMulticast() || k.addr.IsUnspecified() || k.addr.IsLoopback() {
+		switch {
+		case !ok || !isMAC:
 			r.dropped++
-			return
+		case m.Unicast() && !k.addr.IsMulticast() && !k.addr.IsUnspecified() && !k.addr.IsLoopback():
+			found[k] = m
 		}
-		found[k] = m
 	}}}
 	for _, mark := range marks {
 		cols = append(cols, column{mark.root, func(index oid, v value) {
