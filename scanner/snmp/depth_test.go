@@ -77,7 +77,7 @@ func TestReadCisco(t *testing.T) {
 			LocalPort: "Gi1/0/1", ChassisID: "00:1a:a1:00:00:02", ChassisMAC: [6]byte{0, 0x1a, 0xa1, 0, 0, 2}, RemotePort: "Gi0/48",
 			RemoteName: "core.example.org", Address: netip.MustParseAddr("192.0.2.1"), Platform: "cisco C9500", VLAN: 99, Capabilities: []string{"bridge", "router"},
 		},
-		{LocalPort: "Gi1/0/3", ChassisID: "00:04:f2:00:00:07", ChassisMAC: [6]byte{0, 4, 0xf2, 0, 0, 7}, Platform: "Example Phone 7"},
+		{LocalPort: "Gi1/0/3", ChassisID: "00:04:f2:00:00:07", ChassisMAC: [6]byte{0, 4, 0xf2, 0, 0, 7}, Platform: "Example Phone 7", Serial: "FCH2100A1B2", Version: "12.8.1"},
 	}, f.LLDP.Neighbours)
 	same(t, "CDP", []snmp.CDPNeighbour{{
 		LocalPort: "Gi1/0/2", DeviceID: "ap-hall(ABC123)", RemotePort: "GigabitEthernet0", Address: netip.MustParseAddr("192.0.2.2"),
