@@ -80,14 +80,16 @@ func (p *Prober) ReadFirst(ctx context.Context, addr netip.Addr, name string) (*
 // With an error there may be a recording: what there was before a limit.
 func (p *Prober) Record(ctx context.Context, addr netip.Addr) (*Recording, error) {
 	var rec *Recording
+	var cut error // why it ends before its end
 	err := p.try(ctx, addr, "", func(ctx context.Context, _ *Credential, s *gosnmpSession) (err error) {
-		if rec, err = record(ctx, newReader(s, p.Limits.orDefault())); rec != nil && err != nil {
-			rec.Problem, err = err.Error(), nil
+		if rec, err = record(ctx, newReader(s, p.Limits.orDefault())); rec == nil {
+			return err
 		}
-		return err
+		cut = err
+		return nil
 	})
-	if err == nil && rec.Problem != "" {
-		return rec, fmt.Errorf("walk %s: %s", addr, rec.Problem)
+	if err == nil && cut != nil {
+		err = fmt.Errorf("walk %s: %w", addr, cut)
 	}
 	return rec, err
 }
