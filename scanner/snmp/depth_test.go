@@ -272,3 +272,24 @@ func TestForwardingTablesPerVLANRefused(t *testing.T) {
 	}
 	same(t, "communities", []string{"watch", "watch@20", "watch@10"}, communities())
 }
+
+// Indexes that are not quite the MIB's are read, where nothing else can be meant.
+func TestReadOddIndexes(t *testing.T) {
+	rec, err := snmp.ReadRecording(strings.NewReader(`1.3.6.1.2.1.1.1.0|4|example
+1.3.6.1.2.1.2.2.1.2.5|4|eth5
+1.3.6.1.2.1.2.2.1.3.5|2|6
+1.3.6.1.2.1.4.35.1.4.5.1.192.0.2.9|4x|001422000009
+1.3.6.1.2.1.4.35.1.4.5.1.192.0.2.999|4x|001422000009
+1.3.6.1.2.1.17.1.4.1.2.1|2|5
+1.3.6.1.2.1.17.4.3.1.2.6.0.20.34.0.0.10|2|1
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := rec.Facts(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "ARP", []snmp.ARPEntry{{Interface: 5, Addr: netip.MustParseAddr("192.0.2.9"), MAC: [6]byte{0, 0x14, 0x22, 0, 0, 9}}}, f.ARP)
+	same(t, "bridge", []snmp.FDBEntry{{Interface: 5, MAC: [6]byte{0, 0x14, 0x22, 0, 0, 10}}}, f.Bridge.Table)
+}
