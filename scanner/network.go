@@ -45,7 +45,7 @@ func NamedNeighbours(f *snmp.Facts) inventory.Neighbours {
 	for _, n := range f.LLDP.Neighbours {
 		body := inventory.Neighbour{
 			Protocol: "lldp", LocalPort: n.LocalPort, ChassisID: n.ChassisID, RemotePort: n.RemotePort, RemoteName: n.RemoteName,
-			VLAN: n.VLAN, Platform: n.Platform, Capabilities: n.Capabilities,
+			VLAN: n.VLAN, Platform: n.Platform, Capabilities: n.Capabilities, Serial: n.Serial, Version: n.Version,
 		}
 		if n.Address.IsValid() {
 			body.Address = n.Address.String()

@@ -351,6 +351,8 @@ func (r *run) readStation(ctx context.Context, prober *snmp.Prober, st *station)
 			st.reason = inventory.UnknownRefused
 		case errors.Is(err, snmp.ErrNoAnswer):
 			st.reason = inventory.UnknownNoSNMP
+		case errors.Is(err, snmp.ErrUnusable):
+			st.reason = errors.Unwrap(err).Error() // without the address: reasons are counted
 		default:
 			st.reason = err.Error()
 		}

@@ -55,3 +55,9 @@ func plausible(t time.Time) string {
 	}
 	return t.Format(time.DateOnly)
 }
+
+// filetimeDay is the day of a FILETIME, 100 ns since 1601; "" when it says none.
+func filetimeDay(t uint64) string {
+	const perSecond, to1970 = 10_000_000, 11_644_473_600
+	return plausible(time.Unix(int64(t/perSecond)-to1970, 0).UTC())
+}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/muster-itam/muster/agent/registry"
 	"github.com/muster-itam/muster/agent/source"
@@ -45,7 +44,7 @@ func updates(ctx context.Context, r registry.Reader, _ string) (inventory.Softwa
 			continue // staged, superseded, or going away
 		}
 		s := component(cmp.Or(id, kbWithin(v.Text("installlocation")), kbWithin(v.Text("installname")), "Cumulative update"), version)
-		s.Kind, s.Installed = inventory.KindUpdate, fileTimeDay(v)
+		s.Kind, s.Installed = inventory.KindUpdate, servicedDay(v)
 		// An update has packages for parts of the system; the first day counts.
 		if old, seen := found[s.Name]; seen && (s.Installed == "" || old.Installed != "" && old.Installed <= s.Installed) {
 			s.Installed = old.Installed
@@ -91,15 +90,14 @@ func kbWithin(s string) string {
 	}
 }
 
-// fileTimeDay is the day of an installation: 100 nanoseconds since 1601 in two halves.
-func fileTimeDay(v registry.Values) string {
+// servicedDay is the day of an installation, a FILETIME in two halves.
+func servicedDay(v registry.Values) string {
 	high, ok := v.Number("installtimehigh")
 	low, ok2 := v.Number("installtimelow")
 	if !ok || !ok2 {
 		return ""
 	}
-	const to1970 = 11644473600
-	return plausible(time.Unix(int64((high<<32|low&0xffffffff)/1e7)-to1970, 0).UTC())
+	return filetimeDay(high<<32 | low&0xffffffff)
 }
 
 // features lists optional parts of Windows that are switched on: roles and features of a

@@ -102,16 +102,6 @@ func rot13(s string) string {
 	}, s)
 }
 
-// filetimeDay is the day of a FILETIME, 100 ns since 1601; "" when there is none.
-func filetimeDay(t uint64) string {
-	const perSecond, to1970 = 10_000_000, 11_644_473_600
-	seconds := int64(min(t/perSecond, 1<<40)) - to1970
-	if seconds <= 0 || seconds > 1<<33 {
-		return ""
-	}
-	return time.Unix(seconds, 0).UTC().Format(time.DateOnly)
-}
-
 // ParseApplicationState reads which applications GNOME's shell saw in use, and when last.
 func ParseApplicationState(r io.Reader) (inventory.Usages, error) {
 	list := inventory.Usages{}

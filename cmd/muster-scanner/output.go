@@ -96,6 +96,8 @@ type neighbourLine struct {
 	VLAN         int      `json:"vlan,omitempty"`
 	Platform     string   `json:"platform,omitempty"`
 	Capabilities []string `json:"capabilities,omitempty"`
+	Serial       string   `json:"serial,omitempty"`
+	Version      string   `json:"version,omitempty"`
 }
 
 // portLine is a port with all that it told.
@@ -187,6 +189,7 @@ func newLine(d *scanner.Device) line {
 			l.Neighbours = append(l.Neighbours, neighbourLine{
 				Protocol: n.Protocol, LocalPort: n.LocalPort, RemoteName: n.RemoteName, RemotePort: n.RemotePort, ChassisID: n.ChassisID,
 				Address: n.Address, MAC: n.MAC, VLAN: n.VLAN, Platform: n.Platform, Capabilities: n.Capabilities,
+				Serial: n.Serial, Version: n.Version,
 			})
 		}
 	}

@@ -115,20 +115,27 @@ prints what it is. Rules of the file are tried before the built-in ones.`,
 	return c
 }
 
+// rulesAfter are the built-in rules, and before them those of a file where one is named.
+func rulesAfter(name string) (*identify.Rules, error) {
+	if name == "" {
+		return identify.Builtin()
+	}
+	own, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open rules: %w", err)
+	}
+	defer func() { _ = own.Close() }()
+	return identify.BuiltinAfter(filepath.Base(name), own)
+}
+
 func (p *program) tryRule(ctx context.Context, args []string) error {
-	rules, err := identify.Builtin()
+	own := ""
+	if len(args) == 2 {
+		own = args[1]
+	}
+	rules, err := rulesAfter(own)
 	if err != nil {
 		return err
-	}
-	if len(args) == 2 {
-		own, err := os.Open(args[1])
-		if err != nil {
-			return fmt.Errorf("open rules: %w", err)
-		}
-		defer func() { _ = own.Close() }()
-		if rules, err = identify.BuiltinAfter(filepath.Base(args[1]), own); err != nil {
-			return err
-		}
 	}
 	f, err := os.Open(args[0])
 	if err != nil {

@@ -30,6 +30,8 @@ type linkMore struct {
 	Address      string   `json:"address,omitempty"`
 	Platform     string   `json:"platform,omitempty"`
 	Capabilities []string `json:"capabilities,omitempty"`
+	Serial       string   `json:"serial,omitempty"`
+	Version      string   `json:"version,omitempty"`
 }
 
 // linkSet are a record's links while a transaction changes them.
@@ -77,7 +79,7 @@ func linkOf(n *inventory.Neighbour) (link, bool) {
 }
 
 func moreOf(n *inventory.Neighbour) string {
-	b, err := json.Marshal(linkMore{n.RemoteName, n.Address, n.Platform, n.Capabilities})
+	b, err := json.Marshal(linkMore{n.RemoteName, n.Address, n.Platform, n.Capabilities, n.Serial, n.Version})
 	if err != nil {
 		return "{}" // texts marshal
 	}

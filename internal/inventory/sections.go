@@ -378,6 +378,8 @@ type Neighbour struct {
 	// phone, station and others of LLDP (IEEE 802.1AB) and CDP.
 	Platform     string   `json:"platform,omitempty"`
 	Capabilities []string `json:"capabilities,omitempty"`
+	Serial       string   `json:"serial,omitempty"` // of phones and the like, as is Version, by LLDP-MED
+	Version      string   `json:"version,omitempty"`
 }
 
 // VLAN is a virtual network that a switch knows.

@@ -9,6 +9,7 @@ const (
 	UnknownNotMeant      = "no SNMP credential is meant for this address"
 	UnknownRefused       = "SNMP agent accepts none of the credentials"
 	UnknownNoSNMP        = "no answer to SNMP"
+	UnknownUnusable      = "unusable SNMP answer" // and what was wrong with it
 	UnknownListened      = "only listened to"
 	UnknownOnlyARP       = "only seen by its hardware address"
 	UnknownNoService     = "no service answered"
@@ -34,6 +35,7 @@ func UnknownHelp(reason string) string {
 		{UnknownNoSNMP + "; " + UnknownOnlyARP, "look where its cable leads: the switch's port names it"},
 		{UnknownNoSNMP + "; " + UnknownNoService, "switch SNMP on, let the scanner through, or put an agent on it"},
 		{UnknownNoSNMP, "switch SNMP on, or let the scanner through"},
+		{UnknownUnusable, "record it with muster-scanner walk: its SNMP agent, or the way to it, damages what it says"},
 		{UnknownListened, "scan it"},
 		{UnknownOnlyARP, "look where its cable leads: the switch's port names it"},
 		{UnknownNoService, "let the scanner through, or put an agent on it"},

@@ -60,6 +60,7 @@ func TestF20MutatedReplies(t *testing.T) {
 	testkit.Mutants(t, [][]byte{message(t, ipv4.ICMPTypeEchoReply, echo), message(t, ipv6.ICMPTypeEchoReply, echo)}, func(b []byte) {
 		icmp.DecodeReply4(b)
 		icmp.DecodeReply6(b)
+		icmp.DecodeStamp(b)
 	})
 }
 

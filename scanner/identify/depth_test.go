@@ -143,7 +143,7 @@ func TestRecordedDepth(t *testing.T) {
 		}
 		variables += f.Variables
 		for section, st := range f.Sections {
-			if !st.Complete {
+			if !st.Complete && st.Reason != ownIndex {
 				t.Errorf("%s: %s: %s", name, section, st.Reason)
 			}
 		}

@@ -147,6 +147,10 @@ func (r *Rules) learn(t *enterpriseTable) {
 		r.shared[n] = true
 	}
 	r.brands = append(r.brands, t.Brands...)
+}
+
+// sortBrands puts the names of all files in the order in which they are tried.
+func (r *Rules) sortBrands() {
 	slices.SortFunc(r.brands, func(a, b string) int { // the longest first
 		if len(a) != len(b) {
 			return len(b) - len(a)

@@ -139,6 +139,7 @@ func Load(dir fs.FS) (*Rules, error) {
 			return nil, err
 		}
 	}
+	r.sortBrands()
 	return r, nil
 }
 
@@ -196,6 +197,10 @@ func BuiltinAfter(name string, in io.Reader) (*Rules, error) {
 	maps.Copy(r.enterprises, own.enterprises)
 	maps.Copy(r.types, own.types)
 	maps.Copy(r.products, own.products)
+	maps.Copy(r.others, own.others)
+	maps.Copy(r.shared, own.shared)
+	r.brands = append(r.brands, own.brands...)
+	r.sortBrands()
 	return r, nil
 }
 

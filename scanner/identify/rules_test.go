@@ -98,6 +98,43 @@ rules:
 	}
 }
 
+// All that a file of one's own says counts, beside the built-in rules.
+func TestBuiltinAfter(t *testing.T) {
+	const agent, common, maker, other = 4294960, 4294961, 4294962, 4294963
+	rules, err := identify.BuiltinAfter("own.yaml", strings.NewReader(`
+enterprises: {4294962: Zorblatt, 4294963: Quibble}
+types: {printer: [4294962]}
+agents: [4294960]
+shared: [4294961]
+brands: [Zorblatt Industrial]
+products: [{below: 1.3.6.1.4.1.4294962.1, models: {"7": ZB-7}}]
+rules: [{name: own, descr: ^own box, vendor: Ownmade, examples: [{descr: own box, want: {vendor: Ownmade}}]}]
+announced: [{name: own, when: [{key: mdns.name, match: ^own}], vendor: Ownmade, examples: [{facts: {mdns.name: own}, want: {vendor: Ownmade}}]}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := func(n int) string { return "1.3.6.1.4.1." + strconv.Itoa(n) }
+	for name, c := range map[string]struct {
+		system snmp.System
+		want   string // vendor, type, model
+	}{
+		"rule":        {snmp.System{Description: "own box", ObjectID: id(maker)}, "Ownmade printer "},
+		"enterprise":  {snmp.System{ObjectID: id(other)}, "Quibble  "},
+		"product":     {snmp.System{ObjectID: id(maker) + ".1.7"}, "Zorblatt printer ZB-7"},
+		"brand":       {snmp.System{Description: "Zorblatt Industrial, a box", ObjectID: id(other)}, "Zorblatt Industrial  "},
+		"an agent":    {snmp.System{ObjectID: id(agent), Enterprises: []int{agent, maker}}, "Zorblatt printer "},
+		"shared":      {snmp.System{ObjectID: id(agent), Enterprises: []int{agent, common, maker}}, "Zorblatt printer "},
+		"built in":    {snmp.System{Description: debian, ObjectID: id(8072) + ".3.2.10", Enterprises: []int{8072}}, " server "},
+		"built-in id": {snmp.System{ObjectID: id(9) + ".1.1"}, "Cisco switch "},
+	} {
+		got, _ := rules.Device(&snmp.Facts{System: c.system})
+		if s := got.Vendor + " " + string(got.Type) + " " + got.Model; s != c.want {
+			t.Errorf("%s: got %q, want %q", name, s, c.want)
+		}
+	}
+}
+
 const debian = "Linux r1 6.1.0-18-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01) x86_64"
 
 func TestStandard(t *testing.T) {

@@ -81,7 +81,7 @@ var Parsers = map[string]func([]byte) Answer{
 			return Answer{}
 		}
 		w := web{line: &line{}}
-		_ = whole(b)
+		_ = wholePage()(b)
 		_, _ = p.icon()
 		if to := w.redirect(w.root(), p); to != nil {
 			_ = to.RequestURI()

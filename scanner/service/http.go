@@ -57,21 +57,37 @@ func parsePage(b []byte) (page, bool) {
 	return p, true
 }
 
-// whole tells whether b is an answer with all of its body.
-func whole(b []byte) bool {
-	_, rest, ok := bytes.Cut(b, []byte("\r\n\r\n"))
-	if !ok {
-		return false
+// wholePage makes what tells whether a growing text is an answer with all of its body. The headers
+// are parsed once, when they are there.
+func wholePage() func([]byte) bool {
+	var body int // where it begins; 0 while that is not known
+	var done func(body []byte) bool
+	return func(b []byte) bool {
+		if body == 0 {
+			end := bytes.Index(b, []byte("\r\n\r\n"))
+			if end < 0 {
+				return false
+			}
+			body = end + 4
+			done = bodyEnd(b[:body])
+		}
+		return done(b[body:])
 	}
-	p, ok := parsePage(b)
+}
+
+// bodyEnd tells, by an answer's headers, whether a body is complete.
+func bodyEnd(headers []byte) func(body []byte) bool {
+	p, ok := parsePage(headers)
 	if !ok {
-		return true
+		return func([]byte) bool { return true }
 	}
 	if strings.EqualFold(p.head["transfer-encoding"], "chunked") {
-		return bytes.HasSuffix(rest, []byte("\r\n0\r\n\r\n")) || bytes.Equal(rest, []byte("0\r\n\r\n"))
+		return func(body []byte) bool {
+			return bytes.HasSuffix(body, []byte("\r\n0\r\n\r\n")) || bytes.Equal(body, []byte("0\r\n\r\n"))
+		}
 	}
 	n, err := strconv.Atoi(p.head["content-length"])
-	return err == nil && len(rest) >= n
+	return func(body []byte) bool { return err == nil && len(body) >= n }
 }
 
 var (
@@ -205,7 +221,7 @@ func (w *web) get(ctx context.Context, method, path string, head, body string, r
 	if _, err := stream.Write([]byte(request)); err != nil {
 		return page{}, err
 	}
-	p, ok := parsePage(collect(bufio.NewReader(stream), room, whole))
+	p, ok := parsePage(collect(bufio.NewReader(stream), room, wholePage()))
 	if !ok {
 		return page{}, errors.New("no answer of HTTP")
 	}

@@ -71,6 +71,9 @@ func atInet(index oid) (arpKey, bool) {
 	if len(index) < 3 || index[0] > 1<<31-1 {
 		return arpKey{}, false
 	}
+	if b, ok := index[2:].bytesOf(); ok && len(b) == 4 && index[1] == 1 { // some leave the length of the address out
+		return arpKey{int(index[0]), netip.AddrFrom4([4]byte(b))}, true
+	}
 	a, rest, ok := index[1:].addrOf()
 	return arpKey{int(index[0]), a.Unmap()}, ok && len(rest) == 0
 }
@@ -114,11 +117,12 @@ func arpTable(ctx context.Context, r *reader, found map[arpKey]ether.MAC, at fun
 		}
 		k, ok := at(index)
 		m, isMAC := v.mac()
-		if !ok || !isMAC || !m.Unicast() || k.addr.IsMulticast() || k.addr.IsUnspecified() || k.addr.IsLoopback() {
+		switch {
+		case !ok || !isMAC:
 			r.dropped++
-			return
+		case m.Unicast() && !k.addr.IsMulticast() && !k.addr.IsUnspecified() && !k.addr.IsLoopback():
+			found[k] = m
 		}
-		found[k] = m
 	}}}
 	for _, mark := range marks {
 		cols = append(cols, column{mark.root, func(index oid, v value) {

@@ -123,11 +123,15 @@ func vlanOfFID(rows []row) func(fid uint32) int {
 func readFDB(ctx context.Context, r *reader, ports map[int]int, port, status oid, skip int, vlan func(uint32) int, found map[fdbKey]FDBEntry) error {
 	rows, err := r.table(ctx, port, status)
 	for _, row := range rows {
-		if len(row.index) != 6+skip {
+		mac := row.index[min(skip, len(row.index)):]
+		if len(mac) == 7 && mac[0] == 6 { // some put the length before it
+			mac = mac[1:]
+		}
+		if len(mac) != 6 {
 			r.dropped++
 			continue
 		}
-		b, ok := row.index[skip:].bytesOf()
+		b, ok := mac.bytesOf()
 		if !ok || row.cells[1].kind != kindNone && !row.cells[1].station() {
 			continue
 		}

@@ -77,7 +77,7 @@ func TestReadCisco(t *testing.T) {
 			LocalPort: "Gi1/0/1", ChassisID: "00:1a:a1:00:00:02", ChassisMAC: [6]byte{0, 0x1a, 0xa1, 0, 0, 2}, RemotePort: "Gi0/48",
 			RemoteName: "core.example.org", Address: netip.MustParseAddr("192.0.2.1"), Platform: "cisco C9500", VLAN: 99, Capabilities: []string{"bridge", "router"},
 		},
-		{LocalPort: "Gi1/0/3", ChassisID: "00:04:f2:00:00:07", ChassisMAC: [6]byte{0, 4, 0xf2, 0, 0, 7}, Platform: "Example Phone 7"},
+		{LocalPort: "Gi1/0/3", ChassisID: "00:04:f2:00:00:07", ChassisMAC: [6]byte{0, 4, 0xf2, 0, 0, 7}, Platform: "Example Phone 7", Serial: "FCH2100A1B2", Version: "12.8.1"},
 	}, f.LLDP.Neighbours)
 	same(t, "CDP", []snmp.CDPNeighbour{{
 		LocalPort: "Gi1/0/2", DeviceID: "ap-hall(ABC123)", RemotePort: "GigabitEthernet0", Address: netip.MustParseAddr("192.0.2.2"),
@@ -271,4 +271,25 @@ func TestForwardingTablesPerVLANRefused(t *testing.T) {
 		t.Errorf("bridge: %+v %+v", st, f.Bridge)
 	}
 	same(t, "communities", []string{"watch", "watch@20", "watch@10"}, communities())
+}
+
+// Indexes that are not quite the MIB's are read, where nothing else can be meant.
+func TestReadOddIndexes(t *testing.T) {
+	rec, err := snmp.ReadRecording(strings.NewReader(`1.3.6.1.2.1.1.1.0|4|example
+1.3.6.1.2.1.2.2.1.2.5|4|eth5
+1.3.6.1.2.1.2.2.1.3.5|2|6
+1.3.6.1.2.1.4.35.1.4.5.1.192.0.2.9|4x|001422000009
+1.3.6.1.2.1.4.35.1.4.5.1.192.0.2.999|4x|001422000009
+1.3.6.1.2.1.17.1.4.1.2.1|2|5
+1.3.6.1.2.1.17.4.3.1.2.6.0.20.34.0.0.10|2|1
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := rec.Facts(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "ARP", []snmp.ARPEntry{{Interface: 5, Addr: netip.MustParseAddr("192.0.2.9"), MAC: [6]byte{0, 0x14, 0x22, 0, 0, 9}}}, f.ARP)
+	same(t, "bridge", []snmp.FDBEntry{{Interface: 5, MAC: [6]byte{0, 0x14, 0x22, 0, 0, 10}}}, f.Bridge.Table)
 }

@@ -185,6 +185,8 @@ type LLDPNeighbour struct {
 	Platform     string
 	VLAN         int
 	Capabilities []string // in use: bridge, router, access_point, phone, station ...
+	// Serial and Version are what phones and the like tell by LLDP-MED.
+	Serial, Version string
 }
 
 // CDPNeighbour is what was heard by Cisco's discovery protocol.

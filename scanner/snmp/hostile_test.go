@@ -236,11 +236,19 @@ func TestF20MutatedAnswers(t *testing.T) {
 	r := listen(t, "127.0.0.1", func(*gosnmp.SnmpPacket) [][]byte { return [][]byte{*mutant.Load()} })
 	seed := encode(t, &gosnmp.SnmpPacket{Community: "public", RequestID: 1}, systemGroup(&gosnmp.SnmpPacket{Variables: []gosnmp.SnmpPDU{{Name: system + "1.0"}, {Name: system + "5.0"}}})...)
 	p := prober(r, v2c("hush-hush"))
+	report, err := (&gosnmp.SnmpPacket{Version: gosnmp.Version3, PDUType: gosnmp.Report, RequestID: 1, MsgID: 1, SecurityModel: gosnmp.UserSecurityModel,
+		SecurityParameters: &gosnmp.UsmSecurityParameters{AuthoritativeEngineID: "\x80\x00\x1f\x88\x01engine", UserName: "none"}}).MarshalMsg()
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := 0
-	testkit.Mutants(t, [][]byte{seed}, func(b []byte) {
-		_, _ = (&gosnmp.GoSNMP{}).SnmpDecodePacket(b) // gosnmp's own, which has to stand all of them
-		if n++; n%1000 != 0 {
-			return
+	testkit.Mutants(t, [][]byte{seed, report}, func(b []byte) {
+		snmp.Header(b)
+		// gosnmp's own, which have to stand all of them
+		_, _ = (&gosnmp.GoSNMP{}).SnmpDecodePacket(bytes.Clone(b))
+		_, _ = (&gosnmp.GoSNMP{Version: gosnmp.Version3, SecurityModel: gosnmp.UserSecurityModel, SecurityParameters: &gosnmp.UsmSecurityParameters{UserName: "none"}}).SnmpDecodePacket(bytes.Clone(b))
+		if n++; n&(n-1) != 0 {
+			return // over the network go as many as there are powers of two: each has to be waited for
 		}
 		damaged := bytes.Clone(b)
 		mutant.Store(&damaged)

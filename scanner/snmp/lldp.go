@@ -140,7 +140,7 @@ func (f *Facts) readRemotes(ctx context.Context, r *reader, m *lldpMIB) error {
 	}
 	locals, lerr := readLocals(ctx, r, m)
 	addresses, aerr := r.table(ctx, m.addresses)
-	platforms, perr := readInventory(ctx, r, m)
+	told, terr := readInventory(ctx, r, m)
 	at := map[lldpKey]netip.Addr{}
 	for _, a := range addresses { // the address stands in the index, after the row's own numbers
 		k, rest, ok := m.key(a.index)
@@ -158,7 +158,8 @@ func (f *Facts) readRemotes(ctx context.Context, r *reader, m *lldpMIB) error {
 		n := LLDPNeighbour{
 			LocalPort: f.localPort(k.local, locals[k.local]), RemoteName: row.text(5), Address: at[k],
 			ChassisID: chassis.text(chassisMAC, chassisAddress), RemotePort: remotePort(port, row.text(4)),
-			Platform: cmp.Or(platforms[k], row.text(6)), Capabilities: capabilities(row.cells[7]),
+			Platform: cmp.Or(told[k].platform, row.text(6)), Capabilities: capabilities(row.cells[7]),
+			Serial: told[k].serial, Version: told[k].version,
 		}
 		n.ChassisMAC, _ = chassis.mac(chassisMAC)
 		f.LLDP.Neighbours = append(f.LLDP.Neighbours, n)
@@ -166,20 +167,29 @@ func (f *Facts) readRemotes(ctx context.Context, r *reader, m *lldpMIB) error {
 	slices.SortFunc(f.LLDP.Neighbours, func(a, b LLDPNeighbour) int {
 		return cmp.Or(cmp.Compare(a.LocalPort, b.LocalPort), cmp.Compare(a.ChassisID, b.ChassisID), cmp.Compare(a.RemotePort, b.RemotePort))
 	})
-	return cmp.Or(err, lerr, aerr, perr)
+	return cmp.Or(err, lerr, aerr, terr)
 }
 
-// readInventory is what phones and the like tell of themselves: maker and model.
-func readInventory(ctx context.Context, r *reader, m *lldpMIB) (map[lldpKey]string, error) {
-	out := map[lldpKey]string{}
+// lldpInventory is what phones and the like tell of themselves.
+type lldpInventory struct{ platform, serial, version string }
+
+// readInventory reads lldpXMedRemInventoryTable, in which every column may be empty.
+func readInventory(ctx context.Context, r *reader, m *lldpMIB) (map[lldpKey]lldpInventory, error) {
+	out := map[lldpKey]lldpInventory{}
 	if m.inventory == nil {
 		return out, nil
 	}
-	rows, err := r.table(ctx, m.inventory.child(6), m.inventory.child(5)) // model, maker
+	rows, err := r.table(ctx, m.inventory.children(6, 5, 4, 3, 2)...) // model, maker, serial number, software, firmware
 	for _, row := range rows {
-		if k, _, ok := m.key(row.index); ok && row.text(0) != "" {
-			out[k] = strings.TrimSpace(row.text(1) + " " + row.text(0))
+		k, _, ok := m.key(row.index)
+		if !ok {
+			continue
 		}
+		in := lldpInventory{serial: row.text(2), version: cmp.Or(row.text(3), row.text(4))}
+		if model := row.text(0); model != "" {
+			in.platform = strings.TrimSpace(row.text(1) + " " + model)
+		}
+		out[k] = in
 	}
 	return out, err
 }

@@ -111,8 +111,11 @@ func read(ctx context.Context, r *reader, w wishes) (*Facts, error) {
 		if w.needs != nil && !w.needs(f, s.name) {
 			continue
 		}
-		start := w.now()
+		start, before := w.now(), r.dropped
 		err := s.read(ctx, r)
+		if err == nil && r.dropped > before && f.empty(s.name) {
+			err = errDropped // so it is not known that there is nothing
+		}
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, ctx.Err() // the scan was stopped, not the device's fault
 		}
@@ -127,6 +130,15 @@ func read(ctx context.Context, r *reader, w wishes) (*Facts, error) {
 	}
 	f.Variables, f.Dropped, f.Took = r.variables, r.dropped, w.now().Sub(begin)
 	return f, nil
+}
+
+// empty tells whether nothing came of a section of which single rows can be dropped.
+func (f *Facts) empty(s Section) bool {
+	rows, ok := map[Section]int{
+		SectionInterfaces: len(f.Interfaces), SectionComponents: len(f.Components), SectionLLDP: len(f.LLDP.Neighbours),
+		SectionCDP: len(f.CDP), SectionARP: len(f.ARP), SectionBridge: len(f.Bridge.Table),
+	}[s]
+	return ok && rows == 0
 }
 
 // The single values in groups, as they are asked for when an agent does not answer for all
@@ -147,7 +159,7 @@ func (r *reader) singles(ctx context.Context, cautious bool) (map[string]value, 
 	all := slices.Concat(append([][]oid{systemGroup}, otherGroups...)...)
 	if !cautious {
 		v, err := r.get(ctx, all...)
-		if err == nil || !errors.Is(err, errAnswer) {
+		if err == nil || !errors.Is(err, ErrUnusable) {
 			return v, err
 		}
 	}

@@ -19,13 +19,17 @@ var (
 	ErrNoAnswer = errors.New("no answer to SNMP")
 	// ErrRefused means that an agent is there and does not accept the credential.
 	ErrRefused = errors.New("SNMP credential refused")
-	// errAnswer is any answer that cannot be used. gosnmp's own words stay out of it: they
+	// ErrUnusable is any answer that cannot be used. gosnmp's own words stay out of it: they
 	// may contain the community.
-	errAnswer = errors.New("unusable SNMP answer")
+	ErrUnusable = errors.New("unusable SNMP answer")
 	// errStatus is an answer that says that the agent cannot: tooBig, genErr and others.
-	errStatus = fmt.Errorf("%w: error status", errAnswer)
+	errStatus = fmt.Errorf("%w: error status", ErrUnusable)
 	// errNoSuchName is a version 1 agent's way to say that it does not have something.
-	errNoSuchName = fmt.Errorf("%w: no such name", errAnswer)
+	errNoSuchName = fmt.Errorf("%w: no such name", ErrUnusable)
+	// errForeign means that something came, and only what is no answer to what was asked.
+	errForeign = fmt.Errorf("%w: answers fit no question", ErrUnusable)
+	// errOthers means that an agent answered with values, and none of those it was asked for.
+	errOthers = fmt.Errorf("%w: without what was asked for", ErrUnusable)
 )
 
 // gosnmpSession asks one device through gosnmp. One request is under way at a time.
@@ -93,7 +97,7 @@ func (s *gosnmpSession) authoritative(usm *gosnmp.UsmSecurityParameters, c *Cred
 			AuthenticationProtocol: c.Auth, AuthenticationPassphrase: c.PrivPassword.Reveal(), AuthoritativeEngineID: p.engine,
 		}
 		if err := key.InitSecurityKeys(); err != nil || len(key.SecretKey) < aesKey {
-			return errAnswer
+			return ErrUnusable
 		}
 		usm.PrivacyKey = key.SecretKey[:aesKey] // RFC 3826 §1.2
 	}
@@ -127,11 +131,11 @@ func (c *conn) discover() error {
 	}
 	report, err := decoder.SnmpDecodePacket(answer[:n])
 	if err != nil || report.PDUType != gosnmp.Report {
-		return errAnswer
+		return ErrUnusable
 	}
 	usm, ok := report.SecurityParameters.(*gosnmp.UsmSecurityParameters)
 	if !ok || len(usm.AuthoritativeEngineID) < 5 || len(usm.AuthoritativeEngineID) > 32 { // RFC 3411 §5
-		return errAnswer
+		return ErrUnusable
 	}
 	c.peer.engine, c.peer.boots, c.peer.time = usm.AuthoritativeEngineID, usm.AuthoritativeEngineBoots, usm.AuthoritativeEngineTime
 	return nil
@@ -243,14 +247,14 @@ func (s *gosnmpSession) run(ctx context.Context, ask func() (*gosnmp.SnmpPacket,
 		return nil, 0, reason(ctx, err)
 	}
 	if p == nil {
-		return nil, 0, errAnswer
+		return nil, 0, ErrUnusable
 	}
 	switch p.PDUType {
 	case gosnmp.GetResponse:
 	case gosnmp.Report:
 		return nil, 0, ErrRefused
 	default:
-		return nil, 0, errAnswer
+		return nil, 0, ErrUnusable
 	}
 	switch p.Error {
 	case gosnmp.NoError:
@@ -265,10 +269,14 @@ func (s *gosnmpSession) run(ctx context.Context, ask func() (*gosnmp.SnmpPacket,
 	for _, pdu := range p.Variables {
 		name, ok := parseOID(pdu.Name)
 		if !ok {
-			return nil, 0, fmt.Errorf("%w: malformed object identifier", errAnswer)
+			return nil, 0, fmt.Errorf("%w: malformed object identifier", ErrUnusable)
 		}
 		v := decodeValue(pdu)
-		vars = append(vars, variable{name: name, value: v, size: 4*len(name) + len(v.bytes) + 4*len(v.oid) + 8})
+		size := 4*len(name) + 4*len(v.oid) + 8
+		if b, ok := pdu.Value.([]byte); ok {
+			size += len(b) // what is dropped as too long came all the same
+		}
+		vars = append(vars, variable{name: name, value: v, size: size})
 	}
 	return vars, 0, nil
 }
@@ -295,5 +303,5 @@ func reason(ctx context.Context, err error) error {
 		errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
 		return ErrNoAnswer
 	}
-	return errAnswer
+	return ErrUnusable
 }

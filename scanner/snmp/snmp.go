@@ -46,7 +46,7 @@ type Prober struct {
 
 // Read tries the credentials whose scope includes addr, and reads the device with the
 // first that it accepts. Without any, or without an answer, it is ErrNoAnswer; ErrRefused
-// when an agent is there but none fits.
+// when an agent is there but none fits, ErrUnusable when its answers are none.
 func (p *Prober) Read(ctx context.Context, addr netip.Addr) (*Facts, error) {
 	return p.ReadFirst(ctx, addr, "")
 }
@@ -80,14 +80,16 @@ func (p *Prober) ReadFirst(ctx context.Context, addr netip.Addr, name string) (*
 // With an error there may be a recording: what there was before a limit.
 func (p *Prober) Record(ctx context.Context, addr netip.Addr) (*Recording, error) {
 	var rec *Recording
+	var cut error // why it ends before its end
 	err := p.try(ctx, addr, "", func(ctx context.Context, _ *Credential, s *gosnmpSession) (err error) {
-		if rec, err = record(ctx, newReader(s, p.Limits.orDefault())); rec != nil && err != nil {
-			rec.Problem, err = err.Error(), nil
+		if rec, err = record(ctx, newReader(s, p.Limits.orDefault())); rec == nil {
+			return err
 		}
-		return err
+		cut = err
+		return nil
 	})
-	if err == nil && rec.Problem != "" {
-		return rec, fmt.Errorf("walk %s: %s", addr, rec.Problem)
+	if err == nil && cut != nil {
+		err = fmt.Errorf("walk %s: %w", addr, cut)
 	}
 	return rec, err
 }
@@ -114,7 +116,7 @@ func (p *Prober) try(ctx context.Context, addr netip.Addr, name string, read fun
 		}
 	}
 	if len(first) > 0 {
-		if err := p.tryEach(ctx, to, first, read); !errors.Is(err, ErrRefused) {
+		if err := p.tryEach(ctx, to, first, read); !errors.Is(err, ErrRefused) && !errors.Is(err, ErrUnusable) {
 			return wrapRead(addr, err)
 		}
 	}
@@ -153,11 +155,14 @@ func (p *Prober) tryEach(ctx context.Context, to *peer, left []*Credential, read
 			case errors.Is(err, ErrNoAnswer):
 				silent = append(silent, c)
 				v3Silent = v3Silent || c.level() > 0
-			default:
-				outcome = ErrRefused
+			case !errors.Is(outcome, ErrUnusable): // which says more than that a later one is refused
+				outcome = err
 			}
 		}
 		if left = silent; len(left) == 0 || to.last {
+			if to.foreign && errors.Is(outcome, ErrNoAnswer) {
+				return errForeign
+			}
 			return outcome
 		}
 	}

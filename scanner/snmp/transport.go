@@ -69,9 +69,10 @@ type peer struct {
 	pace    func(context.Context) error
 	last    bool // of the rounds of questions to a device that may not be there
 
-	heard bool // has answered
-	trip  roundTrip
-	rto   time.Duration // wait of the next question, 0: not known
+	heard   bool // has answered
+	foreign bool // something came that is no answer to what was asked
+	trip    roundTrip
+	rto     time.Duration // wait of the next question, 0: not known
 	// engine of a version 3 agent, found for the first of its users.
 	engine      string
 	boots, time uint32
@@ -129,7 +130,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	m, ok := parseHeader(b)
 	if !ok {
-		return 0, errAnswer // gosnmp made it: cannot be
+		return 0, ErrUnusable // gosnmp made it: cannot be
 	}
 	c.question, c.number = b, m.number
 	return c.send()
@@ -183,8 +184,9 @@ func (c *conn) await(b []byte, until time.Time) (int, error) {
 		if m, ok := parseHeader(b[:n]); ok && m.answer && m.number == c.number {
 			return n, nil
 		}
+		c.peer.foreign = true
 	}
-	return 0, errAnswer
+	return 0, ErrUnusable
 }
 
 // header is what tells whose answer a message is: the number of a version 3 message

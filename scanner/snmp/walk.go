@@ -58,6 +58,7 @@ var (
 	errTime      = errors.New("took longer than allowed")
 	errOrder     = errors.New("object identifiers did not increase")
 	errPanic     = errors.New("answer could not be decoded")
+	errDropped   = errors.New("no row could be used")
 )
 
 // reader takes values from one device and counts them against its limits.
@@ -215,6 +216,7 @@ func (r *reader) step(ctx context.Context, open []*cursor) error {
 	if err != nil {
 		return fmt.Errorf("walk %s: %w", open[0].root, err)
 	}
+	gaps := len(r.gaps) // what an answer in no order says of these is worth nothing
 	if len(vars) == 0 {
 		for _, c := range open[:asked] {
 			c.done = true
@@ -222,11 +224,11 @@ func (r *reader) step(ctx context.Context, open []*cursor) error {
 	}
 	for i, v := range vars {
 		c := open[i%asked]
-		if c.done {
-			continue
-		}
 		index, inside := v.name.under(c.root)
+		back := c.done && inside && v.value.kind != kindNone // after what comes behind the column
 		switch {
+		case c.done && !back:
+			continue
 		case v.value.kind == kindNone:
 			if c.done = true; v.value.end {
 				r.gap(c.last, nil)
@@ -236,10 +238,15 @@ func (r *reader) step(ctx context.Context, open []*cursor) error {
 			c.done = true
 			r.gap(c.last, v.name)
 			continue
-		case (!inside || v.name.compare(c.last) <= 0) && asked > 1:
+		case (back || !inside || v.name.compare(c.last) <= 0) && asked > 1:
 			r.oneByOne = true // it may only mix up what is asked for together
+			r.gaps = r.gaps[:gaps]
+			for _, c := range open {
+				c.done = false
+			}
 			return nil
-		case !inside || v.name.compare(c.last) <= 0:
+		case back || !inside || v.name.compare(c.last) <= 0:
+			r.gaps = r.gaps[:gaps]
 			r.dropped++
 			return fmt.Errorf("walk %s: %w", c.root, errOrder)
 		}
@@ -315,9 +322,10 @@ func (r *reader) adapt(batch, wanted int, vars []variable) {
 // look finds out, with one request, below which of the roots there is anything. What the
 // agent does not say stays open.
 func (r *reader) look(ctx context.Context, roots ...oid) {
+	roots = slices.SortedFunc(slices.Values(roots), oid.compare)
 	vars, err := r.session.next(ctx, roots, 1)
-	if err != nil {
-		return
+	if err != nil || !slices.IsSortedFunc(vars, func(a, b variable) int { return a.name.compare(b.name) }) {
+		return // what comes after a later name comes later; who mixes that up is not believed
 	}
 	for i, v := range vars[:min(len(vars), len(roots))] {
 		_, inside := v.name.under(roots[i])
@@ -349,12 +357,14 @@ func (r *reader) get(ctx context.Context, names ...oid) (map[string]value, error
 	for _, n := range names {
 		asked[n.String()] = true
 	}
+	answered := false
 	out := make(map[string]value, len(vars))
 	for _, v := range vars {
 		if err := r.count(v); err != nil {
 			return out, err
 		}
 		name := v.name.String()
+		answered = answered || asked[name]
 		if !asked[name] || v.value.kind == kindOther {
 			r.dropped++
 			continue
@@ -362,6 +372,9 @@ func (r *reader) get(ctx context.Context, names ...oid) (map[string]value, error
 		if v.value.kind != kindNone {
 			out[name] = v.value
 		}
+	}
+	if !answered {
+		return nil, errOthers
 	}
 	return out, nil
 }

@@ -2860,7 +2860,10 @@ type Neighbour struct {
 	// What it is, in its own words.
 	Platform string `protobuf:"bytes,9,opt,name=platform,proto3" json:"platform,omitempty"`
 	// bridge, router, access_point, phone, station ...
-	Capabilities  []string `protobuf:"bytes,10,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	Capabilities []string `protobuf:"bytes,10,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// Of phones and the like, which tell them by LLDP-MED.
+	Serial        string `protobuf:"bytes,11,opt,name=serial,proto3" json:"serial,omitempty"`
+	Version       string `protobuf:"bytes,12,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2963,6 +2966,20 @@ func (x *Neighbour) GetCapabilities() []string {
 		return x.Capabilities
 	}
 	return nil
+}
+
+func (x *Neighbour) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *Neighbour) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
 }
 
 type Neighbours struct {
@@ -5298,7 +5315,7 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	" \x01(\x05R\x06parent\"8\n" +
 	"\n" +
 	"Components\x12*\n" +
-	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.ComponentR\x05items\"\xa7\x02\n" +
+	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.ComponentR\x05items\"\xd9\x02\n" +
 	"\tNeighbour\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\tR\bprotocol\x12\x1d\n" +
 	"\n" +
@@ -5314,7 +5331,9 @@ const file_muster_v1_observation_proto_rawDesc = "" +
 	"\x04vlan\x18\b \x01(\x05R\x04vlan\x12\x1a\n" +
 	"\bplatform\x18\t \x01(\tR\bplatform\x12\"\n" +
 	"\fcapabilities\x18\n" +
-	" \x03(\tR\fcapabilities\"8\n" +
+	" \x03(\tR\fcapabilities\x12\x16\n" +
+	"\x06serial\x18\v \x01(\tR\x06serial\x12\x18\n" +
+	"\aversion\x18\f \x01(\tR\aversion\"8\n" +
 	"\n" +
 	"Neighbours\x12*\n" +
 	"\x05items\x18\x01 \x03(\v2\x14.muster.v1.NeighbourR\x05items\"\xa3\x02\n" +

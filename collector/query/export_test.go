@@ -1,0 +1,4 @@
+package query
+
+// CompareVersions lets tests look at single rules.
+var CompareVersions = compareVersions
