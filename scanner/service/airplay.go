@@ -18,6 +18,7 @@ func askAirPlay(ctx context.Context, l *line) Answer {
 		return Answer{}
 	}
 	c.hurry(patience)
+	whole := wholePage()
 	b := c.ask([]byte("GET /info RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: muster-scanner\r\n\r\n"), exchangeRoom,
 		func(b []byte) bool { return whole(asHTTP(b)) })
 	c.close()
