@@ -56,7 +56,13 @@ type Ingester struct {
 	now    func() time.Time
 	queues []chan *item // one for each transaction that may run at a time
 	stats  Stats
+
+	answers sync.WaitGroup
+	syncing chan struct{} // groups that are on their way to the disk
 }
+
+// maxSyncing bounds the groups that are committed and not yet durable.
+const maxSyncing = 4
 
 // New makes an Ingester.
 func New(cfg Config, st *store.Store, log *slog.Logger, now func() time.Time) *Ingester {
@@ -66,7 +72,7 @@ func New(cfg Config, st *store.Store, log *slog.Logger, now func() time.Time) *I
 	if cfg.MaxQueue <= 0 {
 		cfg.MaxQueue = 4096
 	}
-	in := &Ingester{cfg: cfg, store: st, log: log, now: now}
+	in := &Ingester{cfg: cfg, store: st, log: log, now: now, syncing: make(chan struct{}, maxSyncing)}
 	for range st.Writers() {
 		in.queues = append(in.queues, make(chan *item, max(1, cfg.MaxQueue/st.Writers())))
 	}
@@ -203,6 +209,7 @@ func (in *Ingester) Run(ctx context.Context) {
 		running.Go(func() { in.drain(ctx, q) })
 	}
 	running.Wait()
+	in.answers.Wait()
 }
 
 func (in *Ingester) drain(ctx context.Context, queue chan *item) {
@@ -228,11 +235,11 @@ func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 	}
 }
 
-// Moves of stations are noted after a pause, in which they gather, and in a tenth of the time at most:
+// Moves of stations are noted after a pause, in which they gather, and in a twentieth of the time at most:
 // reports come first.
 const (
 	movesPause = time.Second
-	movesShare = 9
+	movesShare = 19
 )
 
 // noteMoves notes who moved, and says how long that took.
@@ -259,16 +266,29 @@ func (in *Ingester) gather(queue chan *item, first *item) []*item {
 	return group
 }
 
-// commit makes a group durable and answers it. A group is first taken as if all of it
+// commit takes a group and answers it when that is durable. A group is first taken as if all of it
 // were well; only when something in it is not, it is taken again one by one, so that
 // the rotten one is found and its neighbours proceed.
 func (in *Ingester) commit(ctx context.Context, group []*item) {
 	received := in.now().UTC()
 	slices.SortStableFunc(group, func(a, b *item) int { return strings.Compare(orderOf(a.obs.Source), orderOf(b.obs.Source)) })
-	err := in.transact(ctx, group, received, false)
+	durable, err := in.transact(ctx, group, received, false)
 	if err != nil && !store.Unavailable(err) {
-		err = in.transact(ctx, group, received, true)
+		durable, err = in.transact(ctx, group, received, true)
 	}
+	if err != nil {
+		in.answer(group, err)
+		return
+	}
+	in.syncing <- struct{}{}
+	in.answers.Go(func() { // the next group is taken meanwhile
+		in.answer(group, durable())
+		<-in.syncing
+	})
+}
+
+// answer tells those who wait for a group what became of it.
+func (in *Ingester) answer(group []*item, err error) {
 	if err != nil {
 		in.log.Error("group commit failed", "observations", len(group), "error", err)
 		in.stats.failed.Add(int64(len(group)))
@@ -284,7 +304,7 @@ func (in *Ingester) commit(ctx context.Context, group []*item) {
 }
 
 // transact applies a group in one transaction; carefully means each in a savepoint.
-func (in *Ingester) transact(ctx context.Context, group []*item, received time.Time, carefully bool) (err error) {
+func (in *Ingester) transact(ctx context.Context, group []*item, received time.Time, carefully bool) (durable func() error, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -293,7 +313,7 @@ func (in *Ingester) transact(ctx context.Context, group []*item, received time.T
 			}
 		}
 	}()
-	return in.store.Update(ctx, func(tx *store.Tx) error {
+	return in.store.UpdateAhead(ctx, func(tx *store.Tx) error {
 		if err := tx.Begin(ctx); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 // behind runs statements of a transaction while what follows is thought about: nearly all of
@@ -18,10 +19,10 @@ type behind struct {
 	ahead bool
 }
 
-// statement changes want rows, any number when it is 0.
+// statement is run with one parameter after the other. It changes want rows, any number when that is 0.
 type statement struct {
 	query string
-	arg   string
+	args  []string
 	want  int
 }
 
@@ -67,15 +68,20 @@ func (b *behind) drop() {
 }
 
 func (s *statement) run(ctx context.Context, r runner) error {
-	res, err := r.ExecContext(ctx, s.query, s.arg)
-	if err != nil {
-		return wrap(s.query[:min(len(s.query), 60)], err)
-	}
-	if n, err := res.RowsAffected(); err != nil || s.want != 0 && int(n) != s.want {
-		if err == nil {
-			err = errCollision
+	changed := 0
+	for _, arg := range s.args {
+		res, err := r.ExecContext(ctx, s.query, arg)
+		if err != nil {
+			return fmt.Errorf("%.60s: %w", s.query, err)
 		}
-		return err
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		changed += int(n)
+	}
+	if s.want != 0 && changed != s.want {
+		return errCollision
 	}
 	return nil
 }

@@ -11,13 +11,20 @@ import (
 // statement for many rows costs little more than one for a single row. Statements read
 // column n as value->>n.
 type bulk struct {
-	buf []byte
-	n   int
+	buf  []byte
+	n    int
+	cuts []int // where a portion of rows ends
 }
+
+// portion is how many rows a statement takes that others on its connection wait for.
+const portion = 128
 
 // row adds a row of int64, int, string, []byte (as hexadecimal digits, null for nil) and nil.
 func (b *bulk) row(values ...any) {
 	if b.n > 0 {
+		if b.n%portion == 0 {
+			b.cuts = append(b.cuts, len(b.buf))
+		}
 		b.buf = append(b.buf, ',')
 	} else {
 		b.buf = append(b.buf[:0], '[')
@@ -49,6 +56,20 @@ func (b *bulk) row(values ...any) {
 		}
 	}
 	b.buf = append(b.buf, ']')
+}
+
+// portions are the rows as several parameters.
+func (b *bulk) portions() []string {
+	if b.n == 0 {
+		return nil
+	}
+	var out []string
+	begin := 1
+	for _, end := range append(b.cuts, len(b.buf)) {
+		out = append(out, "["+string(b.buf[begin:end])+"]")
+		begin = end + 1
+	}
+	return out
 }
 
 // text is the parameter.

@@ -5,6 +5,9 @@ import "context"
 // InMigration is called in each migration before it is committed.
 func InMigration(fn func(name string)) Option { return func(s *Store) { s.inMigration = fn } }
 
+// LoseLog makes the next sync of SQLite's log fail.
+func LoseLog(s *Store) { _ = s.log.log.Close() }
+
 // Exec runs a statement in the transaction.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) error {
 	return t.exec(ctx, query, args...)

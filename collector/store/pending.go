@@ -98,10 +98,12 @@ func (t *Tx) Flush(ctx context.Context) error {
 
 // later runs a statement behind, or at once where transactions run side by side: their locks have an order.
 func (t *Tx) later(ctx context.Context, query string, b *bulk, want int) error {
-	s := statement{query: t.d.sql(query), arg: b.text(), want: want}
+	s := statement{query: t.d.sql(query), want: want}
 	if t.d.concurrent {
+		s.args = []string{b.text()}
 		return s.run(ctx, t.tx)
 	}
+	s.args = b.portions() // so that questions come between
 	t.behind.later(s)
 	return nil
 }

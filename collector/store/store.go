@@ -35,6 +35,8 @@ type Store struct {
 	rules  ruleCache
 	known  *known // what the last write transaction knew, where all come one after another
 
+	log *syncedLog // nil where the engine syncs with the commit
+
 	stirred atomic.Bool // there may be rows of that table
 	moving  sync.Mutex  // held by who looks at them
 
@@ -108,6 +110,9 @@ func (s *Store) Writers() int {
 // Close waits for running transactions and closes the files or connections.
 func (s *Store) Close() error {
 	var errs []error
+	if s.log != nil {
+		errs = append(errs, s.log.close())
+	}
 	for _, db := range []*sql.DB{s.read, s.side, s.write} { // SQLite's log is folded in by the last to close
 		if db != nil {
 			errs = append(errs, db.Close())

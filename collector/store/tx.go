@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"time"
 )
@@ -29,10 +30,28 @@ type Tx struct {
 // commit, is tried again. When the connection is lost during the commit, nobody knows
 // whether it happened; the error is one that Unavailable knows, and it is not tried again.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
-	if !s.d.concurrent {
-		_, err := s.attempt(ctx, fn)
+	durable, err := s.UpdateAhead(ctx, fn)
+	if err != nil {
 		return err
 	}
+	return durable()
+}
+
+// UpdateAhead is Update that may return before the transaction is durable, which durable waits for:
+// until then nobody may be told of it.
+func (s *Store) UpdateAhead(ctx context.Context, fn func(*Tx) error) (durable func() error, err error) {
+	if s.d.concurrent {
+		return func() error { return nil }, s.retried(ctx, fn)
+	}
+	if err := s.log.lost(); err != nil {
+		return nil, err
+	}
+	_, err = s.attempt(ctx, fn)
+	return s.log.sync, err
+}
+
+// retried tries a transaction until it is done or time is up.
+func (s *Store) retried(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 3*s.wait, errNoAnswer)
 	defer cancel()
 	giveUp := time.Now().Add(s.wait)
@@ -84,6 +103,9 @@ func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (again bool, er
 		return s.d.trouble(err) == collision, fmt.Errorf("commit: %w", err)
 	}
 	done = true
+	if s.log != nil {
+		s.log.committed()
+	}
 	if t.stirs {
 		s.stirred.Store(true)
 	}
@@ -131,5 +153,5 @@ func (s *Store) undone() {
 // Unavailable reports whether err says that the database could not be used for now:
 // locked, full, or out of reach. The same work may succeed later.
 func Unavailable(err error) bool {
-	return errors.Is(err, sql.ErrConnDone) || sqliteTrouble(err) != lasting || postgresTrouble(err) != lasting
+	return errors.Is(err, sql.ErrConnDone) || errors.As(err, new(*fs.PathError)) || sqliteTrouble(err) != lasting || postgresTrouble(err) != lasting
 }
