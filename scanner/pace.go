@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/muster-itam/muster/internal/pause"
 )
 
 // DefaultRate is the number of packets a second that a scan sends when nobody says
@@ -34,16 +36,7 @@ type Clock struct {
 
 // SystemClock is the real time.
 func SystemClock() Clock {
-	return Clock{Now: time.Now, Sleep: func(ctx context.Context, d time.Duration) error {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-t.C:
-			return nil
-		}
-	}}
+	return Clock{Now: time.Now, Sleep: pause.For}
 }
 
 // burstTime is how long a limiter may catch up for: timers are no finer than that.

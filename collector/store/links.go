@@ -260,20 +260,8 @@ const linkRecords = 50
 // keepLinks makes links of the facts about neighbours, as far back as these go. Entries of
 // tables are facts no longer.
 func keepLinks(ctx context.Context, t *Tx) error {
-	for last := int64(0); ; {
-		rows, err := t.query(ctx, `select distinct record_id from fact where section = 'neighbours' and record_id > $1 order by record_id limit $2`, last, linkRecords)
-		if err != nil {
-			return err
-		}
-		ids, err := numbers(rows)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		last = ids[len(ids)-1]
-		if err := t.keepLinksOf(ctx, ids); err != nil {
-			return fmt.Errorf("keep links: %w", err)
-		}
-	}
+	return wrap("keep links", t.inPortions(ctx, `select distinct record_id from fact where section = 'neighbours' and record_id > $1 order by record_id limit $2`,
+		linkRecords, t.keepLinksOf))
 }
 
 func (t *Tx) keepLinksOf(ctx context.Context, records []int64) error {

@@ -106,6 +106,24 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
+// inPortions calls do with the records that a query lists after $1, at most $2 at a time.
+func (t *Tx) inPortions(ctx context.Context, query string, size int, do func(context.Context, []int64) error) error {
+	for last := int64(0); ; {
+		rows, err := t.query(ctx, query, last, size)
+		if err != nil {
+			return err
+		}
+		ids, err := numbers(rows)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		last = ids[len(ids)-1]
+		if err := do(ctx, ids); err != nil {
+			return err
+		}
+	}
+}
+
 // schema is the newest migration that the database has; it makes the table of migrations.
 func (s *Store) schema(ctx context.Context) (have int, err error) {
 	err = s.Update(ctx, func(t *Tx) error {

@@ -18,20 +18,8 @@ const (
 
 // keepWeeks goes over from a claim on an address for each day to one for each week.
 func keepWeeks(ctx context.Context, t *Tx) error {
-	for last := int64(0); ; {
-		rows, err := t.query(ctx, `select distinct record_id from claim where type = 'address' and record_id > $1 order by record_id limit $2`, last, weekRecords)
-		if err != nil {
-			return err
-		}
-		ids, err := numbers(rows)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		last = ids[len(ids)-1]
-		if err := t.keepWeeksOf(ctx, ids); err != nil {
-			return fmt.Errorf("keep weeks: %w", err)
-		}
-	}
+	return wrap("keep weeks", t.inPortions(ctx, `select distinct record_id from claim where type = 'address' and record_id > $1 order by record_id limit $2`,
+		weekRecords, t.keepWeeksOf))
 }
 
 func (t *Tx) keepWeeksOf(ctx context.Context, records []int64) error {

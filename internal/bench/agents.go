@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/pause"
 	"github.com/muster-itam/muster/internal/wire"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 )
@@ -49,7 +50,7 @@ func enrol(ctx context.Context, o options, list []*collector, token string) ([]*
 			if inventory.CodeOf(err) != inventory.CodeUnavailable {
 				return err
 			}
-			if err := sleep(ctx, backoff.Next(err)); err != nil {
+			if err := pause.For(ctx, backoff.Next(err)); err != nil {
 				return err
 			}
 		}
@@ -240,18 +241,9 @@ func (a *agent) deliver(ctx context.Context, p prepared) (res *musterv1.ReportRe
 		if later.after > 0 {
 			wait = later.after + rand.N(later.after/4+1)
 		}
-		if sleep(ctx, wait) != nil {
+		if pause.For(ctx, wait) != nil {
 			return res, busy, errors.Join(err, ctx.Err())
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

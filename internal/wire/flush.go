@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/pause"
 )
 
 // Delivery is what a Flush brought about.
@@ -36,7 +37,7 @@ func (b *Outbox) Deliver(ctx context.Context, to Reporter) (Delivery, error) {
 	var total Delivery
 	var failure error
 	for {
-		if err := sleep(ctx, b.resume.Sub(b.now())); err != nil {
+		if err := pause.For(ctx, b.resume.Sub(b.now())); err != nil {
 			return total, errors.Join(failure, err)
 		}
 		d, err := b.flush(ctx, to)
@@ -64,20 +65,6 @@ func (d *Delivery) add(other Delivery) {
 	}
 	if other.NextReport > 0 {
 		d.NextReport = other.NextReport
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/muster-itam/muster/internal/pause"
 )
 
 // commonTypes are asked for by name: not every device answers when asked for all.
@@ -74,13 +76,13 @@ func (s Search) mdns(ctx context.Context) error {
 		if err := ask(dns.TypePTR, first); err != nil {
 			return err
 		}
-		if err := s.pause(ctx, s.Settle/passes); err != nil {
+		if err := pause.For(ctx, s.Settle/passes); err != nil {
 			return err
 		}
 	}
 	left := spareNames + perHost*len(s.Hosts)
 	for range rounds {
-		if err := s.pause(ctx, s.Settle/passes); err != nil {
+		if err := pause.For(ctx, s.Settle/passes); err != nil {
 			return err
 		}
 		next, before := s.Book.wanted(s.Accept, asked), left
@@ -95,7 +97,7 @@ func (s Search) mdns(ctx context.Context) error {
 			return nil
 		}
 	}
-	return s.pause(ctx, s.Settle)
+	return pause.For(ctx, s.Settle)
 }
 
 // wanted are the names that records point to, that nobody described yet and that were not asked

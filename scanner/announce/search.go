@@ -15,6 +15,8 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
+
+	"github.com/muster-itam/muster/internal/pause"
 )
 
 // Search asks devices to say who they are.
@@ -184,17 +186,6 @@ func (c *conn) sendHosts(ctx context.Context, packet []byte) error {
 	return nil
 }
 
-func (s Search) pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
 // once sends one packet to everybody and waits.
 func (s Search) once(ctx context.Context, p protocol, packet []byte, parse func(netip.Addr, []byte) (Speech, bool)) error {
 	c, err := s.open(p, func(from netip.Addr, b []byte) bool {
@@ -212,11 +203,11 @@ func (s Search) once(ctx context.Context, p protocol, packet []byte, parse func(
 		if err := c.send(ctx, packet); err != nil {
 			return err
 		}
-		if err := s.pause(ctx, s.Settle/passes); err != nil {
+		if err := pause.For(ctx, s.Settle/passes); err != nil {
 			return err
 		}
 	}
-	return s.pause(ctx, s.Settle/passes)
+	return pause.For(ctx, s.Settle/passes)
 }
 
 // passes is how often a question is sent.
@@ -294,5 +285,5 @@ func (s Search) llmnr(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.pause(ctx, s.Settle)
+	return pause.For(ctx, s.Settle)
 }

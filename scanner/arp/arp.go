@@ -17,6 +17,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
+	"github.com/muster-itam/muster/internal/pause"
 	"github.com/muster-itam/muster/scanner/ether"
 )
 
@@ -99,7 +100,7 @@ func (s Sweep) send(ctx context.Context, link Link, template []byte, answered *a
 		n := 0
 		for a := range s.Targets() {
 			if pass > 0 && n%len(out.frames) == 0 {
-				if err := pause(ctx, time.Until(asked[n/len(out.frames)].Add(settle*time.Duration(pass)))); err != nil {
+				if err := pause.For(ctx, time.Until(asked[n/len(out.frames)].Add(settle*time.Duration(pass)))); err != nil {
 					return err
 				}
 			}
@@ -123,7 +124,7 @@ func (s Sweep) send(ctx context.Context, link Link, template []byte, answered *a
 			asked = append(asked, time.Now())
 		}
 	}
-	return pause(ctx, settle)
+	return pause.For(ctx, settle)
 }
 
 // flush sends what is in out.
@@ -162,20 +163,6 @@ func (b *batch) add(target netip.Addr) {
 	ip := target.As4()
 	copy(b.frames[b.n][targetOffset:], ip[:])
 	b.n++
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // targetOffset is where the target protocol address stands in a frame: 14 bytes of

@@ -24,6 +24,8 @@ import (
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
+
+	"github.com/muster-itam/muster/internal/pause"
 )
 
 // ErrPermission means that neither kind of socket may be opened.
@@ -159,7 +161,7 @@ func (s *Socket) send(ctx context.Context, sweep Sweep, done func(netip.Addr) bo
 			}
 			sweep.Sent()
 		}
-		if err := pause(ctx, settle); err != nil {
+		if err := pause.For(ctx, settle); err != nil {
 			return err
 		}
 	}
@@ -202,7 +204,7 @@ func (s *Socket) echo(ctx context.Context, a netip.Addr, pass int) error {
 		if !errors.Is(err, syscall.ENOBUFS) && !errors.Is(err, syscall.EAGAIN) {
 			break // a full queue is a retry, never "sent"
 		}
-		if err := pause(ctx, 200*time.Microsecond); err != nil {
+		if err := pause.For(ctx, 200*time.Microsecond); err != nil {
 			return err
 		}
 	}
@@ -226,17 +228,6 @@ func unreachable(err error) bool {
 		}
 	}
 	return false
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // receive calls seen with the sender of each true answer until the socket is closed.

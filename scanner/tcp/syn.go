@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
+
+	"github.com/muster-itam/muster/internal/pause"
 )
 
 var (
@@ -130,7 +132,7 @@ func (s Sweep) ask(ctx context.Context, done func(netip.Addr) bool, send func(ne
 				continue
 			}
 			if i < len(before) {
-				if err := pause(ctx, time.Until(before[i].Add(s.Timeout))); err != nil {
+				if err := pause.For(ctx, time.Until(before[i].Add(s.Timeout))); err != nil {
 					return err
 				}
 				if leave(a) { // meanwhile
@@ -149,7 +151,7 @@ func (s Sweep) ask(ctx context.Context, done func(netip.Addr) bool, send func(ne
 		}
 		before = asked
 	}
-	return pause(ctx, time.Until(last.Add(s.Timeout)))
+	return pause.For(ctx, time.Until(last.Add(s.Timeout)))
 }
 
 // addrSet is a set of addresses for two goroutines.

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"github.com/muster-itam/muster/internal/pause"
 )
 
 // Socket sends SYNs of one family and hears the answers. The kernel hands it a copy of them and
@@ -228,7 +230,7 @@ func (s *sender) transmit(ctx context.Context, a netip.Addr, port uint16) error 
 		if !errors.Is(err, syscall.ENOBUFS) && !errors.Is(err, syscall.EAGAIN) {
 			break
 		}
-		if err := pause(ctx, queuePause); err != nil {
+		if err := pause.For(ctx, queuePause); err != nil {
 			return err
 		}
 	}

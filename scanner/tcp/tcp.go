@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/muster-itam/muster/internal/pause"
 )
 
 // Ports are tried in this order: remote administration, web, printing, file sharing.
@@ -112,7 +114,7 @@ func connect(ctx context.Context, a netip.Addr, port int, timeout time.Duration)
 		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) && !errors.Is(err, syscall.ENOBUFS) {
 			break
 		}
-		if pause(ctx, retryPause) != nil {
+		if pause.For(ctx, retryPause) != nil {
 			return false, false
 		}
 		conn, err = d.DialContext(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(port)))
@@ -126,18 +128,4 @@ func connect(ctx context.Context, a netip.Addr, port int, timeout time.Duration)
 		return true, true
 	}
 	return false, errors.Is(err, syscall.ECONNREFUSED)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
