@@ -216,12 +216,15 @@ func (in *Ingester) drain(ctx context.Context, queue chan *item) {
 	work := context.WithoutCancel(ctx) // what was queued is finished, not torn
 	moves := time.NewTicker(movesPause)
 	defer moves.Stop()
+	var last time.Time // when a group was taken
 	for {
 		select {
 		case it := <-queue:
-			in.commit(work, in.gather(queue, it))
+			last = in.commit(work, in.gather(queue, it))
 		case <-moves.C:
-			moves.Reset(movesPause + movesShare*in.noteMoves(work))
+			if !last.IsZero() {
+				moves.Reset(movesPause + movesShare*in.noteMoves(work, last))
+			}
 		case <-ctx.Done():
 			for {
 				select {
@@ -243,9 +246,9 @@ const (
 )
 
 // noteMoves notes who moved, and says how long that took.
-func (in *Ingester) noteMoves(ctx context.Context) time.Duration {
+func (in *Ingester) noteMoves(ctx context.Context, now time.Time) time.Duration {
 	began := time.Now()
-	if err := in.store.NoteMoves(ctx, in.now()); err != nil {
+	if err := in.store.NoteMoves(ctx, now); err != nil {
 		in.log.Error("moves of stations could not be noted: they will be later", "error", err)
 	}
 	return time.Since(began)
@@ -269,8 +272,8 @@ func (in *Ingester) gather(queue chan *item, first *item) []*item {
 // commit takes a group and answers it when that is durable. A group is first taken as if all of it
 // were well; only when something in it is not, it is taken again one by one, so that
 // the rotten one is found and its neighbours proceed.
-func (in *Ingester) commit(ctx context.Context, group []*item) {
-	received := in.now().UTC()
+func (in *Ingester) commit(ctx context.Context, group []*item) (received time.Time) {
+	received = in.now().UTC()
 	slices.SortStableFunc(group, func(a, b *item) int { return strings.Compare(orderOf(a.obs.Source), orderOf(b.obs.Source)) })
 	durable, err := in.transact(ctx, group, received, false)
 	if err != nil && !store.Unavailable(err) {
@@ -278,13 +281,14 @@ func (in *Ingester) commit(ctx context.Context, group []*item) {
 	}
 	if err != nil {
 		in.answer(group, err)
-		return
+		return received
 	}
 	in.syncing <- struct{}{}
 	in.answers.Go(func() { // the next group is taken meanwhile
 		in.answer(group, durable())
 		<-in.syncing
 	})
+	return received
 }
 
 // answer tells those who wait for a group what became of it.

@@ -70,7 +70,7 @@ func (s *Store) check(ctx context.Context, progress func(TableSum)) error {
 
 // removeStore removes a file with what SQLite leaves beside it.
 func removeStore(file string) error {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal", "-turn"} {
 		if err := os.Remove(file + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -49,7 +49,7 @@ func (s *Store) openSQLite(ctx context.Context, file string) (err error) {
 		return err
 	}
 	// In WAL mode NORMAL does not sync the log with each commit: that is done after it, before anybody is told.
-	s.log = &syncedLog{file: file + "-wal"}
+	s.log, s.turn = &syncedLog{file: file + "-wal"}, &turn{file: file + "-turn"}
 	common := fmt.Sprintf("_journal_mode=WAL&_synchronous=NORMAL&_foreign_keys=on&_busy_timeout=%d&_cache_size=-65536&_stmt_cache_size=100", s.wait.Milliseconds())
 	u := (&url.URL{Path: file}).EscapedPath()
 	if s.write, err = sql.Open("sqlite3", "file:"+u+"?"+common+"&_txlock=immediate"); err != nil {

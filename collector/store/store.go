@@ -35,7 +35,8 @@ type Store struct {
 	rules  ruleCache
 	known  *known // what the last write transaction knew, where all come one after another
 
-	log *syncedLog // nil where the engine syncs with the commit
+	log  *syncedLog // nil where the engine syncs with the commit
+	turn *turn      // nil where transactions run side by side
 
 	stirred atomic.Bool // there may be rows of that table
 	moving  sync.Mutex  // held by who looks at them
@@ -117,6 +118,9 @@ func (s *Store) Close() error {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
+	}
+	if s.turn != nil {
+		errs = append(errs, s.turn.close())
 	}
 	return errors.Join(errs...)
 }

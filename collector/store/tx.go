@@ -68,6 +68,27 @@ func (s *Store) retried(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
+// begin begins a transaction; end gives its connection back.
+func (s *Store) begin(ctx context.Context) (tx *sql.Tx, end func(), err error) {
+	if s.turn == nil {
+		tx, err = s.write.BeginTx(ctx, nil)
+		return tx, func() {}, err
+	}
+	conn, err := s.write.Conn(ctx) // first: the turn is not held while another transaction of this program runs
+	if err != nil {
+		return nil, nil, err
+	}
+	end = func() { _ = conn.Close() }
+	if err = s.turn.take(); err == nil {
+		tx, err = conn.BeginTx(ctx, nil)
+		s.turn.give()
+	}
+	if err != nil {
+		end()
+	}
+	return tx, end, err
+}
+
 func (s *Store) newTx(tx *sql.Tx) *Tx {
 	b := &behind{runner: tx}
 	return &Tx{session: session{b, s.d}, behind: b, s: s, dbtx: tx, known: &known{}}
@@ -80,10 +101,11 @@ var errNoAnswer = errors.New("the database did not answer in time")
 
 // attempt runs fn in a transaction once; again says that it was undone by what may not recur.
 func (s *Store) attempt(ctx context.Context, fn func(*Tx) error) (again bool, err error) {
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, end, err := s.begin(ctx)
 	if err != nil {
 		return s.d.trouble(err) != lasting, fmt.Errorf("begin: %w", err)
 	}
+	defer end()
 	done := false
 	defer func() {
 		if !done {
