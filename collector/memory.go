@@ -7,7 +7,7 @@ import "runtime/debug"
 // for nothing.
 const (
 	gcPercent   = 300
-	memoryLimit = 700 << 20 // bytes; nearer to it the heap is walked through more often
+	memoryLimit = 850 << 20 // bytes; nearer to it the heap is walked through more often
 )
 
 // TuneMemory trades memory for time, for a process that does nothing else than to collect.
