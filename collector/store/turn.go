@@ -28,7 +28,7 @@ func (t *turn) take() error {
 	}
 	for {
 		err := syscall.Flock(int(t.lock.Fd()), syscall.LOCK_EX)
-		if err == syscall.EINTR { //nolint:errorlint // a system call's error is not wrapped
+		if err == syscall.EINTR {
 			continue
 		}
 		if err != nil {
