@@ -105,7 +105,7 @@ func (p *program) config(l *local) (scanner.Config, error) {
 		return cfg, fmt.Errorf("open SNMP credentials: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o044 != 0 {
+	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o004 != 0 {
 		cfg.Log.Warn("SNMP credentials can be read by others", "file", name)
 	}
 	cfg.Credentials, err = snmp.ParseCredentials(f)

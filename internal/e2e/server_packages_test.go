@@ -56,10 +56,11 @@ func TestServerPackages(t *testing.T) {
 	}
 	m.sh("runuser -u muster -- muster-collector token create --data-dir /var/lib/muster --class scanner > /root/token")
 	m.sh("chmod 644 /root/token && chmod 755 /root && runuser -u muster-scanner -- muster-scanner enroll --state-dir /var/lib/muster-scanner --collector https://" + addr + " --token-file /root/token")
+	m.run("runuser", "-u", "muster-scanner", "--", "cat", "/etc/muster-scanner/snmp.yaml")
 	m.run("systemctl", "start", "muster-scanner")
 	m.until("the scanner at its collector", ask+"sources | grep -q scanner")
 	if state := m.run("systemctl", "is-active", "muster-scanner", "muster-collector"); state != "active\nactive" {
-		t.Errorf("services: %s", state)
+		t.Errorf("services: %s\n%s", state, m.journal())
 	}
 
 	m.run("dpkg", "-P", "muster-collector", "muster-scanner", "muster")

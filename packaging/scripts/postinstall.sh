@@ -23,6 +23,10 @@ if [ -L "$state" ]; then
 fi
 install -d -m 0700 "$state"
 chown -hR "$user:$user" "$state"
+if [ -f "@CONFIG@/snmp.yaml" ]; then # root writes it, the service reads it, nobody else
+	chown -h "root:$user" "@CONFIG@/snmp.yaml"
+	chmod 0640 "@CONFIG@/snmp.yaml"
+fi
 
 if command -v deb-systemd-helper >/dev/null; then
 	if deb-systemd-helper --quiet was-enabled "$service.service"; then
