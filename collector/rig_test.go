@@ -27,6 +27,7 @@ import (
 	"github.com/muster-itam/muster/collector"
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/testkit"
 	musterv1 "github.com/muster-itam/muster/proto/muster/v1"
 	"github.com/muster-itam/muster/proto/muster/v1/musterv1connect"
 )
@@ -56,26 +57,8 @@ type rig struct {
 	clock *clock
 	dir   string
 	url   string
-	log   *lockedBuffer
+	log   *testkit.Log
 	stop  func()
-}
-
-// lockedBuffer is a log that many may write.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func start(t *testing.T) *rig {
@@ -91,7 +74,7 @@ func startWith(t testing.TB, dir string, ck *clock, mount func(collector.Env) er
 // startOn starts a collector on a store; "" is a file in dir.
 func startOn(t testing.TB, dsn, dir string, ck *clock, mount func(collector.Env) error) *rig {
 	t.Helper()
-	r := &rig{t: t, clock: ck, dir: dir, log: &lockedBuffer{}}
+	r := &rig{t: t, clock: ck, dir: dir, log: &testkit.Log{}}
 	config := collector.DefaultConfig()
 	config.Store, config.DataDir, config.Listen, config.MetricsListen = dsn, dir, "127.0.0.1:0", "off"
 	ctx, cancel := context.WithCancel(t.Context())

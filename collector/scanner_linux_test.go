@@ -45,7 +45,7 @@ var alone = testkit.Network{
 // realScanner is a scanner as it stands in a site: enrolled, with a folder of its own.
 type realScanner struct {
 	id   string
-	log  *lockedBuffer
+	log  *testkit.Log
 	line *line
 	stop func()
 }
@@ -94,7 +94,7 @@ func (r *rig) scannerWith(cfg scanner.Config) *realScanner {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	s := &realScanner{id: id.ID, log: &lockedBuffer{}, line: &line{client, make(chan struct{})}}
+	s := &realScanner{id: id.ID, log: &testkit.Log{}, line: &line{client, make(chan struct{})}}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	box, err := wire.OpenOutbox(wire.OutboxConfig{StateDir: dir, Source: id.ID, Now: time.Now, Log: log})
 	if err != nil {

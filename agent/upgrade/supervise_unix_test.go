@@ -3,7 +3,6 @@
 package upgrade_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"github.com/muster-itam/muster/agent/upgrade/release"
 	"github.com/muster-itam/muster/agent/upgrade/repository"
 	"github.com/muster-itam/muster/internal/publish"
+	"github.com/muster-itam/muster/internal/testkit"
 )
 
 // TestMain is also the supervisor that is killed at a step.
@@ -55,24 +54,7 @@ type host struct {
 	dir    string
 	repo   *publish.Repository
 	change func(*upgrade.Supervisor)
-	logs   lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+	logs   testkit.Log
 }
 
 func newHost(t *testing.T) *host {

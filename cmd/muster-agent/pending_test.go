@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/internal/inventory"
+	"github.com/muster-itam/muster/internal/testkit"
 	"github.com/muster-itam/muster/internal/wire/wiretest"
 )
 
@@ -57,35 +57,17 @@ func FuzzPending(f *testing.F) {
 	})
 }
 
-// safeBuffer is a log that is read while the service writes it.
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // running is muster-agent run in the background.
 type running struct {
 	*console
 	state string
-	log   *safeBuffer
+	log   *testkit.Log
 	end   func() int
 }
 
 func (c *console) background(t *testing.T) *running {
 	t.Helper()
-	r := &running{console: c, state: c.env["MUSTER_AGENT_STATE_DIR"], log: &safeBuffer{}}
+	r := &running{console: c, state: c.env["MUSTER_AGENT_STATE_DIR"], log: &testkit.Log{}}
 	service := *c.program
 	service.err = r.log
 	ctx, cancel := context.WithCancel(t.Context())
