@@ -121,10 +121,8 @@ func (n *node) claimOf(h *held) Claim {
 			}
 		}
 	}
-	for i := range n.Claims { // its weak claims were not asked for
-		if n.Claims[i].Key == h.Key {
-			return n.Claims[i]
-		}
+	if c := claimIn(n.Claims, h.Key); c != nil { // its weak claims were not asked for
+		return *c
 	}
 	return Claim{}
 }

@@ -268,7 +268,7 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 		for _, c := range claimsOf(u, TypeAddress) {
 			for _, n := range c.value.holders {
 				g := n.of
-				if g == nil || c.value.many || !a.strong[g] || n.answersForOthers(c.value.in.Key, c.value.day) || !admit(c.Claim, n) || slices.Contains(found, g) || a.gaveUp(g, c.Claim) {
+				if g == nil || c.value.many || !a.strong[g] || n.answersForOthers(c.value) || !admit(c.Claim, n) || slices.Contains(found, g) || a.gaveUp(g, c.Claim) {
 					continue
 				}
 				if a.released[g] == c.First { // whoever comes on that day takes over
@@ -301,8 +301,8 @@ const maxOwn = 16
 
 // answersForOthers says that a sighted card answered for more addresses than are its own:
 // a router that stands in for all behind it.
-func (n *node) answersForOthers(week Key, day int) bool {
-	return n.bareSighting() && addressesOn(n.Claims, week.Scope, 1<<day) > maxOwn
+func (n *node) answersForOthers(onDay *held) bool {
+	return n.bareSighting() && addressesOn(n.Claims, onDay.in.Scope, 1<<onDay.day) > maxOwn
 }
 
 // addressesOn is how many addresses claims have in one place on the days of a week, at most.

@@ -171,10 +171,8 @@ func (g *graph) onDay(week *held, i int) *held {
 func (h *held) ofWeek() {
 	h.many = h.in.many
 	for _, n := range h.in.holders {
-		for i := range n.Claims {
-			if c := &n.Claims[i]; c.Key == h.in.Key && c.Days.any()>>h.day&1 != 0 {
-				h.holders = append(h.holders, n)
-			}
+		if c := claimIn(n.Claims, h.in.Key); c != nil && c.Days.any()>>h.day&1 != 0 {
+			h.holders = append(h.holders, n)
 		}
 	}
 }

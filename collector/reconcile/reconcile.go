@@ -46,6 +46,16 @@ type Claim struct {
 	Days        Days // of an address
 }
 
+// claimIn is the claim on a value, nil when there is none.
+func claimIn(list []Claim, k Key) *Claim {
+	for i := range list {
+		if list[i].Key == k {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
 // Record is what deciding needs to know of a record: the claims that it ever made.
 type Record struct {
 	ID     int64

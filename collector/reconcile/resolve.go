@@ -229,12 +229,8 @@ func (l *neighbourhood) dependants(ctx context.Context) error {
 
 // sameDay says that a node had an address on one of its claim's days.
 func (c carried) sameDay(n *node) bool {
-	for i := range n.Claims {
-		if x := &n.Claims[i]; x.Key == c.value.Key && x.Days.any()&c.Days.any() != 0 {
-			return true
-		}
-	}
-	return false
+	theirs := claimIn(n.Claims, c.value.Key)
+	return theirs != nil && theirs.Days.any()&c.Days.any() != 0
 }
 
 func (l *neighbourhood) closedNodes() []*node {

@@ -406,15 +406,6 @@ func (s *settler) claimed(id int64, k Key) *Claim {
 
 func (b *brief) claim(k Key) *Claim { return claimIn(b.Claims, k) }
 
-func claimIn(list []Claim, k Key) *Claim {
-	for i := range list {
-		if list[i].Key == k {
-			return &list[i]
-		}
-	}
-	return nil
-}
-
 // fills says that with an address of these days a sighted card has more than are its own.
 func (b *brief) fills(placeAndWeek string, days Days) bool {
 	return b.Kind == inventory.KindScanner && addressesOn(b.Claims, placeAndWeek, days) > maxOwn

@@ -37,7 +37,7 @@ func (s *Store) Changes(ctx context.Context, ask ChangeAsk) (changes []Change, n
 			return err
 		}
 		for i, o := range list {
-			if len(changes) >= ask.Limit && o.obs != list[i-1].obs {
+			if i > 0 && len(changes) >= ask.Limit && o.obs != list[i-1].obs {
 				next = formatOffset(o.obs + 1)
 				return nil
 			}
@@ -120,7 +120,7 @@ func (v view) changed(ctx context.Context, ask ChangeAsk, only int64) (out []cha
 	if out, err = scanChanged(rows); err != nil {
 		return nil, false, err
 	}
-	if more = only != 0 || len(out) > ask.Limit; more && only == 0 {
+	if more = len(out) > ask.Limit; more && only == 0 {
 		last := out[ask.Limit].obs
 		keep := out[:ask.Limit]
 		for len(keep) > 0 && keep[len(keep)-1].obs == last { // the rest of it would be skipped

@@ -20,6 +20,9 @@ type syncedLog struct {
 	failed error
 }
 
+// errDisk ends a transaction that could not be brought to the disk, or not begin there.
+var errDisk = errors.New("the disk does not take the inventory")
+
 // committed notes a commit, which a later sync makes durable.
 func (l *syncedLog) committed() { l.commits.Add(1) }
 
@@ -42,11 +45,11 @@ func (l *syncedLog) sync() error {
 func (l *syncedLog) write() (err error) {
 	if l.log == nil { // SQLite made it with the first commit and keeps it until the store is closed
 		if l.log, err = os.OpenFile(l.file, os.O_RDWR, 0); err != nil {
-			return fmt.Errorf("open the inventory's log: %w", err)
+			return fmt.Errorf("%w: open its log: %w", errDisk, err)
 		}
 	}
 	if err := l.log.Sync(); err != nil {
-		return fmt.Errorf("the disk did not take the inventory's log, start again when it is well: %w", err)
+		return fmt.Errorf("%w: sync its log, start again when the disk is well: %w", errDisk, err)
 	}
 	return nil
 }

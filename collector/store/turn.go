@@ -23,7 +23,7 @@ func (t *turn) take() error {
 		var err error
 		if t.lock, err = os.OpenFile(t.file, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 			t.mu.Unlock()
-			return fmt.Errorf("open the inventory's turn: %w", err)
+			return fmt.Errorf("%w: open its turn: %w", errDisk, err)
 		}
 	}
 	for {
@@ -33,7 +33,7 @@ func (t *turn) take() error {
 		}
 		if err != nil {
 			t.mu.Unlock()
-			return fmt.Errorf("wait for the inventory's turn: %w", err)
+			return fmt.Errorf("%w: wait for its turn: %w", errDisk, err)
 		}
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"time"
 )
@@ -175,5 +174,5 @@ func (s *Store) undone() {
 // Unavailable reports whether err says that the database could not be used for now:
 // locked, full, or out of reach. The same work may succeed later.
 func Unavailable(err error) bool {
-	return errors.Is(err, sql.ErrConnDone) || errors.As(err, new(*fs.PathError)) || sqliteTrouble(err) != lasting || postgresTrouble(err) != lasting
+	return errors.Is(err, sql.ErrConnDone) || errors.Is(err, errDisk) || sqliteTrouble(err) != lasting || postgresTrouble(err) != lasting
 }
