@@ -25,7 +25,7 @@ func BenchmarkResolve(b *testing.B) {
 	b.ReportMetric(float64(len(w.records)), "records")
 	i := 0
 	for b.Loop() {
-		w.resolve(int64(1 + i%len(w.records)))
+		w.resolve(nil, int64(1+i%len(w.records)))
 		i += 37
 	}
 }
@@ -50,7 +50,7 @@ func BenchmarkResolveGroup(b *testing.B) {
 				ids[i] = int64(i + 1)
 			}
 			for b.Loop() {
-				w.resolve(ids...)
+				w.resolve(nil, ids...)
 			}
 		})
 	}

@@ -43,7 +43,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, ids: map[string]int64{}, holders: map[reconcile.Key][]int64{}, assets: map[int64]int64{}}
-	w.decide = func(id int64, _ []reconcile.Claim) { w.resolve(id) }
+	w.decide = func(id int64, before []reconcile.Claim) { w.resolve(map[int64][]reconcile.Claim{id: before}, id) }
 	return w
 }
 
@@ -94,9 +94,9 @@ func (w *world) take(s seen) int64 {
 	return id
 }
 
-func (w *world) resolve(seeds ...int64) {
+func (w *world) resolve(before map[int64][]reconcile.Claim, seeds ...int64) {
 	w.t.Helper()
-	res, err := reconcile.Resolve(w.t.Context(), w, seeds, w.pins)
+	res, err := reconcile.Resolve(w.t.Context(), w, seeds, before, w.pins)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func (w *world) resolve(seeds ...int64) {
 func (w *world) pin(a, b int64, same bool) {
 	w.t.Helper()
 	w.pins = append(w.pins, reconcile.Pin{A: a, B: b, Same: same})
-	w.resolve(a, b)
+	w.resolve(nil, a, b)
 }
 
 // checkRebuild compares the running decisions with one over everything.

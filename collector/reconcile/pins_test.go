@@ -44,7 +44,7 @@ func TestManyPinsHold(t *testing.T) {
 				}
 			}
 			slices.Sort(seeds)
-			w.resolve(seeds...)
+			w.resolve(nil, seeds...)
 			w.checkRebuild()
 			if t.Failed() {
 				t.Fatalf("seed %d, %d records, pins %v", seed, n, w.pins)

@@ -13,22 +13,30 @@ import (
 //
 // It follows the values that join; one that two of its holders demote for sure is not
 // followed, so the neighbourhood stays small however many machines share a dock.
-func Resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
-	return Rules{}.Resolve(ctx, load, seeds, pins)
+//
+// before leads from seeds to what they claimed before they changed, nil for new ones. It may lack some or all:
+// more is decided then, not otherwise.
+func Resolve(ctx context.Context, load Loader, seeds []int64, before map[int64][]Claim, pins []Pin) (Result, error) {
+	return Rules{}.Resolve(ctx, load, seeds, before, pins)
 }
 
-func (r Rules) resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
-	l := &neighbourhood{graph: newGraph(r, pins), load: load, seeds: map[*node]bool{}}
+func (r Rules) resolve(ctx context.Context, load Loader, seeds []int64, before map[int64][]Claim, pins []Pin) (Result, error) {
+	l := &neighbourhood{graph: newGraph(r, pins), load: load, seeds: map[*node]bool{}, before: before}
 	if err := l.close(ctx, seeds, true); err != nil {
 		return Result{}, err
 	}
-	if err := l.dependants(ctx); err != nil {
+	d := newDecision(l.graph)
+	nodes := l.around()
+	d.joinAnew(nodes)
+	if err := l.dependants(ctx, d); err != nil {
 		return Result{}, err
 	}
-	d := newDecision(l.graph)
+	nodes = slices.DeleteFunc(nodes, func(n *node) bool { return !n.closed })
 	for {
-		nodes := l.around()
-		d.joinAnew(nodes)
+		if more := l.around(); len(more) > 0 {
+			d.joinAnew(more)
+			nodes = append(nodes, more...)
+		}
 		loose := d.unexplored(nodes)
 		if len(loose) == 0 {
 			d.attach()
@@ -37,15 +45,17 @@ func (r Rules) resolve(ctx context.Context, load Loader, seeds []int64, pins []P
 		if err := l.explore(ctx, loose); err != nil {
 			return Result{}, err
 		}
+		nodes = nodes[:0]
 	}
 }
 
 // neighbourhood is a graph that grows by what a loader knows.
 type neighbourhood struct {
 	*graph
-	load  Loader
-	seeds map[*node]bool
-	fresh []*node // closed since the last joining
+	load   Loader
+	seeds  map[*node]bool
+	before map[int64][]Claim
+	fresh  []*node // closed since the last joining
 }
 
 // close loads records and all that values which may join connect them to. The records
@@ -69,7 +79,11 @@ func (l *neighbourhood) close(ctx context.Context, ids []int64, seed bool) error
 			l.seedMates(frontier)
 		}
 		seed = false
-		if err := l.holdersOf(ctx, frontier, func(n *node) []carried { return n.strong }); err != nil {
+		var strong []carried
+		for _, n := range frontier {
+			strong = append(strong, n.strong...)
+		}
+		if err := l.holdersOf(ctx, strong); err != nil {
 			return err
 		}
 		ids = l.next(frontier)
@@ -159,23 +173,24 @@ func (l *neighbourhood) records(ctx context.Context, ids []int64) error {
 	return l.records(ctx, l.mates())
 }
 
-// holdersOf loads who holds the wanted values of nodes, with their records.
-func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(*node) []carried) error {
+// limit is more holders than a value can join, however many of them are seeds.
+func (l *neighbourhood) limit() int { return l.rules.holders() + len(l.seeds) + 1 }
+
+// holdersOf loads who holds values, with their records.
+func (l *neighbourhood) holdersOf(ctx context.Context, list []carried) error {
 	var keys []Key
 	var values []*held
 	var days []*held
-	for _, n := range nodes {
-		for _, c := range want(n) {
-			h := c.value
-			if h.in != nil && !h.known {
-				h.known = true
-				days = append(days, h)
-				h = h.in
-			}
-			if !h.known {
-				h.known = true
-				keys, values = append(keys, h.Key), append(values, h)
-			}
+	for _, c := range list {
+		h := c.value
+		if h.in != nil && !h.known {
+			h.known = true
+			days = append(days, h)
+			h = h.in
+		}
+		if !h.known {
+			h.known = true
+			keys, values = append(keys, h.Key), append(values, h)
 		}
 	}
 	defer func() {
@@ -186,7 +201,7 @@ func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(
 	if len(keys) == 0 {
 		return nil
 	}
-	limit := l.rules.holders() + len(l.seeds) + 1
+	limit := l.limit()
 	found, err := l.load.Holders(ctx, keys, limit)
 	if err != nil {
 		return fmt.Errorf("load holders of %d values: %w", len(keys), err)
@@ -215,45 +230,29 @@ func (l *neighbourhood) holdersOf(ctx context.Context, nodes []*node, want func(
 	return nil
 }
 
-// dependants loads what may be attached to the assets loaded so far: who bears a name of
-// theirs, and the sightings of their addresses.
-func (l *neighbourhood) dependants(ctx context.Context) error {
-	core := l.closedNodes()
-	if err := l.holdersOf(ctx, core, func(n *node) []carried { return slices.Concat(l.weakOf(n), l.weeksOf(n)) }); err != nil {
+// dependants loads what may be attached to the assets found so far otherwise than before: who bears a
+// name of theirs, and the sightings of their addresses.
+func (l *neighbourhood) dependants(ctx context.Context, d *decision) error {
+	names, sightings, err := l.asked(ctx, l.stirred(d))
+	if err != nil {
 		return err
 	}
-	ids := l.holdersToClose(core, l.weakOf, func(carried, *node) bool { return true })
-	ids = append(ids, l.holdersToClose(core, l.weeksOf, func(c carried, h *node) bool { return h.addressOnly() && c.sameDay(h) })...)
-	return l.close(ctx, ids, false)
-}
-
-// sameDay says that a node had an address on one of its claim's days.
-func (c carried) sameDay(n *node) bool {
-	theirs := claimIn(n.Claims, c.value.Key)
-	return theirs != nil && theirs.Days.any()&c.Days.any() != 0
-}
-
-func (l *neighbourhood) closedNodes() []*node {
-	var out []*node
-	for _, n := range l.nodes {
-		if n.closed {
-			out = append(out, n)
-		}
+	if err := l.holdersOf(ctx, names); err != nil {
+		return err
 	}
-	return out
+	return l.close(ctx, append(notClosed(names), sightings...), false)
 }
 
-func (l *neighbourhood) holdersToClose(nodes []*node, of func(*node) []carried, admit func(carried, *node) bool) []int64 {
+// notClosed are the holders of values, where these are not too many.
+func notClosed(list []carried) []int64 {
 	var ids []int64
-	for _, n := range nodes {
-		for _, c := range of(n) {
-			if c.value.many {
-				continue
-			}
-			for _, h := range c.value.holders {
-				if !h.closed && admit(c, h) && !slices.Contains(ids, h.ID) {
-					ids = append(ids, h.ID)
-				}
+	for _, c := range list {
+		if c.value.many {
+			continue
+		}
+		for _, h := range c.value.holders {
+			if !h.closed && !slices.Contains(ids, h.ID) {
+				ids = append(ids, h.ID)
 			}
 		}
 	}
@@ -310,12 +309,13 @@ func (d *decision) unexplored(nodes []*node) []*node {
 
 // explore loads all that records without an identity might be attached to or chained with.
 func (l *neighbourhood) explore(ctx context.Context, nodes []*node) error {
+	var weak []carried
 	for _, n := range nodes {
 		n.weakDone = true
+		weak = append(append(weak, l.weakOf(n)...), l.daysOf(n)...)
 	}
-	weak := func(n *node) []carried { return slices.Concat(l.weakOf(n), l.daysOf(n)) }
-	if err := l.holdersOf(ctx, nodes, weak); err != nil {
+	if err := l.holdersOf(ctx, weak); err != nil {
 		return err
 	}
-	return l.close(ctx, l.holdersToClose(nodes, weak, func(carried, *node) bool { return true }), false)
+	return l.close(ctx, notClosed(weak), false)
 }

@@ -172,8 +172,8 @@ func foldValue(t Type, s string, beginning bool) string {
 func (r Rules) Decide(records []Record, pins []Pin) Result { return r.decide(records, pins).result() }
 
 // Resolve is Resolve under these rules.
-func (r Rules) Resolve(ctx context.Context, load Loader, seeds []int64, pins []Pin) (Result, error) {
-	return r.resolve(ctx, load, seeds, pins)
+func (r Rules) Resolve(ctx context.Context, load Loader, seeds []int64, before map[int64][]Claim, pins []Pin) (Result, error) {
+	return r.resolve(ctx, load, seeds, before, pins)
 }
 
 // admit leaves out the claims that mean nothing under the rules.

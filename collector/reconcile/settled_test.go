@@ -56,7 +56,7 @@ func (w *world) group(list []seen) (changed, decided int) {
 		w.assets[id] = id
 	}
 	if len(unsettled) > 0 {
-		w.resolve(unsettled...)
+		w.resolve(before, unsettled...)
 	}
 	return len(before), len(unsettled)
 }

@@ -99,7 +99,7 @@ func (t *Tx) resolve(ctx context.Context, rules reconcile.Rules, changed map[int
 	res := reconcile.Result{Assets: map[int64]int64{}}
 	if seeds = append(seeds, unsettled...); len(seeds) > 0 {
 		slices.Sort(seeds)
-		if res, err = rules.Resolve(ctx, t, seeds, nil); err != nil {
+		if res, err = rules.Resolve(ctx, t, seeds, grown, nil); err != nil {
 			return reconcile.Result{}, err
 		}
 	}

@@ -36,7 +36,7 @@ func (s *Store) Why(ctx context.Context, ids ...inventory.AssetID) (res reconcil
 		if rules, err = v.rules(ctx); err != nil {
 			return err
 		}
-		res, err = rules.Resolve(ctx, v, slices.Compact(seeds), nil)
+		res, err = rules.Resolve(ctx, v, slices.Compact(seeds), nil, nil)
 		return err
 	})
 	return res, rules, records, err

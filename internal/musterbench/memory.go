@@ -72,14 +72,14 @@ func (m *memory) take(ctx context.Context, o *inventory.Observation) (int64, err
 		m.records = append(m.records, reconcile.Record{ID: id, Kind: o.Source.Kind})
 	}
 	r := &m.records[id-1]
-	before := map[reconcile.Key]bool{}
-	for _, c := range r.Claims {
-		before[c.Key] = true
+	claimed, before := map[reconcile.Key]bool{}, r.Claims
+	for _, c := range before {
+		claimed[c.Key] = true
 	}
-	all, changed := reconcile.Accumulate(r.Claims, e.Claims)
+	all, changed := reconcile.Accumulate(before, e.Claims)
 	r.Claims = all
 	for _, c := range changed {
-		if !before[c.Key] {
+		if !claimed[c.Key] {
 			m.holders[c.Key] = append(m.holders[c.Key], id)
 			m.learned[len(m.learned)-1] = append(m.learned[len(m.learned)-1], c.Key)
 		}
@@ -87,11 +87,11 @@ func (m *memory) take(ctx context.Context, o *inventory.Observation) (int64, err
 	if ok && len(changed) == 0 {
 		return id, nil
 	}
-	return id, m.resolve(ctx, []int64{id})
+	return id, m.resolve(ctx, []int64{id}, map[int64][]reconcile.Claim{id: before})
 }
 
-func (m *memory) resolve(ctx context.Context, seeds []int64) error {
-	res, err := reconcile.Resolve(ctx, m, seeds, m.pins)
+func (m *memory) resolve(ctx context.Context, seeds []int64, before map[int64][]reconcile.Claim) error {
+	res, err := reconcile.Resolve(ctx, m, seeds, before, m.pins)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (m *memory) pin(ctx context.Context, a, b string, same bool) error {
 		}
 	}
 	slices.Sort(seeds)
-	return m.resolve(ctx, seeds)
+	return m.resolve(ctx, seeds, nil)
 }
 
 func (m *memory) answers(_ context.Context, each func(answer) error) (reconcile.Result, int, error) {
