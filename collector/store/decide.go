@@ -46,21 +46,13 @@ const (
 // Decide decides anew about records that changed, with the observations that changed
 // them, and moves records to the assets decided for them. cause is as in Event.
 func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) (Decided, error) {
-	// What deciding reads besides claims is of records that were not known, and so are not being written.
-	t.behind.ahead = true
-	defer func() { t.behind.ahead = false }()
 	if err := t.LockClaims(ctx); err != nil {
 		return Decided{}, err
 	}
-	rules, err := t.rules(ctx)
+	res, err := t.resolve(ctx, changed)
 	if err != nil {
 		return Decided{}, err
 	}
-	res, err := t.resolve(ctx, rules, changed)
-	if err != nil {
-		return Decided{}, err
-	}
-	t.behind.ahead = false
 	moves, err := t.regroup(ctx, changed, res.Assets)
 	if err != nil {
 		return Decided{}, err
@@ -80,8 +72,21 @@ func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) 
 	return d, t.review(ctx, res, changed, cause)
 }
 
+// ahead lets queries run before all is written that was left to be, until end is called. They are to be of
+// records that were not known, whose rows are not among it, and of who carries a value, to whom Holders adds
+// those who came to carry it. Where not all that the transaction changed is known they wait.
+func (t *Tx) ahead() (end func()) {
+	t.behind.ahead = t.known == t.s.known
+	return func() { t.behind.ahead = false }
+}
+
 // resolve decides about the changed records whose change may have an effect.
-func (t *Tx) resolve(ctx context.Context, rules reconcile.Rules, changed map[int64]int64) (reconcile.Result, error) {
+func (t *Tx) resolve(ctx context.Context, changed map[int64]int64) (reconcile.Result, error) {
+	defer t.ahead()()
+	rules, err := t.rules(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	var seeds []int64
 	grown := map[int64][]reconcile.Claim{}
 	for id := range changed {

@@ -360,8 +360,12 @@ func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) ([][]
 		return nil, err
 	}
 	for i, k := range missing {
-		out[at[i]] = found[i]
-		t.known.holders.put(k, holderList{ids: found[i], cut: len(found[i]) >= limit})
+		h := holderList{ids: found[i], cut: len(found[i]) >= limit}
+		for _, record := range t.carriers[k] { // written or not
+			h.add(record)
+		}
+		out[at[i]] = h.ids[:min(len(h.ids), limit)]
+		t.known.holders.put(k, h)
 	}
 	return out, nil
 }
