@@ -60,6 +60,10 @@ func (t *Tx) nextID(ctx context.Context, table string) (int64, error) {
 		stock = &idStock{}
 		t.ids[table] = stock
 	}
+	if stock.last != 0 && !t.d.concurrent { // nobody else takes any
+		stock.last++
+		return stock.last, nil
+	}
 	if len(stock.left) == 0 {
 		rows, err := t.query(ctx, t.d.ids(table), idBlock)
 		if err != nil {
@@ -70,12 +74,6 @@ func (t *Tx) nextID(ctx context.Context, table string) (int64, error) {
 		}
 		if len(stock.left) != idBlock {
 			return 0, fmt.Errorf("%d keys for %s instead of %d", len(stock.left), table, idBlock)
-		}
-		// An engine that counts rows does not know of those not written yet.
-		if shift := stock.last + 1 - stock.left[0]; shift > 0 && !t.d.concurrent {
-			for i := range stock.left {
-				stock.left[i] += shift
-			}
 		}
 	}
 	stock.last, stock.left = stock.left[0], stock.left[1:]
