@@ -244,6 +244,7 @@ func (t *Tx) move(ctx context.Context, moves []moveOf) error {
 	if len(moves) == 0 {
 		return nil
 	}
+	t.moved = true
 	var b bulk
 	for _, m := range moves {
 		b.row(m.record, m.to, m.obs)

@@ -72,17 +72,32 @@ func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) 
 	return d, t.review(ctx, res, changed, cause)
 }
 
-// ahead lets queries run before all is written that was left to be, until end is called. They are to be of
-// records that were not known, whose rows are not among it, and of who carries a value, to whom Holders adds
-// those who came to carry it. Where not all that the transaction changed is known they wait.
-func (t *Tx) ahead() (end func()) {
-	t.behind.ahead = t.known == t.s.known
-	return func() { t.behind.ahead = false }
+// ahead answers queries as the database was when the transaction began, until end is called, so that they do not
+// wait for what is being written. Nobody else commits meanwhile, and what this one changed is not asked for:
+// it is known of sources, records, sections and claims; to who carries a value Holders adds those who came to
+// carry it; and no record has moved yet. Where that does not hold, queries wait and see all.
+func (t *Tx) ahead(ctx context.Context) (end func(), err error) {
+	if t.s.past == nil || t.known != t.s.known || t.moved {
+		return func() {}, nil
+	}
+	tx, err := t.s.past.BeginTx(ctx, t.d.readOnly)
+	if err != nil {
+		return nil, fmt.Errorf("begin read: %w", err)
+	}
+	t.behind.past = tx
+	return func() {
+		t.behind.past = nil
+		_ = tx.Rollback() // before the commit: while it reads, the log cannot begin anew
+	}, nil
 }
 
 // resolve decides about the changed records whose change may have an effect.
 func (t *Tx) resolve(ctx context.Context, changed map[int64]int64) (reconcile.Result, error) {
-	defer t.ahead()()
+	end, err := t.ahead(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	defer end()
 	rules, err := t.rules(ctx)
 	if err != nil {
 		return reconcile.Result{}, err

@@ -14,7 +14,7 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) error {
 }
 
 // Ahead is how deciding asks: before all is written.
-func (t *Tx) Ahead() (end func()) { return t.ahead() }
+func (t *Tx) Ahead(ctx context.Context) (end func(), err error) { return t.ahead(ctx) }
 
 // Install is an install as tests see it.
 type Install struct {

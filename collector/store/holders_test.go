@@ -29,8 +29,8 @@ func (c carriers) clone() carriers {
 	return out
 }
 
-// Who carries a value is told right while the claims of a transaction are not written, are
-// being written and are written, whatever part of it was asked for before: in random transactions,
+// Who carries a value is told right before the claims of a transaction are written and after, as the transaction
+// sees it and ahead of what is being written, whatever part of it was asked for before: in random transactions,
 // of two programs in turns, with savepoints of which some are undone.
 func TestHoldersOfPending(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, dsn string) {
@@ -78,9 +78,6 @@ func putAndAsk(ctx context.Context, tx *store.Tx, rnd *rand.Rand, have carriers)
 		}
 		if err := tx.Flush(ctx); err != nil {
 			return err
-		}
-		if rnd.IntN(2) == 0 {
-			defer tx.Ahead()()
 		}
 		return ask(ctx, tx, rnd, have)
 	}
@@ -133,6 +130,13 @@ func ask(ctx context.Context, tx *store.Tx, rnd *rand.Rand, have carriers) error
 			keys = append(keys, reconcile.Key{Type: inventory.IDMAC, Value: fmt.Sprint(v)})
 		}
 	}
+	if rnd.IntN(2) == 0 {
+		end, err := tx.Ahead(ctx)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	limit := 1 + rnd.IntN(12)
 	got, err := tx.Holders(ctx, keys, limit)
 	if err != nil {
@@ -146,4 +150,59 @@ func ask(ctx context.Context, tx *store.Tx, rnd *rand.Rand, have carriers) error
 		}
 	}
 	return nil
+}
+
+// What is read after records moved in a transaction is not what was before.
+func TestMembersAfterMove(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, dsn string) {
+		var ids []int64
+		serial := reconcile.Claim{Key: reconcile.Key{Type: inventory.IDSerial, Value: "S1"}, Tier: 2, First: 1, Last: 1}
+		add := func(key string) func(*store.Tx) error {
+			return func(tx *store.Tx) error {
+				src, err := tx.Source(t.Context(), inventory.Source{Kind: inventory.KindAgent, ID: key}, time.Unix(0, 0))
+				if err != nil {
+					return err
+				}
+				r, err := tx.AddRecord(t.Context(), store.Record{Source: src.ID, Key: store.RecordKey{Kind: inventory.KindAgent, Key: key}})
+				if err != nil {
+					return err
+				}
+				ids = append(ids, r.ID)
+				tx.PutClaims(r.ID, []reconcile.Claim{serial})
+				return tx.Flush(t.Context())
+			}
+		}
+		decide := func(tx *store.Tx) error {
+			_, err := tx.Decide(t.Context(), map[int64]int64{ids[len(ids)-1]: 1}, "")
+			return err
+		}
+		look := func(tx *store.Tx) error {
+			end, err := tx.Ahead(t.Context())
+			if err != nil {
+				return err
+			}
+			defer end()
+			got, err := tx.Members(t.Context(), ids[:1])
+			if diff := cmp.Diff(map[int64][]int64{ids[0]: ids}, got); diff != "" {
+				t.Errorf("members (-want +got):\n%s", diff)
+			}
+			return err
+		}
+		for _, steps := range [][]func(*store.Tx) error{{add("a"), decide}, {add("b")}, {decide, look}} {
+			err := open(t, dsn).Update(t.Context(), func(tx *store.Tx) error { // each a program of its own, that knows nothing
+				if err := tx.Begin(t.Context()); err != nil {
+					return err
+				}
+				for _, step := range steps {
+					if err := step(tx); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
