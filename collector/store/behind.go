@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// behind runs statements of a transaction while what follows is thought about: nearly all of
-// what a group of observations writes says nothing that deciding about their records asks
-// for. Whoever else uses the transaction waits until they are done.
+// behind runs statements of a transaction while what follows is thought about: what a group of
+// observations writes is known without the database when their records are decided about (Tx.ahead).
+// Whoever else uses the transaction waits until they are done.
 type behind struct {
 	runner
 	queue []statement
 	done  chan error // of those under way, nil when there are none
 	err   error      // what came of the ones before
 
-	// ahead says that queries do not wait: they are for other rows than are being written.
-	ahead bool
+	// past answers queries as the database was before the transaction, nil when they are to wait.
+	past runner
 }
 
 // statement is run with one parameter after the other. It changes want rows, any number when that is 0.
@@ -94,17 +94,19 @@ func (b *behind) ExecContext(ctx context.Context, query string, args ...any) (sq
 }
 
 func (b *behind) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if !b.ahead {
-		if err := b.wait(ctx); err != nil {
-			return nil, err
-		}
+	if b.past != nil {
+		return b.past.QueryContext(ctx, query, args...)
+	}
+	if err := b.wait(ctx); err != nil {
+		return nil, err
 	}
 	return b.runner.QueryContext(ctx, query, args...)
 }
 
 func (b *behind) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if !b.ahead {
-		_ = b.wait(ctx) // the next one that can say so returns it
+	if b.past != nil {
+		return b.past.QueryRowContext(ctx, query, args...)
 	}
+	_ = b.wait(ctx) // the next one that can say so returns it
 	return b.runner.QueryRowContext(ctx, query, args...)
 }

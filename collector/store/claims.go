@@ -42,7 +42,12 @@ func (t *Tx) PutClaims(record int64, fresh []reconcile.Claim) bool {
 	t.known.once(all[len(before):])
 	r.claims = all
 	for _, c := range all[len(before):] {
-		t.known.claimed(c.Key, record)
+		if !t.known.claimed(c.Key, record) {
+			if t.carriers == nil {
+				t.carriers = map[reconcile.Key][]int64{}
+			}
+			t.carriers[c.Key] = append(t.carriers[c.Key], record)
+		}
 	}
 	t.wantLocks(all) // deciding leads to all of them
 	if t.claims == nil {
@@ -239,6 +244,7 @@ func (t *Tx) move(ctx context.Context, moves []moveOf) error {
 	if len(moves) == 0 {
 		return nil
 	}
+	t.moved = true
 	var b bulk
 	for _, m := range moves {
 		b.row(m.record, m.to, m.obs)

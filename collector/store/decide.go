@@ -46,21 +46,13 @@ const (
 // Decide decides anew about records that changed, with the observations that changed
 // them, and moves records to the assets decided for them. cause is as in Event.
 func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) (Decided, error) {
-	// What deciding reads besides claims is of records that were not known, and so are not being written.
-	t.behind.ahead = true
-	defer func() { t.behind.ahead = false }()
 	if err := t.LockClaims(ctx); err != nil {
 		return Decided{}, err
 	}
-	rules, err := t.rules(ctx)
+	res, err := t.resolve(ctx, changed)
 	if err != nil {
 		return Decided{}, err
 	}
-	res, err := t.resolve(ctx, rules, changed)
-	if err != nil {
-		return Decided{}, err
-	}
-	t.behind.ahead = false
 	moves, err := t.regroup(ctx, changed, res.Assets)
 	if err != nil {
 		return Decided{}, err
@@ -80,8 +72,36 @@ func (t *Tx) Decide(ctx context.Context, changed map[int64]int64, cause string) 
 	return d, t.review(ctx, res, changed, cause)
 }
 
+// ahead answers queries as the database was when the transaction began, until end is called, so that they do not
+// wait for what is being written. Nobody else commits meanwhile, and what this one changed is not asked for:
+// it is known of sources, records, sections and claims; to who carries a value Holders adds those who came to
+// carry it; and no record has moved yet. Where that does not hold, queries wait and see all.
+func (t *Tx) ahead(ctx context.Context) (end func(), err error) {
+	if t.s.past == nil || t.known != t.s.known || t.moved {
+		return func() {}, nil
+	}
+	tx, err := t.s.past.BeginTx(ctx, t.d.readOnly)
+	if err != nil {
+		return nil, fmt.Errorf("begin read: %w", err)
+	}
+	t.behind.past = tx
+	return func() {
+		t.behind.past = nil
+		_ = tx.Rollback() // before the commit: while it reads, the log cannot begin anew
+	}, nil
+}
+
 // resolve decides about the changed records whose change may have an effect.
-func (t *Tx) resolve(ctx context.Context, rules reconcile.Rules, changed map[int64]int64) (reconcile.Result, error) {
+func (t *Tx) resolve(ctx context.Context, changed map[int64]int64) (reconcile.Result, error) {
+	end, err := t.ahead(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	defer end()
+	rules, err := t.rules(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	var seeds []int64
 	grown := map[int64][]reconcile.Claim{}
 	for id := range changed {

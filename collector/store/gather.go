@@ -88,16 +88,17 @@ func (t *Tx) forUpdateOf(table string) string {
 // GatherRecords learns the records with those keys.
 func (t *Tx) GatherRecords(ctx context.Context, keys []RecordKey) error {
 	var b bulk
-	var asked []RecordKey
+	var ids []int64
 	for _, k := range keys {
-		if _, ok := t.known.byKey.get(k); !ok {
+		id, ok := t.known.byKey.get(k)
+		if !ok {
 			t.known.byKey.put(k, 0)
 			b.row(string(k.Kind), k.Scope, k.Key, k.Incarnation)
-			asked = append(asked, k)
 		}
+		ids = append(ids, id)
 	}
-	if len(asked) == 0 {
-		return nil
+	if err := t.gatherOwn(ctx, ids); err != nil || b.n == 0 {
+		return err
 	}
 	return t.gather(ctx, `from json_each($1) j join record r on r.kind = j.value->>0 and r.scope = j.value->>1
 		and r.native_key = j.value->>2 and r.incarnation = j.value->>3 order by r.id`+t.forUpdateOf("r"), b.text(), nil)
@@ -106,15 +107,18 @@ func (t *Tx) GatherRecords(ctx context.Context, keys []RecordKey) error {
 // GatherNewest learns which of each key's incarnations was reported on last.
 func (t *Tx) GatherNewest(ctx context.Context, keys []RecordKey) error {
 	var b bulk
+	var ids []int64
 	for _, k := range keys {
 		k.Incarnation = ""
-		if _, ok := t.known.newest.get(k); !ok {
+		id, ok := t.known.newest.get(k)
+		if !ok {
 			t.known.newest.put(k, 0)
 			b.row(string(k.Kind), k.Scope, k.Key)
 		}
+		ids = append(ids, id)
 	}
-	if b.n == 0 {
-		return nil
+	if err := t.gatherOwn(ctx, ids); err != nil || b.n == 0 {
+		return err
 	}
 	err := t.gather(ctx, `from json_each($1) j join record r on r.id = (select id from record n where n.kind = j.value->>0 and n.scope = j.value->>1
 		and n.native_key = j.value->>2 order by n.last_seen desc, n.id desc limit 1) order by r.id`+t.forUpdateOf("r"), b.text(), func(r *recordState) {
@@ -128,6 +132,24 @@ func (t *Tx) GatherNewest(ctx context.Context, keys []RecordKey) error {
 		}
 	}
 	return err
+}
+
+// gatherOwn learns what is missing of records for this transaction to change them: deciding learns less of
+// one, and what was learned may have been let go of. Ids of 0 are nobody's.
+func (t *Tx) gatherOwn(ctx context.Context, ids []int64) error {
+	var missing []int64
+	for _, id := range ids {
+		st, ok := t.known.records.get(id)
+		if id != 0 && (!ok || !st.claimed || st.sections == nil || t.d.concurrent && !st.mine) {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return t.gather(ctx, `from record r where r.id in (select cast(value as bigint) from json_each($1)) order by r.id`+t.forUpdateOf("r"),
+		idList(slices.Compact(missing)), nil)
 }
 
 // gather learns records, with their sections and claims.
@@ -360,8 +382,12 @@ func (t *Tx) Holders(ctx context.Context, keys []reconcile.Key, limit int) ([][]
 		return nil, err
 	}
 	for i, k := range missing {
-		out[at[i]] = found[i]
-		t.known.holders.put(k, holderList{ids: found[i], cut: len(found[i]) >= limit})
+		h := holderList{ids: found[i], cut: len(found[i]) >= limit}
+		for _, record := range t.carriers[k] { // written or not
+			h.add(record)
+		}
+		out[at[i]] = h.ids[:min(len(h.ids), limit)]
+		t.known.holders.put(k, h)
 	}
 	return out, nil
 }

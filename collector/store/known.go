@@ -55,6 +55,16 @@ type holderList struct {
 	cut bool
 }
 
+// add adds a record, and reports whether it belongs there.
+func (h *holderList) add(record int64) bool {
+	i, found := slices.BinarySearch(h.ids, record)
+	if found || h.cut && i == len(h.ids) { // others may come between
+		return false
+	}
+	h.ids = slices.Insert(slices.Clip(h.ids), i, record) // who asked before keeps theirs
+	return true
+}
+
 // Bounds of the younger half of what is known, counted when a transaction begins.
 const (
 	maxKnownRecords = 60_000
@@ -138,16 +148,17 @@ func (t *Tx) forget() {
 	t.known = &known{}
 }
 
-// claimed notes that a record carries a value that it did not carry before.
-func (k *known) claimed(key reconcile.Key, record int64) {
+// claimed notes that a record carries a value that it did not carry before. It reports whether all who
+// carry it are known, so that nobody will ask the database.
+func (k *known) claimed(key reconcile.Key, record int64) bool {
 	h, ok := k.holders.get(key)
 	if !ok {
-		return
+		return false
 	}
-	if i, found := slices.BinarySearch(h.ids, record); !found && (!h.cut || i < len(h.ids)) {
-		h.ids = slices.Insert(slices.Clip(h.ids), i, record)
+	if h.add(record) {
 		k.holders.put(key, h)
 	}
+	return !h.cut
 }
 
 // once makes claims share the texts that are known.

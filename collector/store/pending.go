@@ -27,6 +27,7 @@ type pending struct {
 	titles       map[*inventory.Software][]title // of lists, by their first item
 	links        map[int64]*linkSet
 	before       map[int64][]reconcile.Claim // what the records of PutClaims claimed when the group began
+	carriers     map[reconcile.Key][]int64   // records that came to carry a value whose holders were not all known; for the whole transaction
 }
 
 type sectionKey struct {
@@ -59,6 +60,10 @@ func (t *Tx) nextID(ctx context.Context, table string) (int64, error) {
 		stock = &idStock{}
 		t.ids[table] = stock
 	}
+	if stock.last != 0 && !t.d.concurrent { // nobody else takes any
+		stock.last++
+		return stock.last, nil
+	}
 	if len(stock.left) == 0 {
 		rows, err := t.query(ctx, t.d.ids(table), idBlock)
 		if err != nil {
@@ -70,19 +75,13 @@ func (t *Tx) nextID(ctx context.Context, table string) (int64, error) {
 		if len(stock.left) != idBlock {
 			return 0, fmt.Errorf("%d keys for %s instead of %d", len(stock.left), table, idBlock)
 		}
-		// An engine that counts rows does not know of those not written yet.
-		if shift := stock.last + 1 - stock.left[0]; shift > 0 && !t.d.concurrent {
-			for i := range stock.left {
-				stock.left[i] += shift
-			}
-		}
 	}
 	stock.last, stock.left = stock.left[0], stock.left[1:]
 	return stock.last, nil
 }
 
 // Flush writes what the steps so far left to be written; where transactions come one after another,
-// behind whoever called it, but for claims, which deciding asks for.
+// behind whoever called it.
 func (t *Tx) Flush(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		t.flushClaims, t.flushSources, t.flushRecords, t.flushObservations, t.flushSections, t.flushFacts, t.flushInstalls, t.flushLinks, t.flushStirred,
@@ -91,7 +90,7 @@ func (t *Tx) Flush(ctx context.Context) error {
 			return err
 		}
 	}
-	t.pending = pending{ids: t.ids, before: t.before}
+	t.pending = pending{ids: t.ids, before: t.before, carriers: t.carriers}
 	t.behind.start(ctx)
 	return t.behind.err
 }
@@ -218,11 +217,11 @@ func (t *Tx) putClaims(ctx context.Context, b *bulk) error {
 	if b.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `insert into claim (record_id, type, value, scope, tier, first_day, until_day, days)
+	return t.later(ctx, `insert into claim (record_id, type, value, scope, tier, first_day, until_day, days)
 		select cast(value->>0 as bigint), value->>1, value->>2, value->>3, cast(value->>4 as int), cast(value->>5 as bigint), cast(value->>6 as bigint), cast(value->>7 as int)
 		from json_each($1) where true
 		on conflict (record_id, type, value, scope) do update set tier = excluded.tier,
-		first_day = excluded.first_day, until_day = excluded.until_day, days = excluded.days`, b.text())
+		first_day = excluded.first_day, until_day = excluded.until_day, days = excluded.days`, b, 0)
 }
 
 func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {

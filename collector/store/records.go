@@ -151,14 +151,12 @@ func (t *Tx) own(ctx context.Context, id int64) (Record, bool, error) {
 	if id == 0 {
 		return Record{}, false, nil
 	}
+	if err := t.gatherOwn(ctx, []int64{id}); err != nil {
+		return Record{}, false, wrap("find record", err)
+	}
 	st, ok := t.known.records.get(id)
-	if !ok || !st.claimed || st.sections == nil || t.d.concurrent && !st.mine {
-		if err := t.gather(ctx, `from json_each($1) j join record r on r.id = cast(j.value as bigint) order by r.id`+t.forUpdateOf("r"), idList([]int64{id}), nil); err != nil {
-			return Record{}, false, wrap("find record", err)
-		}
-		if st, ok = t.known.records.get(id); !ok {
-			return Record{}, false, fmt.Errorf("record %d is gone", id)
-		}
+	if !ok {
+		return Record{}, false, fmt.Errorf("record %d is gone", id)
 	}
 	return st.Record, true, nil
 }

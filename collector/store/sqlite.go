@@ -67,6 +67,11 @@ func (s *Store) openSQLite(ctx context.Context, file string) (err error) {
 		return err
 	}
 	s.read.SetMaxOpenConns(8)
+	// Not one of those: people's questions may take long, and the transaction would wait for them.
+	if s.past, err = sql.Open("sqlite3", "file:"+u+"?"+common+"&_query_only=on"); err != nil {
+		return err
+	}
+	s.past.SetMaxOpenConns(1)
 	return nil
 }
 

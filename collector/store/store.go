@@ -30,6 +30,7 @@ type Store struct {
 	write, read *sql.DB
 	// side is for what is written outside of the caller's transaction; nil where there is but one writer.
 	side   *sql.DB
+	past   *sql.DB // one connection for the write transaction to read what was before it; nil where they run side by side
 	wait   time.Duration
 	titles titleCache
 	rules  ruleCache
@@ -114,7 +115,7 @@ func (s *Store) Close() error {
 	if s.log != nil {
 		errs = append(errs, s.log.close())
 	}
-	for _, db := range []*sql.DB{s.read, s.side, s.write} { // SQLite's log is folded in by the last to close
+	for _, db := range []*sql.DB{s.read, s.side, s.past, s.write} { // SQLite's log is folded in by the last to close
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

@@ -21,6 +21,7 @@ type Tx struct {
 	locks
 	stirred map[string]int64 // stations that began or ended somewhere, with the first observation by which they did
 	stirs   bool             // some were written
+	moved   bool             // records did, to other assets
 }
 
 // Update runs fn in one transaction that is durable when Update returns nil. An error
