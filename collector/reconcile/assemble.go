@@ -32,14 +32,14 @@ type attributeValue struct {
 // Say is what a record with those sections says.
 func Say(src inventory.Source, bodies map[inventory.SectionName]inventory.Body) Said {
 	r := facts{src, bodies}
-	out := make(Said, 0, 12)
+	out := make(Said, 0, 32) // not what is kept
 	for i := range attributes {
 		a := &attributes[i]
 		if v := strings.TrimSpace(a.of(&r)); v != "" {
 			out = append(out, attributeValue{i, v, a.placeholder != nil && a.placeholder(v)})
 		}
 	}
-	return slices.Clip(out)
+	return slices.Clone(out)
 }
 
 // facts are a record's sections.
