@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -60,8 +61,11 @@ func (b *bulk) document(id int64, v any) error {
 	return err
 }
 
-// Write is for the encoder of a document.
+// Write is for the encoder of a document. Documents are large: the buffer doubles for them.
 func (b *bulk) Write(p []byte) (int, error) {
+	if len(b.buf)+len(p) > cap(b.buf) {
+		b.buf = slices.Grow(b.buf, len(b.buf)+len(p))
+	}
 	b.buf = append(b.buf, p...)
 	return len(p), nil
 }
