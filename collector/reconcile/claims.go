@@ -92,7 +92,7 @@ type reader struct {
 	cloud   bool
 	virtual bool
 	onCards []netip.Addr // found on cards that count
-	site    string      // as a scope, "" without one
+	site    string       // as a scope, "" without one
 	claims  []Claim
 	at      map[Key]int // of claims, once there are many
 }
