@@ -70,7 +70,8 @@ func (a *applier) decide(ctx context.Context) error {
 // gather reads for a group of observations what taking them in needs to know.
 func (a *applier) gather(ctx context.Context, list []*item) error {
 	sources := make([]inventory.Source, len(list))
-	var latest, exact []store.RecordKey
+	var latest []store.RecordKey
+	exact := make([]store.RecordKey, 0, len(list))
 	for i, it := range list {
 		sources[i] = it.obs.Source
 		key := keyOf(&it.obs)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -95,6 +96,42 @@ func BenchmarkFirstReports(b *testing.B) {
 	if fi, err := os.Stat(file); err == nil {
 		b.ReportMetric(float64(fi.Size())/float64(n), "bytes/host")
 	}
+}
+
+// sighting is what a scanner sees of host n on a day: a card, an address, a name.
+func sighting(n, day int) inventory.Observation {
+	seen := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).AddDate(0, 0, day)
+	mac := fmt.Sprintf("00:14:22:%02x:%02x:%02x", n>>16&255, n>>8&255, n&255)
+	ip := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n + day%3)}), 32)
+	return inventory.Observation{
+		Source: inventory.Source{Kind: inventory.KindScanner, ID: "scanner-1", Site: "hq"}, NativeKey: "mac:" + mac,
+		Epoch: 1, Seq: int64(day<<16 + n + 1), SeenAt: seen, Complete: true,
+		Sections: []inventory.Section{
+			{Name: inventory.SectionDevice, Status: inventory.StatusOK, Body: &inventory.Device{Name: fmt.Sprintf("host%d", n)}},
+			{Name: inventory.SectionInterfaces, Status: inventory.StatusOK, Body: inventory.Interfaces{{MAC: mac, Up: true, Addresses: []netip.Prefix{ip}}}},
+		},
+	}
+}
+
+// Sightings without hashes, each of a new day and every third at another address: what an
+// estate's observations mostly are. Memory is that of an observation.
+func BenchmarkSightings(b *testing.B) {
+	in, _ := benchRig(b)
+	const hosts = 1024
+	n := 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		list := make([]inventory.Observation, hosts)
+		for i := range list {
+			list[i] = sighting(i, n/hosts)
+		}
+		submitAll(b, in, list)
+		n += hosts
+	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "reports/s")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(n), "B/report")
 }
 
 func BenchmarkUnchangedReports(b *testing.B) {

@@ -106,5 +106,5 @@ func hashOf(body inventory.Body) []byte {
 		}
 		h.Write(buf)
 	}
-	return append([]byte("muster:"), h.Sum(nil)[:16]...)
+	return append([]byte("muster:"), h.Sum(buf[:0])[:16]...)
 }

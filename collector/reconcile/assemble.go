@@ -32,32 +32,20 @@ type attributeValue struct {
 // Say is what a record with those sections says.
 func Say(src inventory.Source, bodies map[inventory.SectionName]inventory.Body) Said {
 	r := facts{src, bodies}
-	out := make(Said, 0, 12)
+	out := make(Said, 0, 32) // not what is kept
 	for i := range attributes {
 		a := &attributes[i]
 		if v := strings.TrimSpace(a.of(&r)); v != "" {
 			out = append(out, attributeValue{i, v, a.placeholder != nil && a.placeholder(v)})
 		}
 	}
-	return slices.Clip(out)
+	return slices.Clone(out)
 }
 
 // facts are a record's sections.
 type facts struct {
 	Source inventory.Source
 	Bodies map[inventory.SectionName]inventory.Body
-}
-
-// Attribute is one value with where it comes from. Value is empty when all that
-// records say is placeholders; those are then among Others.
-type Attribute struct {
-	Name   string
-	Value  string
-	Record int64
-	Source inventory.SourceKind
-	Seen   time.Time
-	Stale  bool
-	Others []Attribute // what other records say, in order of preference; no Others of their own
 }
 
 // fresh is how long what a kind of source said is believed before others'.
@@ -74,7 +62,7 @@ var (
 	cloudOrder = []inventory.SourceKind{inventory.KindAWS, inventory.KindAzure, inventory.KindImport, inventory.KindAgent, inventory.KindScanner}
 )
 
-// attributes are all that Assemble chooses, by name.
+// attributes are all that an Assembler chooses, by name.
 var attributes = []struct {
 	name  string
 	order []inventory.SourceKind
@@ -108,68 +96,80 @@ var attributes = []struct {
 	{"vendor", usualOrder, vendor, meaninglessText},
 }
 
+// Assembler chooses what to show of one asset after another.
+type Assembler struct {
+	all            []candidate
+	chosen, losers []inventory.Attribute
+}
+
+// candidate is what one record says of an attribute; the one of the lowest rank shows.
+type candidate struct {
+	of   *RecordFacts
+	said attributeValue
+	rank int
+}
+
 // Assemble chooses for each attribute the value to show among what an asset's records
 // say: by source, by freshness, never a placeholder. Sorted by name; what nobody says
-// is left out.
-func Assemble(now time.Time, records []RecordFacts) []Attribute {
-	var out []Attribute
-	next := make([]int, len(records)) // of what each says
-	for i := range attributes {
-		var all []candidate
-		for j := range records {
-			r := &records[j]
-			if next[j] == len(r.Said) || r.Said[next[j]].attribute != i {
-				continue
-			}
-			s := &r.Said[next[j]]
-			next[j]++
-			life, ok := fresh[r.Source]
-			c := candidate{Attribute: Attribute{Name: attributes[i].name, Value: s.value, Record: r.ID, Source: r.Source, Seen: r.LastSeen,
-				Stale: !ok || now.Sub(r.LastSeen) > life}, placeholder: s.placeholder}
-			c.rank = rank(&c, attributes[i].order)
-			all = append(all, c)
-		}
-		if len(all) > 0 {
-			out = append(out, choose(all))
+// is left out. A value is empty when all that records say is placeholders; those are then
+// among the losers, which are in order of preference. What it returns is good until the next asset.
+func (a *Assembler) Assemble(now time.Time, records []RecordFacts) []inventory.Attribute {
+	a.all, a.chosen, a.losers = a.all[:0], a.chosen[:0], a.losers[:0]
+	for i := range records {
+		r := &records[i]
+		life, ok := fresh[r.Source]
+		stale := !ok || now.Sub(r.LastSeen) > life
+		for _, s := range r.Said {
+			a.all = append(a.all, candidate{r, s, rank(r.Source, s, stale)})
 		}
 	}
-	return out
+	slices.SortFunc(a.all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.said.attribute, b.said.attribute), cmp.Compare(a.rank, b.rank),
+			b.of.LastSeen.Compare(a.of.LastSeen), cmp.Compare(a.of.ID, b.of.ID))
+	})
+	for rest := a.all; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].said.attribute == rest[0].said.attribute {
+			n++
+		}
+		a.choose(rest[:n])
+		rest = rest[n:]
+	}
+	return a.chosen
 }
 
-// candidate is one record's value for an attribute; the one of the lowest rank shows.
-type candidate struct {
-	Attribute
-	placeholder bool
-	rank        int
-}
-
-func rank(c *candidate, order []inventory.SourceKind) int {
-	r := slices.Index(order, c.Source)
+func rank(source inventory.SourceKind, s attributeValue, stale bool) int {
+	order := attributes[s.attribute].order
+	r := slices.Index(order, source)
 	if r < 0 {
 		r = len(order)
 	}
-	if c.Stale {
+	if stale {
 		r += 100
 	}
-	if c.placeholder {
+	if s.placeholder {
 		r += 1000
 	}
 	return r
 }
 
-func choose(all []candidate) Attribute {
-	slices.SortStableFunc(all, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), b.Seen.Compare(a.Seen), cmp.Compare(a.Record, b.Record))
-	})
-	best := all[0].Attribute
-	others := all[1:]
-	if all[0].placeholder {
-		best, others = Attribute{Name: best.Name}, all
+// choose takes the first of the candidates for one attribute, unless it means nothing.
+func (a *Assembler) choose(all []candidate) {
+	best := inventory.Attribute{Name: attributes[all[0].said.attribute].name}
+	if !all[0].said.placeholder {
+		best, all = all[0].shown(), all[1:]
 	}
-	for i := range others {
-		best.Others = append(best.Others, others[i].Attribute)
+	begin := len(a.losers)
+	for i := range all {
+		a.losers = append(a.losers, all[i].shown())
 	}
-	return best
+	best.Losers = slices.Clip(a.losers[begin:])
+	a.chosen = append(a.chosen, best)
+}
+
+func (c *candidate) shown() inventory.Attribute {
+	return inventory.Attribute{Name: attributes[c.said.attribute].name, Value: c.said.value,
+		Record: c.of.ID, Source: string(c.of.Source), At: c.of.LastSeen}
 }
 
 // meaninglessText tells the words that firmware and forms hold in place of a value.

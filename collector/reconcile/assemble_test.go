@@ -19,6 +19,7 @@ func record(id int64, kind inventory.SourceKind, last time.Time, bodies ...inven
 func TestAssemble(t *testing.T) {
 	now := on(30)
 	daysAgo := func(n int) time.Time { return now.AddDate(0, 0, -n) }
+	var assembler reconcile.Assembler // one for all: nothing of an asset may show in the next
 	for _, c := range []struct {
 		name    string
 		records []reconcile.RecordFacts
@@ -61,9 +62,9 @@ func TestAssemble(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := map[string]string{}
-			for _, a := range reconcile.Assemble(now, c.records) {
+			for _, a := range assembler.Assemble(now, c.records) {
 				words := []string{a.Value}
-				for _, o := range a.Others {
+				for _, o := range a.Losers {
 					words = append(words, o.Value)
 				}
 				got[a.Name] = strings.Join(words, ", ")

@@ -58,6 +58,7 @@ type Evidence struct {
 // interfaces, disks and components.
 func Read(src inventory.Source, seen time.Time, bodies map[inventory.SectionName]inventory.Body) Evidence {
 	r := newReader(src, seen, bodies)
+	r.claims = make([]Claim, 0, 8) // as many as most have
 	if r.role != "" {
 		r.claim(TypeRole, "", string(r.role), tierRole)
 	}
@@ -91,14 +92,18 @@ type reader struct {
 	cloud   bool
 	virtual bool
 	onCards []netip.Addr // found on cards that count
+	site    string       // as a scope, "" without one
 	claims  []Claim
-	at      map[Key]int
+	at      map[Key]int // of claims, once there are many
 }
 
-func newReader(src inventory.Source, seen time.Time, bodies map[inventory.SectionName]inventory.Body) *reader {
-	r := &reader{src: src, day: DayOf(seen), dev: &inventory.Device{}, at: map[Key]int{}}
-	if d, ok := bodies[inventory.SectionDevice].(*inventory.Device); ok && d != nil {
-		r.dev = d
+func newReader(src inventory.Source, seen time.Time, bodies map[inventory.SectionName]inventory.Body) reader {
+	r := reader{src: src, day: DayOf(seen)}
+	if src.Site != "" {
+		r.site = "site:" + src.Site
+	}
+	if r.dev, _ = bodies[inventory.SectionDevice].(*inventory.Device); r.dev == nil {
+		r.dev = &inventory.Device{}
 	}
 	if o, ok := bodies[inventory.SectionOS].(*inventory.OS); ok && o != nil {
 		r.windows = strings.EqualFold(o.Family, "windows")
@@ -113,14 +118,34 @@ func newReader(src inventory.Source, seen time.Time, bodies map[inventory.Sectio
 	return r
 }
 
-func (r *reader) claim(t Type, scope, value string, tier int32) {
+// claim claims a value, once.
+func (r *reader) claim(t Type, scope, value string, tier int32) *Claim {
 	k := Key{Type: t, Scope: scope, Value: value}
-	if i, ok := r.at[k]; ok {
-		r.claims[i].Tier = min(r.claims[i].Tier, tier)
-		return
+	if c := r.claimed(k); c != nil {
+		c.Tier = min(c.Tier, tier)
+		return c
 	}
-	r.at[k] = len(r.claims)
 	r.claims = append(r.claims, Claim{Key: k, Tier: tier, First: r.day, Last: r.day})
+	return &r.claims[len(r.claims)-1]
+}
+
+// claimed is the claim on a value, nil when there is none yet. An index pays only for the
+// many claims of a switch or hypervisor.
+func (r *reader) claimed(k Key) *Claim {
+	const few = 32
+	if len(r.claims) <= few {
+		return claimIn(r.claims, k)
+	}
+	if r.at == nil {
+		r.at = map[Key]int{}
+	}
+	for i := len(r.at); i < len(r.claims); i++ {
+		r.at[r.claims[i].Key] = i
+	}
+	if i, ok := r.at[k]; ok {
+		return &r.claims[i]
+	}
+	return nil
 }
 
 // address claims an address for a day, on which the thing was there or nearby.
@@ -130,9 +155,7 @@ func (r *reader) address(place string, a netip.Addr, d Day, nearby bool) {
 		tier = tierNearby
 	}
 	week, days := InWeek(place, d, nearby)
-	k := Key{Type: TypeAddress, Scope: week, Value: a.String()}
-	r.claim(k.Type, k.Scope, k.Value, tier)
-	r.claims[r.at[k]].Days |= days
+	r.claim(TypeAddress, week, a.String(), tier).Days |= days
 }
 
 // ec2Instance is how an instance id looks where the firmware shows it as a board's asset tag.
@@ -336,24 +359,23 @@ func (r *reader) mac(s string, tier int32, onCloud bool) bool {
 		r.claim(inventory.IDMAC, scopeCloud, m, tierMAC)
 		return true
 	}
-	site := "site:" + r.src.Site
 	switch class {
 	case macBurnedIn, macHypervisor:
 		r.claim(inventory.IDMAC, "", m, tier)
-		if r.src.Site != "" {
-			r.claim(inventory.IDMAC, site, m, tierPart)
+		if r.site != "" {
+			r.claim(inventory.IDMAC, r.site, m, tierPart)
 		}
 	case macLocal:
-		if r.src.Site == "" {
+		if r.site == "" {
 			return true
 		}
-		r.claim(inventory.IDMAC, site, m, tierPart)
+		r.claim(inventory.IDMAC, r.site, m, tierPart)
 	case macRouter:
 		// Only somebody else's sighting is the virtual address itself; its routers list it too.
-		if r.role != inventory.RoleVirtualAddress || r.src.Site == "" {
+		if r.role != inventory.RoleVirtualAddress || r.site == "" {
 			return false
 		}
-		r.claim(inventory.IDMAC, site, m, tierPart)
+		r.claim(inventory.IDMAC, r.site, m, tierPart)
 	case macSoftware:
 		return false
 	}
@@ -454,10 +476,7 @@ func (r *reader) place(a netip.Addr) string {
 	case !a.IsValid(), a.IsLoopback(), a.IsUnspecified(), a.IsLinkLocalUnicast(), a.IsMulticast():
 		return ""
 	case a.IsPrivate(), sharedSpace.Contains(a):
-		if r.src.Site == "" {
-			return ""
-		}
-		return "site:" + r.src.Site
+		return r.site
 	}
 	return scopeInternet
 }

@@ -67,10 +67,17 @@ func (r *reader) lowest(t Type, admit func(Claim) bool) string {
 // changed holds the claims that are new or whose days grew: what a store writes, and
 // the sign that Resolve must run.
 func Accumulate(have, fresh []Claim) (all, changed []Claim) {
-	all = append(make([]Claim, 0, len(have)+len(fresh)), have...)
 	find := finder(have, len(fresh))
-	for _, c := range fresh {
-		i := find(c.Key)
+	at, more := make([]int, len(fresh)), 0
+	for n := range fresh {
+		if at[n] = find(fresh[n].Key); at[n] < 0 {
+			more++
+		}
+	}
+	all = append(make([]Claim, 0, len(have)+more), have...) // is kept: no larger than it need be
+	changed = make([]Claim, 0, len(fresh))
+	for n, c := range fresh {
+		i := at[n]
 		if i < 0 {
 			all, changed = append(all, c), append(changed, c)
 			continue

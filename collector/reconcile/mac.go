@@ -39,16 +39,13 @@ func MAC(s string) (string, bool) {
 	if n != len(hex) || strings.IndexByte("13579bdf", hex[1]) >= 0 {
 		return "", false
 	}
-	var b strings.Builder
+	text := []byte("00:00:00:00:00:00")
 	same := true
 	for i := 0; i < len(hex); i += 2 {
-		if i > 0 {
-			b.WriteByte(':')
-		}
-		b.Write(hex[i : i+2])
+		copy(text[i/2*3:], hex[i:i+2])
 		same = same && hex[i] == hex[0] && hex[i+1] == hex[1]
 	}
-	return b.String(), !same
+	return string(text), !same
 }
 
 // classOf classes a normalised address.

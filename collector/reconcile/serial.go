@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"encoding/hex"
 	"regexp"
 	"strings"
 	"unicode"
@@ -141,12 +142,15 @@ func hexID(s string, octets int) (string, bool) {
 		}
 		return r
 	}, s)
-	if len(s)%2 != 0 || len(s) < 2*octets || len(s) > 128 || strings.Trim(s, "0123456789abcdef") != "" {
+	decoded, err := hex.DecodeString(s)
+	if err != nil || len(decoded) < octets || len(decoded) > 64 {
 		return "", false
 	}
-	kinds := map[string]bool{}
-	for i := 0; i < len(s); i += 2 {
-		kinds[s[i:i+2]] = true
+	kinds, seen := 0, [256]bool{}
+	for _, b := range decoded {
+		if !seen[b] {
+			kinds, seen[b] = kinds+1, true
+		}
 	}
-	return s, len(kinds) >= 4
+	return s, kinds >= 4
 }

@@ -38,30 +38,42 @@ func shareOf(kind inventory.SourceKind, site string, bodies map[inventory.Sectio
 	return s
 }
 
-// sharesOf are those of records whose sections were read.
-func sharesOf(members []Record, bodies map[int64]map[inventory.SectionName]inventory.Body) map[int64]*share {
-	out := make(map[int64]*share, len(members))
-	for i := range members {
-		r := &members[i]
-		out[r.ID] = shareOf(r.Key.Kind, r.Site, bodies[r.ID])
+// member is a record of an asset with what it has for the asset's line.
+type member struct {
+	*Record
+	share *share
+}
+
+// membersWith are records whose sections were read.
+func membersWith(records []Record, bodies map[int64]map[inventory.SectionName]inventory.Body) []member {
+	out := make([]member, len(records))
+	for i := range records {
+		r := &records[i]
+		out[i] = member{r, shareOf(r.Key.Kind, r.Site, bodies[r.ID])}
 	}
 	return out
 }
 
-// assemble puts the records of one asset together into its line.
-func assemble(now time.Time, members []Record, shares map[int64]*share) inventory.Asset {
-	in := make([]reconcile.RecordFacts, len(members))
-	for i := range members {
-		r := &members[i]
-		in[i] = reconcile.RecordFacts{ID: r.ID, Source: r.Key.Kind, LastSeen: r.LastSeen, Said: shares[r.ID].said}
+// assembler puts the lines of assets together, one after the other.
+type assembler struct {
+	attributes reconcile.Assembler
+	facts      []reconcile.RecordFacts
+	ips        []netip.Addr
+	line       inventory.Asset
+}
+
+// assemble puts the records of one asset together into its line, which is good until the next one.
+func (s *assembler) assemble(now time.Time, members []member) *inventory.Asset {
+	s.facts = s.facts[:0]
+	for _, m := range members {
+		s.facts = append(s.facts, reconcile.RecordFacts{ID: m.ID, Source: m.Key.Kind, LastSeen: m.LastSeen, Said: m.share.said})
 	}
-	var a inventory.Asset
-	for _, attr := range reconcile.Assemble(now, in) {
-		set(&a, attr.Name, attr.Value)
-		a.Attributes = append(a.Attributes, attribute(attr))
+	s.line = inventory.Asset{Addresses: s.line.Addresses[:0], MACs: s.line.MACs[:0], Attributes: s.attributes.Assemble(now, s.facts)}
+	for i := range s.line.Attributes {
+		set(&s.line, s.line.Attributes[i].Name, s.line.Attributes[i].Value)
 	}
-	addresses(&a, members, shares)
-	return a
+	s.addresses(members)
+	return &s.line
 }
 
 // set fills the field of a line that an attribute is for; others show on the asset's page only.
@@ -99,33 +111,26 @@ func set(a *inventory.Asset, name, value string) {
 	}
 }
 
-func attribute(in reconcile.Attribute) inventory.Attribute {
-	out := inventory.Attribute{Name: in.Name, Value: in.Value, Record: in.Record, Source: string(in.Source), At: in.Seen}
-	for _, o := range in.Others {
-		out.Losers = append(out.Losers, attribute(o))
-	}
-	return out
-}
-
 // current is how far behind an asset's newest record an older one may be for its
 // addresses to count as present.
 const current = 7 * 24 * time.Hour
 
 // addresses collects the addresses and MACs of all records that are current: a sweep
 // may add an address that the agent does not see, but never takes one away.
-func addresses(a *inventory.Asset, members []Record, shares map[int64]*share) {
+func (s *assembler) addresses(members []member) {
 	var newest time.Time
-	for i := range members {
-		newest = latest(newest, members[i].LastSeen)
+	for _, m := range members {
+		newest = latest(newest, m.LastSeen)
 	}
-	var ips []netip.Addr
-	for i := range members {
-		if r := &members[i]; newest.Sub(r.LastSeen) <= current {
-			ips, a.MACs = append(ips, shares[r.ID].ips...), append(a.MACs, shares[r.ID].macs...)
+	a, ips := &s.line, s.ips[:0]
+	for _, m := range members {
+		if newest.Sub(m.LastSeen) <= current {
+			ips, a.MACs = append(ips, m.share.ips...), append(a.MACs, m.share.macs...)
 		}
 	}
 	slices.SortFunc(ips, netip.Addr.Compare)
-	for _, ip := range slices.Compact(ips) {
+	s.ips = slices.Compact(ips)
+	for _, ip := range s.ips {
 		a.Addresses = append(a.Addresses, ip.String())
 	}
 	slices.Sort(a.MACs)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -29,42 +28,42 @@ func (t *Tx) AssembleAssets(ctx context.Context, ids []int64, now time.Time) err
 	if err != nil {
 		return err
 	}
-	shares, err := t.shares(ctx, members)
-	if err != nil {
+	if err := t.fillShares(ctx, members); err != nil {
 		return err
 	}
-	docs := []byte{'['} // of {"i": id, "d": line}
+	var lines bulk
+	var one assembler
 	var gone []int64
 	for _, id := range ids {
 		if len(members[id]) == 0 {
 			gone = append(gone, id)
-			continue
-		}
-		doc, err := json.Marshal(assemble(now, members[id], shares))
-		if err != nil {
+		} else if err := lines.document(id, one.assemble(now, members[id])); err != nil {
 			return fmt.Errorf("asset %d: %w", id, err)
 		}
-		if len(docs) > 1 {
-			docs = append(docs, ',')
-		}
-		docs = fmt.Appendf(docs, `{"i":%d,"d":%s}`, id, doc)
 	}
 	if len(gone) > 0 {
 		if err := t.exec(ctx, `delete from asset where id in (select cast(value as bigint) from json_each($1))`, idList(gone)); err != nil {
 			return err
 		}
 	}
-	if len(docs) == 1 {
+	if lines.n == 0 {
 		return nil
 	}
-	return t.exec(ctx, `insert into asset (id, doc) select cast(value->>'i' as bigint), value->'d' from json_each($1) where true
-		on conflict (id) do update set doc = excluded.doc`, string(docs)+"]")
+	return t.later(ctx, `insert into asset (id, doc) select cast(value->>0 as bigint), value->1 from json_each($1) where true
+		on conflict (id) do update set doc = excluded.doc`, &lines, 0)
 }
 
-// membersNow are the records of assets, oldest first.
-func (t *Tx) membersNow(ctx context.Context, assets []int64) (map[int64][]Record, error) {
+// membersNow are the records of assets, oldest first, their shares to be filled in.
+func (t *Tx) membersNow(ctx context.Context, assets []int64) (map[int64][]member, error) {
+	out := make(map[int64][]member, len(assets))
 	if t.d.concurrent { // what was read before the assets were locked may be old
-		return membersOf(ctx, t, assets)
+		lists, err := membersOf(ctx, t, assets)
+		for asset, list := range lists {
+			for i := range list {
+				out[asset] = append(out[asset], member{Record: &list[i]})
+			}
+		}
+		return out, err
 	}
 	lists, err := t.Members(ctx, assets)
 	if err != nil {
@@ -77,46 +76,50 @@ func (t *Tx) membersNow(ctx context.Context, assets []int64) (map[int64][]Record
 	if err := t.gatherStates(ctx, all); err != nil {
 		return nil, err
 	}
-	out := make(map[int64][]Record, len(lists))
 	for asset, list := range lists {
+		members := make([]member, 0, len(list))
 		for _, id := range list {
 			if r, ok := t.known.records.get(id); ok {
-				out[asset] = append(out[asset], r.Record)
+				members = append(members, member{Record: &r.Record})
 			}
 		}
+		out[asset] = members
 	}
 	return out, nil
 }
 
-// shares are those of the records of assets.
-func (t *Tx) shares(ctx context.Context, members map[int64][]Record) (map[int64]*share, error) {
-	out := map[int64]*share{}
-	var missing []Record
-	var ids []int64
+// fillShares fills in the shares of the records of assets.
+func (t *Tx) fillShares(ctx context.Context, members map[int64][]member) error {
+	var missing []*member
 	for _, list := range members {
-		for _, r := range list {
-			if st, ok := t.known.records.get(r.ID); ok && st.share != nil && st.share.site == r.Site {
-				out[r.ID] = st.share
+		for i := range list {
+			m := &list[i]
+			if st, ok := t.known.records.get(m.ID); ok && st.share != nil && st.share.site == m.Site {
+				m.share = st.share
 			} else {
-				missing, ids = append(missing, r), append(ids, r.ID)
+				missing = append(missing, m)
 			}
 		}
 	}
 	if len(missing) == 0 {
-		return out, nil
+		return nil
+	}
+	ids := make([]int64, len(missing))
+	for i, m := range missing {
+		ids[i] = m.ID
 	}
 	slices.Sort(ids)
 	bodies, err := bodiesOf(ctx, t, ids, summary)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for id, s := range sharesOf(missing, bodies) {
-		out[id] = s
-		if st, ok := t.known.records.get(id); ok && !t.d.concurrent {
-			st.share = s
+	for _, m := range missing {
+		m.share = shareOf(m.Key.Kind, m.Site, bodies[m.ID])
+		if st, ok := t.known.records.get(m.ID); ok && !t.d.concurrent {
+			st.share = m.share
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // Told says that bodies are all that is kept of a record's sections that show in a line.

@@ -3,7 +3,10 @@ package store
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -11,29 +14,20 @@ import (
 // statement for many rows costs little more than one for a single row. Statements read
 // column n as value->>n.
 type bulk struct {
-	buf  []byte
+	buf  []byte   // the rows of the portion at hand, after a bracket
+	full []string // the portions before it
 	n    int
-	cuts []int // where a portion of rows ends
 }
 
-// portion is how many rows a statement takes that others on its connection wait for.
+// portion is how many rows a statement takes that others on its connection wait for. What
+// was collected is copied once a portion, so that the buffer need not grow with all rows.
 const portion = 128
 
 // row adds a row of int64, int, string, []byte (as hexadecimal digits, null for nil) and nil.
 func (b *bulk) row(values ...any) {
-	if b.n > 0 {
-		if b.n%portion == 0 {
-			b.cuts = append(b.cuts, len(b.buf))
-		}
-		b.buf = append(b.buf, ',')
-	} else {
-		b.buf = append(b.buf[:0], '[')
-	}
-	b.n++
+	b.begin()
 	for i, v := range values {
-		if i == 0 {
-			b.buf = append(b.buf, '[')
-		} else {
+		if i > 0 {
 			b.buf = append(b.buf, ',')
 		}
 		switch v := v.(type) {
@@ -58,40 +52,88 @@ func (b *bulk) row(values ...any) {
 	b.buf = append(b.buf, ']')
 }
 
+// document adds a row of an id and a value of any kind, which statements read as value->1.
+func (b *bulk) document(id int64, v any) error {
+	b.begin()
+	b.buf = append(strconv.AppendInt(b.buf, id, 10), ',')
+	err := json.NewEncoder(b).Encode(v)
+	b.buf = append(b.buf, ']')
+	return err
+}
+
+// Write is for the encoder of a document. Documents are large: the buffer doubles for them.
+func (b *bulk) Write(p []byte) (int, error) {
+	if len(b.buf)+len(p) > cap(b.buf) {
+		b.buf = slices.Grow(b.buf, len(b.buf)+len(p))
+	}
+	b.buf = append(b.buf, p...)
+	return len(p), nil
+}
+
+// begin begins a row.
+func (b *bulk) begin() {
+	switch {
+	case b.n == 0:
+		b.buf = append(b.buf, "[["...)
+	case b.n%portion == 0:
+		b.full = append(b.full, b.rest())
+		b.buf = append(b.buf[:0], "[["...)
+	default:
+		b.buf = append(b.buf, ",["...)
+	}
+	b.n++
+}
+
+// rest is the portion at hand.
+func (b *bulk) rest() string { return string(b.buf) + "]" }
+
 // portions are the rows as several parameters.
 func (b *bulk) portions() []string {
 	if b.n == 0 {
 		return nil
 	}
-	var out []string
-	begin := 1
-	for _, end := range append(b.cuts, len(b.buf)) {
-		out = append(out, "["+string(b.buf[begin:end])+"]")
-		begin = end + 1
-	}
-	return out
+	return append(b.full, b.rest())
 }
 
-// text is the parameter.
+// text is the rows as one parameter.
 func (b *bulk) text() string {
 	if b.n == 0 {
 		return "[]"
 	}
-	return string(b.buf) + "]"
+	if len(b.full) == 0 {
+		return b.rest()
+	}
+	var all strings.Builder
+	all.Grow((len(b.full) + 1) * (len(b.full[0]) + portion))
+	sep := byte('[')
+	for _, p := range b.portions() {
+		all.WriteByte(sep)
+		all.WriteString(p[1 : len(p)-1])
+		sep = ','
+	}
+	all.WriteByte(']')
+	return all.String()
 }
 
-// appendText adds a JSON string.
+// appendText adds a JSON string. An octet that is not UTF-8 becomes U+FFFD.
 func appendText(buf []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			text, err := json.Marshal(s)
-			if err != nil {
-				return append(buf, `""`...) // strings always marshal
-			}
-			return append(buf, text...)
-		}
+	if !utf8.ValidString(s) {
+		s = string([]rune(s))
 	}
 	buf = append(buf, '"')
-	buf = append(buf, s...)
+	plain := 0 // begins what needs no escape
+	for i := range len(s) {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		buf = append(buf, s[plain:i]...)
+		if plain = i + 1; c < 0x20 {
+			buf = fmt.Appendf(buf, `\u%04x`, c)
+		} else {
+			buf = append(buf, '\\', c)
+		}
+	}
+	buf = append(buf, s[plain:]...)
 	return append(buf, '"')
 }

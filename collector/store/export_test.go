@@ -41,3 +41,12 @@ func Unpack(list []byte, obs string) (out []Install, err error) {
 	})
 	return out, err
 }
+
+// Bulk are rows of one text each as one parameter and as several.
+func Bulk(texts []string) (text string, portions []string) {
+	var b bulk
+	for _, s := range texts {
+		b.row(s)
+	}
+	return b.text(), b.portions()
+}

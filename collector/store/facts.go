@@ -15,10 +15,12 @@ type factSet struct {
 	begins []*factBegin
 }
 
-// factState is a present fact; begin is set while its row is not written.
+// factState is a present fact; begin is set while its row is not written, obs is the last
+// observation that was compared and has it.
 type factState struct {
 	value string
 	begin *factBegin
+	obs   int64
 }
 
 type factEnd struct {
@@ -53,26 +55,24 @@ func (t *Tx) PutFacts(ctx context.Context, record, obs int64, section inventory.
 			r.share = nil
 		}
 	}()
-	listed := make(map[string]bool, len(facts))
 	for _, f := range facts {
-		listed[f.Key] = true
 		was, known := set.have[f.Key]
-		if known && was.value == f.Value {
-			continue
+		if !known || was.value != f.Value {
+			if known {
+				set.end(f.Key, was, obs)
+			}
+			was = factState{value: f.Value, begin: &factBegin{key: f.Key, value: f.Value, from: obs}}
+			set.begins = append(set.begins, was.begin)
+			changed = true
 		}
-		if known {
-			set.end(f.Key, was, obs)
-		}
-		b := &factBegin{key: f.Key, value: f.Value, from: obs}
-		set.begins = append(set.begins, b)
-		set.have[f.Key] = factState{f.Value, b}
-		changed = true
+		was.obs = obs
+		set.have[f.Key] = was
 	}
 	if keep {
 		return changed, nil
 	}
 	for key, f := range set.have {
-		if !listed[key] {
+		if f.obs != obs {
 			set.end(key, f, obs)
 			delete(set.have, key)
 			changed = true

@@ -106,7 +106,8 @@ func (v view) assetsAsOf(ctx context.Context, at When, fn func(inventory.Asset) 
 }
 
 func assetAt(t time.Time, id int64, members []Record, bodies map[int64]map[inventory.SectionName]inventory.Body) inventory.Asset {
-	a := assemble(t, members, sharesOf(members, bodies))
+	var one assembler
+	a := *one.assemble(t, membersWith(members, bodies))
 	a.ID = inventory.AssetID(id)
 	for _, r := range members {
 		if a.FirstSeen.IsZero() || r.FirstSeen.Before(a.FirstSeen) {

@@ -1,10 +1,11 @@
 package inventory
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -86,38 +87,56 @@ func fromAttributes(facts []Fact, body Body) error {
 
 // attributes turns a struct into one fact per JSON field that is not empty.
 func attributes(v any) []Fact {
-	b, err := json.Marshal(v)
-	if err != nil {
+	text, err := encoded(v)
+	if err != nil || text == "" {
 		return nil // the section types marshal by construction
 	}
-	var m map[string]json.RawMessage
-	if json.Unmarshal(b, &m) != nil {
-		return nil
+	out := make([]Fact, 0, 8)
+	for rest := text[1:]; strings.HasPrefix(rest, `"`); {
+		var f Fact
+		f.Key, rest, _ = strings.Cut(rest[1:], `":`) // the name of a field, without escapes
+		end := valueEnd(rest)
+		f.Value, rest = rest[:end], rest[end+1:]
+		out = append(out, f)
 	}
-	out := make([]Fact, 0, len(m))
-	for k, raw := range m {
-		out = append(out, Fact{Key: k, Value: string(raw)})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
+	slices.SortFunc(out, compareFacts)
 	return out
+}
+
+// valueEnd is where the value ends that a text begins with, which is inside an object that
+// was encoded here.
+func valueEnd(text string) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+			if c == '\\' {
+				i++
+			}
+		case c == '{' || c == '[':
+			depth++
+		case depth == 0 && (c == ',' || c == '}'):
+			return i
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return len(text)
 }
 
 // items turns a list into one fact per item; items that share a natural key get a number after it.
 func items[T any](list []T, key func(T) string) []Fact {
 	out := make([]Fact, 0, len(list))
-	for _, v := range list {
-		b, err := json.Marshal(v)
+	for i := range list {
+		text, err := encoded(&list[i])
 		if err != nil {
 			continue
 		}
-		out = append(out, Fact{Key: key(v), Value: string(b)})
+		out = append(out, Fact{Key: key(list[i]), Value: text})
 	}
-	sort.Slice(out, func(i, j int) bool {
-		if out[i].Key != out[j].Key {
-			return out[i].Key < out[j].Key
-		}
-		return out[i].Value < out[j].Value
-	})
+	slices.SortFunc(out, compareFacts)
 	for i, n := 1, 1; i < len(out); i++ {
 		base := out[i-n].Key
 		if out[i].Key != base {
@@ -128,4 +147,15 @@ func items[T any](list []T, key func(T) string) []Fact {
 		out[i].Key = fmt.Sprintf("%s#%d", base, n)
 	}
 	return out
+}
+
+func compareFacts(a, b Fact) int {
+	return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value))
+}
+
+// encoded is the JSON of what v points to, in memory of its own size.
+func encoded(v any) (string, error) {
+	var text strings.Builder
+	err := json.NewEncoder(&text).Encode(v)
+	return strings.TrimSuffix(text.String(), "\n"), err
 }
