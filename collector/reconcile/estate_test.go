@@ -293,6 +293,15 @@ func drawAt(place string, seed uint64, machines int) []seen {
 			v.uuid, v.macs, v.disks, v.serial, v.maker = e.uuid(), []string{e.mac("52:54:00")}, nil, "", "QEMU"
 			m.maker, m.serial, m.disks = "VMware, Inc.", "", nil
 			e.daily(v, 3+e.IntN(4), nil, "")
+		case 11, 12: // its card is seen at another site, at times day after day
+			for d := range 8 {
+				if e.IntN(3) > 0 {
+					e.add(sweep([]string{"hq", "dc"}[i%2]+e.place, m.macs[0], "10.1.7.7", d))
+				}
+				if e.IntN(3) > 0 {
+					e.add(sweep("br"+e.place, m.macs[0], "10.1.8.8", d))
+				}
+			}
 		case 9: // the same with others' docks
 			e.daily(m, 100+e.IntN(20), docks, keys[e.IntN(3)])
 		}

@@ -398,11 +398,19 @@ func (s *settler) nameKept(id int64, was *Claim) bool {
 
 // claimed is a record's claim on a value as it was before this change.
 func (s *settler) claimed(id int64, k Key) *Claim {
-	if list, changed := s.before[id]; changed {
-		return claimIn(list, k)
-	}
-	return s.briefs[id].claim(k)
+	return claimIn(s.was(id), k)
 }
+
+// was is what a record claimed before this change.
+func (s *settler) was(id int64) []Claim {
+	if before, changed := s.before[id]; changed {
+		return before
+	}
+	return s.is(id)
+}
+
+// is is what it claims now.
+func (s *settler) is(id int64) []Claim { return s.briefs[id].Claims }
 
 func (b *brief) claim(k Key) *Claim { return claimIn(b.Claims, k) }
 
@@ -412,7 +420,8 @@ func (b *brief) fills(placeAndWeek string, days Days) bool {
 }
 
 // valueKept says that the others who hold a value are about at once with the record where
-// they were before, and near it in time; last is its last day then.
+// they were before, and near it in time, and were seen at two sites day after day if they
+// are now; last is its last day then.
 func (s *settler) valueKept(now *brief, was *Claim, last Day) bool {
 	held, life := s.holders[was.Key], lifeOf(was.Type)
 	if len(held) > s.rules.holders() {
@@ -429,14 +438,19 @@ func (s *settler) valueKept(now *brief, was *Claim, last Day) bool {
 		if theirs := s.claimed(h, was.Key); life > 0 && (theirs == nil || max(theirs.First-was.Last, was.First-theirs.Last) > life) {
 			return false
 		}
-		if now.Kind == inventory.KindScanner && other.Kind == inventory.KindScanner && now.cards == 1 && other.cards == 1 && now.elsewhere(other) {
-			return false // their days are compared one by one
+		if was.Type == inventory.IDMAC && was.Scope == "" && now.elsewhere(other) && s.twoPlaces(now, other, s.was) != s.twoPlaces(now, other, s.is) {
+			return false
 		}
 		if now.view && other.view && s.meets(now, other, last) {
 			return false
 		}
 	}
 	return true
+}
+
+// twoPlaces is twoPlaces of what two claimed then, or claim now.
+func (s *settler) twoPlaces(a, b *brief, claims func(int64) []Claim) bool {
+	return a.Kind == inventory.KindScanner && b.Kind == inventory.KindScanner && a.cards == 1 && b.cards == 1 && dayAfterDay(claims(a.ID), claims(b.ID))
 }
 
 // assetKept is valueKept for all agents of the assets that share a value with an agent's:

@@ -141,3 +141,43 @@ func TestSameAgainIsSettled(t *testing.T) {
 		w.checkRebuild()
 	}
 }
+
+// Which days of a story have something decided, and how many records: the first, and those
+// on which a comparison of days comes out differently.
+func TestWhatIsSettled(t *testing.T) {
+	const card = "8c:16:45:00:11:22"
+	hq := func(d int) seen { return sweep("hq", card, "10.1.1.1", d) }
+	br := func(d int) seen { return sweep("br", card, "10.1.1.1", d) }
+	tests := []struct {
+		name    string
+		day     func(d int) []seen
+		decided []int
+	}{
+		{"a card in two sites on no day", func(d int) []seen {
+			return []seen{[]func(int) seen{hq, br}[d%2](d)}
+		}, []int{0, 1, 0, 0, 0, 0, 0, 0}},
+		{"a card at two sites day after day", func(d int) []seen {
+			return []seen{hq(d), br(d)}
+		}, []int{2, 0, 2, 0, 0, 0, 0}},
+		{"a card at two sites for some days", func(d int) []seen {
+			if d < 3 {
+				return []seen{hq(d), br(d)}
+			}
+			return []seen{[]func(int) seen{hq, br}[d%2](d)}
+		}, []int{2, 0, 2, 0, 0, 0, 0, 0, 1, 0, 0}},
+		{"a card at three sites, of which two are seen together", func(d int) []seen {
+			return []seen{hq(d), hq(d - 1), br(d - 20), sweep("dc", card, "10.1.1.1", d-10)}
+		}, []int{3, 0, 0, 0, 0}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			for d, want := range tc.decided {
+				if _, decided := w.group(tc.day(d)); decided != want {
+					t.Errorf("day %d: %d records decided, want %d", d, decided, want)
+				}
+				w.checkRebuild()
+			}
+		})
+	}
+}
