@@ -70,8 +70,11 @@ func (j judge) conflict(a, b *node) string {
 // foreignCards says that two whole lists of network cards, valid over the same days,
 // belong to two machines: at most half of the shorter one is in the other. A machine that
 // changes docks all the time keeps a card and its disk.
-func foreignCards(a, b *node) bool {
-	if !a.view || !b.view || len(a.macs) == 0 || len(b.macs) == 0 || !atOnce(a, b) {
+func foreignCards(a, b *node) bool { return atOnce(a, b) && strangeCards(a, b) }
+
+// strangeCards is foreignCards of two that were about at once.
+func strangeCards(a, b *node) bool {
+	if !a.view || !b.view || len(a.macs) == 0 || len(b.macs) == 0 {
 		return false
 	}
 	common, shorter := shared(a.macs, b.macs), min(len(a.macs), len(b.macs))
@@ -82,6 +85,14 @@ func foreignCards(a, b *node) bool {
 		return 2*common <= shorter
 	}
 	return 2*common < shorter
+}
+
+// timeMatters says that two are something else to each other when they are about at once.
+func timeMatters(a, b *node) bool {
+	if strangeCards(a, b) || succeeds(a, b) {
+		return true
+	}
+	return a.agent != "" && b.agent != "" && len(a.uuids) > 0 && len(b.uuids) > 0 && !overlap(a.uuids, b.uuids)
 }
 
 func noCommonCard(a, b *node) bool {

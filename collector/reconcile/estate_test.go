@@ -302,6 +302,22 @@ func drawAt(place string, seed uint64, machines int) []seen {
 					e.add(sweep("br"+e.place, m.macs[0], "10.1.8.8", d))
 				}
 			}
+		case 13: // two docks that others use as well show one name side by side
+			guest := e.machine()
+			guest.site = m.site
+			for d := range 7 {
+				if d%3 == 0 {
+					e.add(m.report(d, docks...))
+					e.add(guest.report(d, docks...))
+				}
+				if e.IntN(5) > 0 {
+					e.add(announced(m.site, docks[0], "front-desk", "10.1.7.1", d))
+				}
+				if e.IntN(5) > 0 {
+					e.add(announced(m.site, docks[1], "front-desk", "10.1.7.2", d))
+				}
+			}
+			fallthrough
 		case 9: // the same with others' docks
 			e.daily(m, 100+e.IntN(20), docks, keys[e.IntN(3)])
 		}
@@ -329,6 +345,7 @@ func (e *estate) daily(m machine, from int, docks []string, key string) {
 				}
 				e.add(s)
 				e.add(sweep(m.site, dock, ip, d))
+				e.add(announced(m.site, docks[e.IntN(len(docks))], "front-desk", ip, d))
 			} else {
 				e.add(m.report(d))
 			}

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -25,10 +26,12 @@ type Surroundings interface {
 // it was seen today. A decision sees days only where it compares them:
 //
 //   - whether two agents, or two whole lists of network cards that share a value, were
-//     about at once (atOnce);
-//   - how far apart in time two holders of a name, a host key, a card or a disk are (eras);
+//     about at once (atOnce), which makes a difference to few (timeMatters);
+//   - how far apart in time two holders of a name, a host key, a card or a disk are (eras), and
+//     whether one bore a name when the other did, or after him (bearers, succession);
 //   - on which days scanners saw one card at two sites (twoPlaces), two things of one name
-//     (sideBySide), one card with more addresses than are its own (answersForOthers);
+//     that have no identity (sideBySide), one card with more addresses than are its own
+//     (answersForOthers);
 //   - whether a source or an agent spoke of a thing after it was gone (releasedOn).
 //
 // Where none of these comparisons comes out differently, and a new address means nothing to
@@ -36,7 +39,7 @@ type Surroundings interface {
 //
 // A person's word gives records the marks of others: where one is about, all is decided.
 func (r Rules) Unsettled(ctx context.Context, load Surroundings, changed map[int64][]Claim) (unsettled, alone []int64, err error) {
-	s := &settler{rules: r, load: load, before: make(map[int64][]Claim, len(changed)), briefs: map[int64]*brief{}, holders: map[Key][]int64{},
+	s := &settler{rules: r, load: load, before: make(map[int64][]Claim, len(changed)), briefs: map[int64]*brief{}, holders: map[Key][]int64{}, aloofs: map[int64]bool{},
 		limit: r.holders() + len(changed) + 1}
 	ids := make([]int64, 0, len(changed))
 	for id, claims := range changed {
@@ -67,6 +70,7 @@ type settler struct {
 	holders map[Key][]int64
 	assets  map[int64]int64
 	members map[int64][]int64
+	aloofs  map[int64]bool // of assets
 	limit   int
 }
 
@@ -79,8 +83,18 @@ type brief struct {
 	view        bool // its list of network cards may be the whole list
 	addressOnly bool
 	gone        bool   // was said to be gone for good
+	nobody      bool   // comes and goes with a name or an address
+	anchored    bool   // its asset is sure to have an identity
 	place       string // where it had addresses
 	wanders     bool   // in several places
+	full        *node  // for what is seldom asked
+}
+
+func (b *brief) node() *node {
+	if b.full == nil {
+		b.full = newNode(&b.Record)
+	}
+	return b.full
 }
 
 func newBrief(r Record) *brief {
@@ -105,6 +119,7 @@ func newBrief(r Record) *brief {
 		}
 		b.addressOnly = b.addressOnly && c.Tier >= tierName
 	}
+	b.nobody = r.Kind == inventory.KindScanner && !r.Identified()
 	b.view = b.cards > 0 && (r.Kind != inventory.KindScanner || b.cards > 1 || polled)
 	return b
 }
@@ -153,6 +168,9 @@ func (s *settler) gather(ctx context.Context, ids []int64) error {
 	if err := s.belong(ctx, s.holding(keys)); err != nil {
 		return err
 	}
+	if err := s.company(ctx, ids); err != nil {
+		return err
+	}
 	var assets []int64
 	for _, id := range agents {
 		assets = append(assets, s.assets[id])
@@ -178,6 +196,31 @@ func (s *settler) gather(ctx context.Context, ids []int64) error {
 	}
 	_, err = s.around(ctx, assets)
 	return err
+}
+
+// company loads whom records belong to an asset with that may have no identity, and who
+// shares their names and what might be one.
+func (s *settler) company(ctx context.Context, ids []int64) error {
+	var assets []int64
+	for _, id := range ids {
+		b := s.briefs[id]
+		if b.anchored = s.surelyAnchored(b); !b.anchored && !b.nobody && b.place != "" && s.before[id] != nil {
+			assets = append(assets, s.assets[id])
+		}
+	}
+	with, err := s.around(ctx, assets)
+	if err != nil {
+		return err
+	}
+	var keys []Key
+	for _, id := range with {
+		for i := range s.briefs[id].Claims {
+			if c := &s.briefs[id].Claims[i]; c.Type == TypeName || anchors(c) {
+				keys = append(keys, c.Key)
+			}
+		}
+	}
+	return s.held(ctx, keys)
 }
 
 func appendStrong(keys []Key, b *brief) []Key {
@@ -322,9 +365,10 @@ func (s *settler) alone(id int64) bool {
 func (s *settler) settled(id int64) bool {
 	before, now := s.before[id], s.briefs[id]
 	first, last := span(before)
-	if len(before) == 0 || s.assets[id] == 0 || len(now.Pins) > 0 || now.addressOnly || now.gone || now.Kind == inventory.KindScanner && !now.Identified() || now.first != first {
+	if len(before) == 0 || s.assets[id] == 0 || len(now.Pins) > 0 || now.addressOnly || now.gone || now.nobody || now.first != first {
 		return false
 	}
+	stayed := false // somewhere on another day
 	for i := range now.Claims {
 		c, was := &now.Claims[i], &Claim{}
 		if i < len(before) {
@@ -334,23 +378,129 @@ func (s *settler) settled(id int64) bool {
 		} else if c.Type != TypeAddress || c.Tier != tierAddress {
 			return false
 		}
-		grown := c.Last != was.Last
 		switch {
 		case c.Type == TypeAddress:
-			if days := c.Days &^ was.Days; days != 0 && (!s.addressIdle(id, c.Key, days) || now.fills(c.Scope, days)) {
+			days := c.Days &^ was.Days
+			if days != 0 && (!s.addressIdle(id, c.Key, days) || now.fills(c.Scope, days)) {
 				return false
 			}
+			stayed = stayed || days&thereMask != 0
 		case c.Type == TypeName || c.Type == inventory.IDSSHHostKey:
-			if grown && !s.nameKept(id, was) {
+			if c.Last != was.Last && !s.nameKept(now, was, c) {
 				return false
 			}
 		case c.Tier <= tierPart:
-			if !s.valueKept(now, was, last) {
+			if !s.valueKept(now, was, c, last) {
 				return false
 			}
 		}
 	}
-	return !now.agent || s.assetKept(now, last)
+	return (!stayed || s.aloof(now)) && (!now.agent || s.assetKept(now, last))
+}
+
+// aloof says that on which days a record was where is not compared with others' days: only
+// what belongs to no asset with an identity is told from its like so, and only where
+// somebody else bears a name with it (sideBySide).
+func (s *settler) aloof(now *brief) bool {
+	if now.anchored {
+		return true
+	}
+	asset := s.assets[now.ID]
+	known, ok := s.aloofs[asset]
+	if !ok {
+		known = s.anchoredTogether(s.members[asset]) || !s.namesShared(s.members[asset])
+		s.aloofs[asset] = known
+	}
+	return known
+}
+
+// surelyAnchored says that a record's asset has an agent, or a value that only this record
+// has: nothing can speak against that.
+func (s *settler) surelyAnchored(now *brief) bool {
+	if now.Kind == inventory.KindAgent {
+		return true
+	}
+	for i := range now.Claims {
+		if now.Claims[i].Tier > tierPart {
+			continue
+		}
+		held := s.holders[now.Claims[i].Key]
+		if len(held) == 1 && s.anchors(&now.Claims[i]) {
+			return true
+		}
+		if len(held) <= s.rules.holders() && slices.ContainsFunc(held, func(h int64) bool {
+			return s.briefs[h].Kind == inventory.KindAgent && s.assets[h] == s.assets[now.ID]
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *settler) anchors(c *Claim) bool { return anchors(c) && !s.rules.distrusts(c.Key) }
+
+// anchoredTogether says that the records of an asset are sure to have an identity: an
+// agent's, or a value that nobody else has, while nothing in any two of them is a reason
+// against it.
+func (s *settler) anchoredTogether(members []int64) bool {
+	for _, m := range members {
+		if s.briefs[m].Kind == inventory.KindAgent {
+			return true
+		}
+	}
+	var j judge // without what makes two serial numbers one: it finds all that there is
+	for i, a := range members {
+		for _, b := range members[:i] {
+			if len(s.briefs[a].Pins) > 0 || len(s.briefs[b].Pins) > 0 || j.conflict(s.briefs[a].node(), s.briefs[b].node()) != "" {
+				return false
+			}
+		}
+	}
+	for _, m := range members {
+		for i := range s.briefs[m].Claims {
+			if c := &s.briefs[m].Claims[i]; s.anchors(c) && s.joinsAll(c.Key, members) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// joinsAll says that only these hold a value, that it joins those of them who do.
+func (s *settler) joinsAll(k Key, members []int64) bool {
+	var j judge
+	held := s.holders[k]
+	if len(held) == 0 || len(held) > s.rules.holders() {
+		return false
+	}
+	for i, h := range held {
+		if !slices.Contains(members, h) {
+			return false
+		}
+		mine := claimIn(s.is(h), k)
+		for _, o := range held[:i] {
+			theirs := claimIn(s.is(o), k)
+			if mine == nil || theirs == nil || j.despite(k, s.briefs[h].node(), s.briefs[o].node()) != "" {
+				return false
+			}
+			if life := lifeOf(k.Type); life > 0 && max(theirs.First-mine.Last, mine.First-theirs.Last) > life {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// namesShared says that a name of theirs is borne by more than one record.
+func (s *settler) namesShared(members []int64) bool {
+	for _, m := range members {
+		for i := range s.briefs[m].Claims {
+			if c := &s.briefs[m].Claims[i]; c.Type == TypeName && len(s.holders[c.Key]) > 1 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // addressIdle says that whatever of which only an address is known and that has this one on
@@ -364,41 +514,46 @@ func (s *settler) addressIdle(id int64, k Key, days Days) bool {
 		if h == id || !s.briefs[h].addressOnly || s.assets[h] == s.assets[id] {
 			continue
 		}
-		if c := s.briefs[h].claim(k); c == nil || c.Days.any()&days.any() != 0 {
+		if c := claimIn(s.is(h), k); c == nil || c.Days.any()&days.any() != 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// nameKept says that all who bear a name are one asset, and bore it near enough in time
-// to stay it: they come no further apart by being seen again.
-func (s *settler) nameKept(id int64, was *Claim) bool {
+// nameKept says that whoever bears a name with the record bears it before, with or after it,
+// and near to it or far from it, as he did: that is what an asset is found by for what has
+// nothing but the name (bearers, succession), and what divides those that have no asset
+// (eras). Whom a name leads to is one asset at whatever time when all are one.
+func (s *settler) nameKept(now *brief, was, is *Claim) bool {
 	held := s.holders[was.Key]
 	if len(held) > s.rules.holders() {
 		return true
 	}
+	together := !slices.ContainsFunc(held, func(h int64) bool { return s.assets[h] != s.assets[now.ID] })
 	for _, h := range held {
-		if h == id {
-			continue
-		}
-		if s.assets[h] != s.assets[id] || len(s.briefs[h].Pins) > 0 {
-			return false
-		}
-		if now := s.briefs[id]; now.Kind == inventory.KindScanner && s.briefs[h].Kind == inventory.KindScanner {
-			return false // the days on which each was seen are compared
-		}
-		theirs := s.claimed(h, was.Key)
-		if theirs == nil || max(theirs.First-was.Last, was.First-theirs.Last) > nameLife {
+		if h != now.ID && (len(s.briefs[h].Pins) > 0 || !s.distanceKept(was, is, h, nameLife, !together)) {
 			return false
 		}
 	}
 	return true
 }
 
-// claimed is a record's claim on a value as it was before this change.
-func (s *settler) claimed(id int64, k Key) *Claim {
-	return claimIn(s.was(id), k)
+// distanceKept says that another's claim on a value lies within a time of a record's if it
+// did, and as well in order that it overlaps with it, touches it or is apart from it. Where a
+// clock may be wrong nothing is said.
+func (s *settler) distanceKept(was, is *Claim, other int64, life Day, order bool) bool {
+	then, now := claimIn(s.was(other), was.Key), claimIn(s.is(other), was.Key)
+	if then == nil || now == nil {
+		return false
+	}
+	for _, gap := range [][2]Day{{then.First - was.Last, now.First - is.Last}, {was.First - then.Last, is.First - now.Last}} {
+		before, after := gap[0], gap[1]
+		if max(before, after) > clockOff || before > life != (after > life) || order && cmp.Compare(before, 0) != cmp.Compare(after, 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // was is what a record claimed before this change.
@@ -412,8 +567,6 @@ func (s *settler) was(id int64) []Claim {
 // is is what it claims now.
 func (s *settler) is(id int64) []Claim { return s.briefs[id].Claims }
 
-func (b *brief) claim(k Key) *Claim { return claimIn(b.Claims, k) }
-
 // fills says that with an address of these days a sighted card has more than are its own.
 func (b *brief) fills(placeAndWeek string, days Days) bool {
 	return b.Kind == inventory.KindScanner && addressesOn(b.Claims, placeAndWeek, days) > maxOwn
@@ -422,7 +575,7 @@ func (b *brief) fills(placeAndWeek string, days Days) bool {
 // valueKept says that the others who hold a value are about at once with the record where
 // they were before, and near it in time, and were seen at two sites day after day if they
 // are now; last is its last day then.
-func (s *settler) valueKept(now *brief, was *Claim, last Day) bool {
+func (s *settler) valueKept(now *brief, was, is *Claim, last Day) bool {
 	held, life := s.holders[was.Key], lifeOf(was.Type)
 	if len(held) > s.rules.holders() {
 		return true
@@ -435,7 +588,7 @@ func (s *settler) valueKept(now *brief, was *Claim, last Day) bool {
 		if len(other.Pins) > 0 {
 			return false
 		}
-		if theirs := s.claimed(h, was.Key); life > 0 && (theirs == nil || max(theirs.First-was.Last, was.First-theirs.Last) > life) {
+		if life > 0 && !s.distanceKept(was, is, h, life, false) {
 			return false
 		}
 		if was.Type == inventory.IDMAC && was.Scope == "" && now.elsewhere(other) && s.twoPlaces(now, other, s.was) != s.twoPlaces(now, other, s.is) {
@@ -481,7 +634,8 @@ func (s *settler) joinsAgent(now *brief, id int64, last Day) bool {
 	return id != now.ID && (len(other.Pins) > 0 || other.agent && s.meets(now, other, last))
 }
 
-// meets says that two were not about at once before the change and are now, or the reverse.
+// meets says that two were not about at once before the change and are now, and that this
+// makes a difference.
 func (s *settler) meets(now, other *brief, last Day) bool {
 	first, until := other.first, other.last
 	if before, changed := s.before[other.ID]; changed {
@@ -489,5 +643,5 @@ func (s *settler) meets(now, other *brief, last Day) bool {
 	}
 	was := now.first < until && first < last
 	is := now.first < other.last && other.first < now.last
-	return was != is
+	return was != is && timeMatters(now.node(), other.node())
 }
