@@ -32,7 +32,7 @@ import (
 // A person's word gives records the marks of others: where one is about, all is decided.
 func (r Rules) Unsettled(ctx context.Context, load Surroundings, changed map[int64][]Claim) (unsettled, alone []int64, err error) {
 	s := &settler{rules: r, load: load, limit: r.holders() + len(changed) + 1,
-		briefs: map[int64]*brief{}, values: map[Key]*common{}, assets: map[int64]*company{}}
+		briefs: make(map[int64]*brief, 2*len(changed)), values: make(map[Key]*common, 8*len(changed)), assets: make(map[int64]*company, len(changed))}
 	records, err := s.gather(ctx, slices.Sorted(maps.Keys(changed)), changed)
 	if err != nil {
 		return nil, nil, err
