@@ -76,12 +76,15 @@ func (b *brief) node() *node {
 }
 
 func (b *brief) fill() {
-	b.first, b.last = span(b.Claims)
 	b.addressOnly = b.Kind == inventory.KindScanner
 	b.nobody = b.Kind == inventory.KindScanner
 	polled := false // its one card may be the whole list
 	for i := range b.Claims {
 		c := &b.Claims[i]
+		if b.first == 0 || c.First < b.first {
+			b.first = c.First
+		}
+		b.last = max(b.last, c.Last)
 		switch {
 		case c.Type == inventory.IDMAC && c.Tier == tierMAC:
 			b.cards++
@@ -110,12 +113,11 @@ func (b *brief) elsewhere(other *brief) bool {
 // span is the first and the last day of claims.
 func span(claims []Claim) (first, last Day) {
 	for i := range claims {
-		if c := &claims[i]; first == 0 || c.First < first {
+		c := &claims[i]
+		if first == 0 || c.First < first {
 			first = c.First
 		}
-		if c := &claims[i]; c.Last > last {
-			last = c.Last
-		}
+		last = max(last, c.Last)
 	}
 	return first, last
 }
