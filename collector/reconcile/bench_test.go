@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -54,6 +55,64 @@ func BenchmarkResolveGroup(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A group of a thousand records that say the same a day later, with all that is known at hand.
+func BenchmarkUnsettled(b *testing.B) {
+	w := newWorld(b)
+	e := &estate{Rand: rand.New(rand.NewPCG(6, 6))}
+	var machines []machine
+	for range 250 {
+		machines = append(machines, e.machine())
+	}
+	before := map[int64][]reconcile.Claim{}
+	w.decide = func(id int64, was []reconcile.Claim) { before[id] = was }
+	var docks []string
+	for range 10 {
+		docks = append(docks, e.mac("00:e0:4c"))
+	}
+	for d := range 21 {
+		clear(before)
+		for i, m := range machines {
+			s := m.report(d)
+			if i < 50 {
+				s = m.report(d, docks[i/5])
+			}
+			w.take(s)
+			w.take(sweep(m.site, m.macs[0], fmt.Sprintf("10.1.%d.%d", i/100, i%100), d))
+			w.take(announced("br", m.macs[0], m.name, fmt.Sprintf("10.2.%d.%d", i/100, i%100), d-d%2))
+			w.take(directory(m.agent, m.name, d))
+		}
+	}
+	w.assets = reconcile.Decide(w.records, nil).Assets
+	known := warm{world: w, members: map[int64][]int64{}}
+	for id, a := range w.assets {
+		known.members[a] = append(known.members[a], id)
+	}
+	var undecided int
+	for b.Loop() {
+		unsettled, _, err := reconcile.Rules{}.Unsettled(b.Context(), known, before)
+		if err != nil {
+			b.Fatal(err)
+		}
+		undecided = len(unsettled)
+	}
+	b.ReportMetric(float64(len(before)), "changed")
+	b.ReportMetric(float64(undecided), "unsettled")
+}
+
+// warm is a world that knows the records of an asset.
+type warm struct {
+	*world
+	members map[int64][]int64
+}
+
+func (w warm) Members(_ context.Context, assets []int64) (map[int64][]int64, error) {
+	out := make(map[int64][]int64, len(assets))
+	for _, a := range assets {
+		out[a] = w.members[a]
+	}
+	return out, nil
 }
 
 func BenchmarkRead(b *testing.B) {

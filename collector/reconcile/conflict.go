@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/muster-itam/muster/internal/inventory"
 )
@@ -69,8 +70,11 @@ func (j judge) conflict(a, b *node) string {
 // foreignCards says that two whole lists of network cards, valid over the same days,
 // belong to two machines: at most half of the shorter one is in the other. A machine that
 // changes docks all the time keeps a card and its disk.
-func foreignCards(a, b *node) bool {
-	if !a.view || !b.view || len(a.macs) == 0 || len(b.macs) == 0 || !atOnce(a, b) {
+func foreignCards(a, b *node) bool { return atOnce(a, b) && strangeCards(a, b) }
+
+// strangeCards is foreignCards of two that were about at once.
+func strangeCards(a, b *node) bool {
+	if !a.view || !b.view || len(a.macs) == 0 || len(b.macs) == 0 {
 		return false
 	}
 	common, shorter := shared(a.macs, b.macs), min(len(a.macs), len(b.macs))
@@ -81,6 +85,14 @@ func foreignCards(a, b *node) bool {
 		return 2*common <= shorter
 	}
 	return 2*common < shorter
+}
+
+// timeMatters says that two are something else to each other when they are about at once.
+func timeMatters(a, b *node) bool {
+	if strangeCards(a, b) || succeeds(a, b) {
+		return true
+	}
+	return a.agent != "" && b.agent != "" && len(a.uuids) > 0 && len(b.uuids) > 0 && !overlap(a.uuids, b.uuids)
 }
 
 func noCommonCard(a, b *node) bool {
@@ -121,29 +133,44 @@ func (j judge) despite(k Key, a, b *node) string {
 // twoPlaces says that scanners of two sites saw the address on the same days, again and
 // again. A laptop is at two sites on one day at times; a copied machine always.
 func twoPlaces(a, b *node) bool {
-	if a.Kind != inventory.KindScanner || b.Kind != inventory.KindScanner || len(a.macs) != 1 || len(b.macs) != 1 {
-		return false
-	}
-	da, db := presenceDays(a), presenceDays(b)
-	common, elsewhere := 0, 0
-	for d, sites := range da {
-		if other, ok := db[d]; ok {
-			common++
-			if !overlap(sites, other) {
-				elsewhere++
-			}
-		}
-	}
-	return elsewhere >= 3 && 2*elsewhere > min(len(da), len(db))
+	return a.Kind == inventory.KindScanner && b.Kind == inventory.KindScanner && len(a.macs) == 1 && len(b.macs) == 1 && dayAfterDay(a.Claims, b.Claims)
 }
 
-// presenceDays maps a day to the sites in which the node was seen on it.
-func presenceDays(n *node) map[Day][]string {
-	out := map[Day][]string{}
-	for s := range n.stays() {
-		out[s.day] = append(out[s.day], s.place)
+// dayAfterDay says that two were seen on the same days, and not at one site, again and again.
+func dayAfterDay(a, b []Claim) bool {
+	here, mine := presence(a)
+	there, theirs := presence(b)
+	together := map[Day]Days{}
+	for scope, days := range here {
+		_, week := placeAndWeek(scope)
+		together[week] |= days & there[scope]
 	}
-	return out
+	elsewhere := 0
+	for week, days := range mine {
+		elsewhere += (days & theirs[week] &^ together[week]).count()
+	}
+	return elsewhere >= 3 && 2*elsewhere > min(total(mine), total(theirs))
+}
+
+// presence is on which days of a week claims were at each site, and at any.
+func presence(claims []Claim) (at map[string]Days, on map[Day]Days) {
+	at, on = map[string]Days{}, map[Day]Days{}
+	for i := range claims {
+		c := &claims[i]
+		if c.Type == TypeAddress && strings.HasPrefix(c.Scope, "site:") {
+			_, week := placeAndWeek(c.Scope)
+			at[c.Scope] |= c.Days & thereMask
+			on[week] |= c.Days & thereMask
+		}
+	}
+	return at, on
+}
+
+func total(weeks map[Day]Days) (n int) {
+	for _, days := range weeks {
+		n += days.count()
+	}
+	return n
 }
 
 func overlap(a, b []string) bool {

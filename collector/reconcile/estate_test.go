@@ -293,12 +293,41 @@ func drawAt(place string, seed uint64, machines int) []seen {
 			v.uuid, v.macs, v.disks, v.serial, v.maker = e.uuid(), []string{e.mac("52:54:00")}, nil, "", "QEMU"
 			m.maker, m.serial, m.disks = "VMware, Inc.", "", nil
 			e.daily(v, 3+e.IntN(4), nil, "")
+		case 11, 12: // its card is seen at another site, at times day after day
+			for d := range 8 {
+				if e.IntN(3) > 0 {
+					e.add(sweep([]string{"hq", "dc"}[i%2]+e.place, m.macs[0], "10.1.7.7", d))
+				}
+				if e.IntN(3) > 0 {
+					e.add(sweep("br"+e.place, m.macs[0], "10.1.8.8", d))
+				}
+			}
 		case 9: // the same with others' docks
 			e.daily(m, 100+e.IntN(20), docks, keys[e.IntN(3)])
 		}
 		e.daily(m, e.IntN(3), docks, keys[e.IntN(3)])
 		if i%3 == 0 {
 			e.phone()
+		}
+	}
+	return e.all
+}
+
+// frontDesk is two docks that two machines use as well, and that show one name side by side.
+func frontDesk(seed uint64) []seen {
+	e := &estate{Rand: rand.New(rand.NewPCG(seed, 6))}
+	one, other := e.machine(), e.machine()
+	docks := []string{e.mac("00:e0:4c"), e.mac("00:e0:4c")}
+	one.site, other.site = "hq", "hq"
+	for d := range 7 {
+		if d%3 == 0 {
+			e.add(one.report(d, docks...))
+			e.add(other.report(d, docks...))
+		}
+		for i, dock := range docks {
+			if e.IntN(5) > 0 {
+				e.add(announced("hq", dock, "front-desk", fmt.Sprintf("10.1.7.%d", 1+i), d))
+			}
 		}
 	}
 	return e.all
@@ -320,6 +349,7 @@ func (e *estate) daily(m machine, from int, docks []string, key string) {
 				}
 				e.add(s)
 				e.add(sweep(m.site, dock, ip, d))
+				e.add(announced(m.site, docks[e.IntN(len(docks))], "front-desk", ip, d))
 			} else {
 				e.add(m.report(d))
 			}

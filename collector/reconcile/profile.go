@@ -179,8 +179,11 @@ func atOnce(a, b *node) bool {
 
 // goesOn says that two sets of hardware are one machine after the other though their
 // numbers differ. There are these cases and no others.
-func goesOn(a, b *node) bool {
-	return a.agent != "" && a.agent == b.agent && !atOnce(a, b) && (boardSwap(a, b) || migration(a, b))
+func goesOn(a, b *node) bool { return !atOnce(a, b) && succeeds(a, b) }
+
+// succeeds is goesOn of two that were not about at once.
+func succeeds(a, b *node) bool {
+	return a.agent != "" && a.agent == b.agent && (boardSwap(a, b) || migration(a, b))
 }
 
 // boardSwap is the case in which a machine changes serial number or UUID and stays

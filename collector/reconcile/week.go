@@ -25,6 +25,8 @@ const (
 // any are the days on which it was there or nearby.
 func (d Days) any() Days { return (d | d>>daysOfWeek) & thereMask }
 
+func (d Days) count() int { return bits.OnesCount16(uint16(d)) }
+
 // InWeek is the scope of an address in a place in the week of a day, and the day in it: one on which the
 // thing was there, or nearby.
 func InWeek(place string, d Day, nearby bool) (scope string, day Days) {
