@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -92,6 +93,8 @@ type place struct {
 	Sort string `json:"s"`
 	Key  string `json:"k"`
 	Num  int64  `json:"i"`
+	// Total is how many assets there are on all pages, which each takes from the one before.
+	Total int64 `json:"t,omitempty"`
 }
 
 // order compares places in the direction of the listing.
@@ -109,6 +112,12 @@ func newOrder(sort string) (order, error) {
 	}
 	return order{name: sort, key: key, down: down}, nil
 }
+
+// inOrder reports whether the listing has the order in which assets are read.
+func (o order) inOrder() bool { return o.name == "" || o.name == "id" }
+
+// dated reports whether the order is one of times.
+func (o order) dated() bool { return strings.HasSuffix(o.name, "_seen") }
 
 func (o order) place(a *inventory.Asset) place {
 	return place{Sort: o.name, Key: o.key(a), Num: int64(a.ID)}
@@ -137,7 +146,7 @@ func (o order) parseCursor(text string) (*place, error) {
 	}
 	var p place
 	b, err := base64.RawURLEncoding.DecodeString(text)
-	if len(text) > 16<<10 || err != nil || json.Unmarshal(b, &p) != nil || p.Num <= 0 {
+	if len(text) > 16<<10 || err != nil || json.Unmarshal(b, &p) != nil || p.Num <= 0 || p.Total < 0 {
 		return nil, inventory.Errorf(inventory.CodeInvalid, "cursor: not one that a listing gave")
 	}
 	if p.Sort != o.name {
@@ -160,49 +169,107 @@ func (q *Inventory) Assets(ctx context.Context, ask AssetQuery) (AssetPage, erro
 	if err != nil {
 		return AssetPage{}, err
 	}
-	match, err := q.filter(ctx, ask.Filter, ask.When)
+	match, lines, err := q.filter(ctx, ask.Filter, ask.When)
 	if err != nil {
 		return AssetPage{}, err
 	}
-	var page AssetPage
-	best := first{by: by, limit: limit + 1} // one more shows that there is another page
-	err = q.store.Assets(ctx, ask.When, func(a inventory.Asset) error {
-		if !match(&a) {
-			return nil
+	lines.Dated = lines.Dated || by.dated()
+	l := listing{best: first{by: by, limit: limit + 1}, after: after, match: match, lines: lines} // one more shows that there is another page
+	err = q.store.List(ctx, ask.When, func(s store.Listing) error {
+		l.Listing = s
+		if err := l.count(ctx, ask); err != nil {
+			return err
 		}
-		page.Total++
-		if p := by.place(&a); after == nil || by.compare(p, *after) > 0 {
-			best.add(p, a)
-		}
-		return nil
+		return l.read(ctx)
 	})
 	if err != nil {
 		return AssetPage{}, fmt.Errorf("list assets: %w", err)
 	}
-	rows := best.sorted()
-	if len(rows) > limit {
-		rows = rows[:limit]
-		page.Next = rows[limit-1].place.cursor()
-	}
-	for i := range rows {
-		page.Assets = append(page.Assets, rows[i].asset)
-	}
-	return page, nil
+	return l.page, nil
 }
 
-func (q *Inventory) filter(ctx context.Context, text string, at When) (func(*inventory.Asset) bool, error) {
+// listing is the making of a page.
+type listing struct {
+	store.Listing
+	best    first
+	after   *place
+	match   func(*inventory.Asset) bool
+	lines   store.Lines // what it takes to choose and to sort
+	counted bool        // page.Total is
+	page    AssetPage
+}
+
+// count counts all assets that match, where that takes no look at each. A page that is not the first has the
+// number from the one before.
+func (l *listing) count(ctx context.Context, ask AssetQuery) (err error) {
+	switch {
+	case l.after != nil && l.after.Total > 0:
+		l.page.Total, l.counted = l.after.Total, true
+	case strings.TrimSpace(ask.Filter) == "" && ask.When.IsZero():
+		l.page.Total, err = l.Count(ctx)
+		l.counted = true
+	}
+	return err
+}
+
+var errEnough = errors.New("the page is full")
+
+// read reads the page. In the order of ids it begins where the page before ended and, where
+// the number of all is known, ends when it is full.
+func (l *listing) read(ctx context.Context) error {
+	inOrder := l.best.by.inOrder()
+	if inOrder && l.after != nil && l.counted {
+		l.lines.After = inventory.AssetID(l.after.Num)
+	}
+	err := l.Assets(ctx, l.lines, func(a inventory.Asset) error {
+		if !l.match(&a) {
+			return nil
+		}
+		if !l.counted {
+			l.page.Total++
+		}
+		if p := l.best.by.place(&a); l.after == nil || l.best.by.compare(p, *l.after) > 0 {
+			l.best.add(p, a)
+		}
+		if inOrder && l.counted && len(l.best.rows) == l.best.limit {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	rows := l.best.sorted()
+	if full := l.best.limit - 1; len(rows) > full {
+		rows = rows[:full]
+		end := rows[full-1].place
+		end.Total = l.page.Total
+		l.page.Next = end.cursor()
+	}
+	for i := range rows {
+		l.page.Assets = append(l.page.Assets, rows[i].asset)
+	}
+	if l.lines.Dated {
+		return nil
+	}
+	return l.Date(ctx, l.page.Assets)
+}
+
+// filter is the condition of a filter, and what it looks at.
+func (q *Inventory) filter(ctx context.Context, text string, at When) (match func(*inventory.Asset) bool, lines store.Lines, err error) {
 	now := q.now()
 	if err := checkWhen(at, now); err != nil {
-		return nil, err
+		return nil, lines, err
 	}
 	if !at.IsZero() {
 		now = at.Time()
 	}
 	f, err := Parse(text, now)
 	if err != nil {
-		return nil, err
+		return nil, lines, err
 	}
-	return f.Prepare(ctx, q.store, at)
+	match, err = f.Prepare(ctx, q.store, at)
+	return match, f.lines, err
 }
 
 // When is a time to look from; see store.When.

@@ -1,15 +1,12 @@
 package query_test
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/muster-itam/muster/collector/ingest"
 	"github.com/muster-itam/muster/collector/query"
 	"github.com/muster-itam/muster/collector/store"
 	"github.com/muster-itam/muster/internal/inventory"
@@ -17,25 +14,7 @@ import (
 
 // BenchmarkAssets asks an estate of 2,000 machines with 500 titles each.
 func BenchmarkAssets(b *testing.B) {
-	st, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "muster.db"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = st.Close() }()
-	ctx, stop := context.WithCancel(b.Context())
-	in := ingest.New(ingest.Config{}, st, slog.New(slog.DiscardHandler), time.Now)
-	done := make(chan struct{})
-	go func() { in.Run(ctx); close(done) }()
-	var batch []inventory.Observation
-	for i := range 2000 {
-		batch = append(batch, machine(i, 500))
-	}
-	acks, err := in.Submit(ctx, batch)
-	stop()
-	<-done
-	if err != nil || acks[0].Outcome != ingest.Accepted {
-		b.Fatal(err, acks)
-	}
+	st := machines(b, 2000, 500)
 	q := query.New(st, time.Now)
 	for name, ask := range map[string]query.AssetQuery{
 		"all":      {},
@@ -60,6 +39,54 @@ func BenchmarkAssets(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkQuestions asks an estate of 25,000 machines for pages as the web page and the command line do.
+func BenchmarkQuestions(b *testing.B) {
+	q := query.New(machines(b, 25_000, 0), time.Now)
+	for _, c := range []struct {
+		name string
+		ask  query.AssetQuery
+	}{
+		{"first 200", query.AssetQuery{Limit: 200}},
+		{"first 200 by name", query.AssetQuery{Limit: 200, Sort: "name"}},
+		{"one by name", query.AssetQuery{Filter: "name:srv777", Limit: query.MaxLimit}},
+		{"by a word", query.AssetQuery{Filter: "srv777", Limit: query.MaxLimit}},
+		{"by its time", query.AssetQuery{Filter: "name:srv777 last_seen<7d", Limit: query.MaxLimit}},
+		{"all", query.AssetQuery{Limit: query.MaxLimit}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				ask := c.ask
+				for more := true; more; more = ask.Cursor != "" && ask.Limit == query.MaxLimit {
+					page, err := q.Assets(b.Context(), ask)
+					if err != nil || page.Total == 0 {
+						b.Fatal(err, page.Total)
+					}
+					ask.Cursor = page.Next
+				}
+			}
+		})
+	}
+}
+
+// machines is an inventory of machines with so many titles each.
+func machines(b *testing.B, count, titles int) *store.Store {
+	b.Helper()
+	st, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "muster.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = st.Close() })
+	for i := 0; i < count; i += 1000 {
+		var batch []inventory.Observation
+		for j := range min(1000, count-i) {
+			batch = append(batch, machine(i+j, titles))
+		}
+		feed(b, st, time.Now(), batch...)
+	}
+	return st
 }
 
 func machine(i, titles int) inventory.Observation {

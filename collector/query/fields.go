@@ -23,31 +23,52 @@ func fields() []field {
 	type a = inventory.Asset
 	return []field{
 		{"address", addressField},
-		textField("asset_tag", func(x *a) []string { return attribute(x, "asset_tag") }),
+		attributeField("asset_tag", "asset_tag", func(*a) []string { return nil }),
 		{"certificate_until", certificateField},
 		{"class", classField},
 		textField("cpu", func(x *a) []string { return []string{x.CPU} }),
 		sizeField("disk", func(x *a) int64 { return x.DiskBytes }),
 		textField("domain", func(x *a) []string { return []string{x.Domain} }),
-		timeField("first_seen", func(x *a) time.Time { return x.FirstSeen }),
+		dated(timeField("first_seen", func(x *a) time.Time { return x.FirstSeen })),
 		{"id", idField},
-		timeField("last_seen", func(x *a) time.Time { return x.LastSeen }),
+		dated(timeField("last_seen", func(x *a) time.Time { return x.LastSeen })),
 		{"mac", macField},
 		textField("machine_id", func(x *a) []string { return []string{x.MachineID} }),
 		sizeField("memory", func(x *a) int64 { return x.MemoryBytes }),
-		{"missed", missedField},
-		{"missing", missingField},
+		dated(field{"missed", missedField}),
+		dated(field{"missing", missingField}),
 		textField("model", func(x *a) []string { return []string{x.Model} }),
 		textField("name", names),
-		textField("os", func(x *a) []string { return append(attribute(x, "os_family"), x.OS) }),
+		attributeField("os", "os_family", func(x *a) []string { return []string{x.OS} }),
 		textField("serial", func(x *a) []string { return []string{x.Serial} }),
 		textField("site", func(x *a) []string { return []string{x.Site} }),
 		{"software", softwareField},
-		textField("source", func(x *a) []string { return x.Sources }),
+		dated(textField("source", func(x *a) []string { return x.Sources })),
 		textField("user", func(x *a) []string { return []string{x.User} }),
 		textField("vendor", func(x *a) []string { return []string{x.Vendor} }),
 		{"version", versionField},
 	}
+}
+
+// dated marks a field that looks at when assets were seen, or by which sources.
+func dated(f field) field {
+	return field{f.name, func(p *parser, op string, val operand) (condition, error) {
+		p.filter.lines.Dated = true
+		return f.compile(p, op, val)
+	}}
+}
+
+// attributeField is a text field with the values of an attribute as well.
+func attributeField(name, attr string, values func(*inventory.Asset) []string) field {
+	f := textField(name, func(x *inventory.Asset) []string { return append(attribute(x, attr), values(x)...) })
+	return field{name, func(p *parser, op string, val operand) (condition, error) {
+		p.wantAttribute(attr)
+		return f.compile(p, op, val)
+	}}
+}
+
+func (p *parser) wantAttribute(name string) {
+	p.filter.lines.Attributes = append(p.filter.lines.Attributes, name)
 }
 
 // FieldNames are the names of all fields, sorted.
@@ -366,7 +387,7 @@ func versionField(_ *parser, op string, val operand) (condition, error) {
 }
 
 // freeText looks where people expect a name or a number of a thing to be found.
-func freeText(val operand) condition {
+func (p *parser) freeText(val operand) condition {
 	texts := func(x *inventory.Asset) []string {
 		out := append(names(x), x.ID.String(), x.Serial, x.Model, x.Vendor, x.User, x.MachineID, x.OS, string(x.Class), x.Domain, x.Site)
 		return append(append(append(out, x.Addresses...), x.MACs...), attribute(x, "asset_tag")...)
@@ -377,6 +398,7 @@ func freeText(val operand) condition {
 	if val.network() != nil {
 		return must(addressField(nil, ":", val))
 	}
+	p.wantAttribute("asset_tag")
 	return func(s *subject) bool { return slices.ContainsFunc(texts(s.Asset), val.within) }
 }
 

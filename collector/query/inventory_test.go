@@ -118,25 +118,28 @@ func TestQuestions(t *testing.T) {
 // pages goes through listings page by page.
 func pages(t *testing.T, q *query.Inventory) {
 	t.Helper()
-	for _, sort := range []string{"", "-id", "memory", "-name", "address"} {
-		whole, err := q.Assets(t.Context(), query.AssetQuery{Sort: sort})
+	for _, ask := range []query.AssetQuery{{}, {Filter: "class:server"}, {Filter: "source:agent"}, {Sort: "-id"}, {Sort: "memory"}, {Sort: "-name"}, {Sort: "address"},
+		{Sort: "last_seen"}, {When: query.When{AsOf: now.Add(time.Minute)}}} {
+		whole, err := q.Assets(t.Context(), ask)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var parts []inventory.Asset
-		ask := query.AssetQuery{Sort: sort, Limit: 5}
+		ask.Limit = 5
 		for {
 			page, err := q.Assets(t.Context(), ask)
 			if err != nil {
 				t.Fatal(err)
 			}
-			parts = append(parts, page.Assets...)
+			if parts = append(parts, page.Assets...); page.Total != whole.Total {
+				t.Errorf("%+v: %d in all by a page, %d by the whole", ask, page.Total, whole.Total)
+			}
 			if ask.Cursor = page.Next; page.Next == "" || len(parts) > 20 {
 				break
 			}
 		}
 		if diff := cmp.Diff(whole.Assets, parts); diff != "" {
-			t.Errorf("sort %q: pages differ from the whole: %s", sort, diff)
+			t.Errorf("%+v: pages differ from the whole: %s", ask, diff)
 		}
 	}
 }

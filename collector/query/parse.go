@@ -26,6 +26,7 @@ type Filter struct {
 	software []softwareTerm
 	// What else it asks about.
 	sweeps, certificates bool
+	lines                store.Lines
 }
 
 // condition tells whether an asset has a property.
@@ -296,7 +297,7 @@ func (p *parser) term() (condition, error) {
 	}
 	p.next()
 	if first.kind == tokQuoted || p.tok.kind != tokOperator {
-		return freeText(newOperand(first)), nil
+		return p.freeText(newOperand(first)), nil
 	}
 	op := p.tok.text
 	val, err := p.value(first.text + op)

@@ -16,6 +16,9 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) error {
 // Ahead is how deciding asks: before all is written.
 func (t *Tx) Ahead(ctx context.Context) (end func(), err error) { return t.ahead(ctx) }
 
+// ReadLine lets tests look at it alone.
+var ReadLine = readLine
+
 // Install is an install as tests see it.
 type Install struct {
 	Title, From, Day int64

@@ -2,11 +2,9 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/muster-itam/muster/collector/reconcile"
@@ -35,48 +33,6 @@ func (s *Store) look(ctx context.Context, fn func(view) error) error {
 	}
 	defer func() { _ = tx.Rollback() }()
 	return fn(view{session{tx, s.d}, s})
-}
-
-// Assets calls fn for every asset in the order of ids, as they are now or as they were
-// at a time. fn's error ends the listing and is returned.
-func (s *Store) Assets(ctx context.Context, at When, fn func(inventory.Asset) error) error {
-	return s.look(ctx, func(v view) error {
-		if !at.IsZero() {
-			return v.assetsAsOf(ctx, at, fn)
-		}
-		rows, err := v.query(ctx, `select a.id, a.doc, min(r.first_seen), max(r.last_seen), `+v.d.list("r.kind")+`
-			from asset a join record r on r.asset_id = a.id group by a.id order by a.id`)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			a, err := scanAsset(rows)
-			if err != nil {
-				return err
-			}
-			if err := fn(a); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
-}
-
-func scanAsset(rows rowScanner) (inventory.Asset, error) {
-	var a inventory.Asset
-	var id, first, last int64
-	var doc, kinds string
-	if err := rows.Scan(&id, &doc, &first, &last, &kinds); err != nil {
-		return a, err
-	}
-	if err := json.Unmarshal([]byte(doc), &a); err != nil {
-		return a, fmt.Errorf("asset %d: %w", id, err)
-	}
-	a.ID, a.FirstSeen, a.LastSeen = inventory.AssetID(id), fromMillis(first), fromMillis(last)
-	a.Sources = strings.Split(kinds, ",")
-	sort.Strings(a.Sources)
-	return a, nil
 }
 
 // assetsAsOf assembles all assets as they were at a time.
