@@ -27,7 +27,7 @@ type column[M proto.Message] struct {
 func list[M proto.Message](a *app, items []M, columns []column[M], empty string) error {
 	switch output.Format(a.format) {
 	case output.FormatJSON:
-		return output.JSON(a.out, listJSON(items))
+		return output.JSONList(a.out, len(items), func(i int) *object { return toJSON(items[i]) })
 	case output.FormatCSV:
 		var header []string
 		for _, c := range columns {

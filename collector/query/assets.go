@@ -48,7 +48,7 @@ type AssetQuery struct {
 type AssetPage struct {
 	Assets []inventory.Asset
 	Next   string // cursor; empty on the last page
-	Total  int64  // assets that match, on all pages
+	Total  int64  // assets that match, on all pages, as the first of them counted
 }
 
 // sortKeys give texts whose order is the order asked for.
@@ -205,7 +205,7 @@ func (l *listing) count(ctx context.Context, ask AssetQuery) (err error) {
 	switch {
 	case l.after != nil && l.after.Total > 0:
 		l.page.Total, l.counted = l.after.Total, true
-	case strings.TrimSpace(ask.Filter) == "" && ask.When.IsZero():
+	case strings.TrimSpace(ask.Filter) == "" && ask.IsZero():
 		l.page.Total, err = l.Count(ctx)
 		l.counted = true
 	}

@@ -3,6 +3,7 @@ package query_test
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -111,6 +112,38 @@ func TestQuestions(t *testing.T) {
 		why, err := q.Why(t.Context(), srv4, "")
 		if err != nil || len(why.Records) != 1 || len(why.Software) != 1 {
 			t.Errorf("why: %+v %v", why.Text, err)
+		}
+	})
+}
+
+// Lines are read in blocks.
+func TestMoreThanABlock(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, dsn string) {
+		st, err := store.Open(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = st.Close() })
+		list := make([]inventory.Observation, 1000)
+		for i := range list {
+			list[i] = machine(i, 0)
+		}
+		feed(t, st, now, list...)
+		q := query.New(st, func() time.Time { return now })
+		for _, more := range []int64{0, 3} { // a full block, and one after it
+			if more > 0 {
+				feed(t, st, now, machine(1000, 0), machine(1001, 0), machine(1002, 0))
+			}
+			for _, ask := range []query.AssetQuery{{Limit: 10_000}, {Limit: 10_000, Filter: "class:server"}, {Limit: 10_000, Sort: "-first_seen"}} {
+				page, err := q.Assets(t.Context(), ask)
+				ids := map[inventory.AssetID]bool{}
+				for _, a := range page.Assets {
+					ids[a.ID] = len(a.Sources) == 1 && !a.LastSeen.IsZero()
+				}
+				if err != nil || page.Total != 1000+more || int64(len(ids)) != page.Total || page.Next != "" || slices.Contains(slices.Collect(maps.Values(ids)), false) {
+					t.Errorf("%+v: %d of %d, %v", ask, len(ids), page.Total, err)
+				}
+			}
 		}
 	})
 }

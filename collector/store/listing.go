@@ -40,6 +40,9 @@ type Lines struct {
 	Attributes []string
 }
 
+// block is how many lines are read at once: who has enough of them leaves the rest in the database.
+const block = 1000
+
 // Assets calls fn for every asset, in the order of ids. fn's error ends the listing and is returned.
 func (l Listing) Assets(ctx context.Context, read Lines, fn func(inventory.Asset) error) error {
 	if !l.at.IsZero() {
@@ -50,50 +53,36 @@ func (l Listing) Assets(ctx context.Context, read Lines, fn func(inventory.Asset
 			return fn(a)
 		})
 	}
-	text := `select id, doc from asset where id > $1 order by id`
-	if read.Dated {
-		text = `select a.id, a.doc, min(r.first_seen), max(r.last_seen), ` + l.v.d.list("r.kind") + `
-			from asset a join record r on r.asset_id = a.id where a.id > $1 group by a.id order by a.id`
-	}
-	rows, err := l.v.query(ctx, text, int64(read.After))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		a, err := scanLine(rows, read)
+	for {
+		lines, err := list(ctx, l.v, func(row oneRow) (inventory.Asset, error) { return scanLine(row, read.Attributes) },
+			`select id, doc from asset where id > $1 order by id limit $2`, int64(read.After), block)
+		if err == nil && read.Dated {
+			err = l.Date(ctx, lines)
+		}
 		if err != nil {
 			return err
 		}
-		if err := fn(a); err != nil {
-			return err
+		for _, a := range lines {
+			if err := fn(a); err != nil {
+				return err
+			}
 		}
+		if len(lines) < block {
+			return nil
+		}
+		read.After = lines[block-1].ID
 	}
-	return rows.Err()
 }
 
-func scanLine(row oneRow, read Lines) (a inventory.Asset, err error) {
-	var first, last int64
-	var doc, kinds string
-	columns := []any{&a.ID, &doc, &first, &last, &kinds}
-	if !read.Dated {
-		columns = columns[:2]
-	}
-	if err := row.Scan(columns...); err != nil {
+func scanLine(row oneRow, attributes []string) (a inventory.Asset, err error) {
+	var doc string
+	if err := row.Scan(&a.ID, &doc); err != nil {
 		return a, err
 	}
-	if err := readLine(doc, read.Attributes, &a); err != nil {
+	if err := readLine(doc, attributes, &a); err != nil {
 		return a, fmt.Errorf("asset %s: %w", a.ID, err)
 	}
-	if read.Dated {
-		date(&a, first, last, kinds)
-	}
 	return a, nil
-}
-
-func date(a *inventory.Asset, first, last int64, kinds string) {
-	a.FirstSeen, a.LastSeen, a.Sources = fromMillis(first), fromMillis(last), strings.Split(kinds, ",")
-	slices.Sort(a.Sources)
 }
 
 // Date adds to assets of this listing when they were seen, and by which kinds of sources.
@@ -119,7 +108,8 @@ func (l Listing) Date(ctx context.Context, assets []inventory.Asset) error {
 			return err
 		}
 		if a := at[id]; a != nil {
-			date(a, first, last, kinds)
+			a.FirstSeen, a.LastSeen, a.Sources = fromMillis(first), fromMillis(last), strings.Split(kinds, ",")
+			slices.Sort(a.Sources)
 		}
 	}
 	return rows.Err()

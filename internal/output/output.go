@@ -8,6 +8,8 @@
 package output
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -121,6 +123,31 @@ func JSON(w io.Writer, v any) error {
 	}
 	_, err := io.WriteString(w, escapeJSON(b.String()))
 	return err
+}
+
+// JSONList writes a list as JSON does, one item after the other: item makes the one with a number.
+func JSONList[T any](w io.Writer, n int, item func(int) T) error {
+	if n == 0 {
+		_, err := io.WriteString(w, "[]\n")
+		return err
+	}
+	out := bufio.NewWriter(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("  ", "  ")
+	before := "[\n  "
+	for i := range n {
+		b.Reset()
+		if err := enc.Encode(item(i)); err != nil {
+			return err
+		}
+		_, _ = out.WriteString(before)
+		_, _ = out.WriteString(escapeJSON(strings.TrimSuffix(b.String(), "\n")))
+		before = ",\n  "
+	}
+	_, _ = out.WriteString("\n]\n")
+	return out.Flush() // has the error of any write
 }
 
 func escapeJSON(s string) string {

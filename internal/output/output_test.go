@@ -88,6 +88,22 @@ func TestCSVNeutralisesFormulas(t *testing.T) {
 	}
 }
 
+// A list that is written item by item is written as the whole.
+func TestJSONList(t *testing.T) {
+	for _, list := range [][]map[string]any{{}, {{"a": "<\u202e>"}}, {{}, {"b": []int{1, 2}}, {"c": nil}}} {
+		var whole, parts strings.Builder
+		if err := output.JSON(&whole, list); err != nil {
+			t.Fatal(err)
+		}
+		if err := output.JSONList(&parts, len(list), func(i int) map[string]any { return list[i] }); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(whole.String(), parts.String()); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func FuzzInert(f *testing.F) {
 	f.Add("a\x1b[2J\u202e\u009b\xff\U000e0041")
 	f.Fuzz(func(t *testing.T, s string) {

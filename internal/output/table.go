@@ -1,10 +1,13 @@
 package output
 
 import (
+	"bufio"
+	"bytes"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 	"golang.org/x/term"
@@ -24,40 +27,58 @@ const narrowest = 6
 // Table writes rows under titles, aligned. When width is positive, the widest columns
 // are shortened until the lines fit, as far as they can be.
 func Table(w io.Writer, width int, columns []Column, rows [][]string) error {
-	clean := make([][]string, 0, len(rows)+1)
 	titles := make([]string, len(columns))
 	for i, c := range columns {
 		titles[i] = strings.ToUpper(c.Title)
 	}
+	clean := make([][]string, 0, len(rows)+1)
 	clean = append(clean, titles)
 	for _, row := range rows {
-		cells := make([]string, len(columns))
+		texts := make([]string, len(columns))
 		for i := range min(len(row), len(columns)) {
-			cells[i] = Clean(row[i])
+			texts[i] = Clean(row[i])
 		}
-		clean = append(clean, cells)
+		clean = append(clean, texts)
 	}
 	widths := fit(width, columns, clean)
-	var b strings.Builder
+	out := bufio.NewWriter(w)
+	var line []byte
 	for _, row := range clean {
-		line := ""
+		line = line[:0]
 		for i, cell := range row {
 			if i > 0 {
-				line += "  "
+				line = append(line, "  "...)
 			}
 			cell = shorten(cell, widths[i])
-			pad := strings.Repeat(" ", max(0, widths[i]-uniseg.StringWidth(cell)))
+			pad := max(0, widths[i]-cells(cell))
 			if columns[i].Right {
-				line += pad + cell
+				line = append(blanks(line, pad), cell...)
 			} else {
-				line += cell + pad
+				line = blanks(append(line, cell...), pad)
 			}
 		}
-		b.WriteString(strings.TrimRight(line, " "))
-		b.WriteByte('\n')
+		if _, err := out.Write(append(bytes.TrimRight(line, " "), '\n')); err != nil {
+			return err
+		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return out.Flush()
+}
+
+func blanks(line []byte, n int) []byte {
+	for range n {
+		line = append(line, ' ')
+	}
+	return line
+}
+
+// cells is a clean text's width in terminal cells. Most are ASCII, for which grapheme clusters need not be looked for.
+func cells(s string) int {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return uniseg.StringWidth(s)
+		}
+	}
+	return len(s)
 }
 
 // fit gives each column its width.
@@ -65,7 +86,7 @@ func fit(width int, columns []Column, rows [][]string) []int {
 	widths := make([]int, len(columns))
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], uniseg.StringWidth(cell))
+			widths[i] = max(widths[i], cells(cell))
 		}
 	}
 	if width <= 0 {
@@ -92,7 +113,7 @@ func fit(width int, columns []Column, rows [][]string) []int {
 
 // shorten cuts a text to a width in terminal cells, with … for what was cut.
 func shorten(s string, width int) string {
-	if uniseg.StringWidth(s) <= width {
+	if cells(s) <= width {
 		return s
 	}
 	var b strings.Builder
