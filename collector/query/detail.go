@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/muster-itam/muster/collector/store"
+	"github.com/muster-itam/muster/collector/topology"
 	"github.com/muster-itam/muster/internal/inventory"
 )
 
@@ -101,6 +102,8 @@ func choose(found store.AssetDetail, at When) Detail {
 			}
 		}
 	}
+	// Facts come in the order of texts, eth10 before eth2.
+	d.Interfaces = slices.SortedStableFunc(slices.Values(d.Interfaces), func(a, b inventory.Interface) int { return topology.Natural(a.Name, b.Name) })
 	for _, r := range best {
 		if len(r.Software) > 0 || toldEmpty(r, at, inventory.SectionSoftware) {
 			d.Software, d.From[inventory.SectionSoftware] = r.Software, r

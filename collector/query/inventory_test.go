@@ -2,8 +2,10 @@ package query_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +148,37 @@ func TestMoreThanABlock(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestInterfacesInOrder(t *testing.T) {
+	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "muster.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	o := machine(1, 0)
+	want := []string{"br0", "eth1", "eth2", "eth10", "eth10.5", "wlan0"}
+	var list inventory.Interfaces
+	for i, name := range want {
+		list = append(list, inventory.Interface{Name: name, MAC: fmt.Sprintf("d4:be:d9:00:00:%02x", i), Type: inventory.IfEthernet})
+	}
+	for i := range o.Sections {
+		if o.Sections[i].Name == inventory.SectionInterfaces {
+			o.Sections[i].Body = list
+		}
+	}
+	feed(t, st, now, o)
+	d, err := query.New(st, func() time.Time { return now }).Asset(t.Context(), "a1", query.When{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, i := range d.Interfaces {
+		got = append(got, i.Name)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // pages goes through listings page by page.
