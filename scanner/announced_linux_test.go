@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mdlayher/packet"
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
@@ -205,11 +204,7 @@ func awaitPort(t *testing.T, at string) {
 // outgoing records frames that leave an interface; pick makes a text of those that matter.
 func outgoing(t *testing.T, name string, pick func(frame []byte) string) (stop func() []string) {
 	t.Helper()
-	ifi, err := net.InterfaceByName(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
+	conn, err := ethernet(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +218,7 @@ func outgoing(t *testing.T, name string, pick func(frame []byte) string) (stop f
 			if err != nil {
 				return
 			}
-			if f := buf[:n]; n >= 38 && bytes.Equal(f[6:12], ifi.HardwareAddr) {
+			if f := buf[:n]; n >= 38 && bytes.Equal(f[6:12], own(conn)) {
 				if text := pick(f); text != "" {
 					seen[text] = true
 				}

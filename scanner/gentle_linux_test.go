@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/gosnmp/gosnmp"
-	"github.com/mdlayher/packet"
 	"golang.org/x/sys/unix"
 
 	"github.com/muster-itam/muster/internal/testkit"
@@ -34,11 +33,7 @@ type frame struct {
 // capture takes all frames of an interface until it is stopped.
 func capture(t *testing.T, name string) (stop func() []frame) {
 	t.Helper()
-	ifi, err := net.InterfaceByName(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
+	conn, err := ethernet(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +51,7 @@ func capture(t *testing.T, name string) (stop func() []frame) {
 			if err != nil {
 				return
 			}
-			seen = append(seen, frame{time.Since(began), bytes.Equal(buf[6:12], ifi.HardwareAddr), bytes.Clone(buf[:n])})
+			seen = append(seen, frame{time.Since(began), bytes.Equal(buf[6:12], own(conn)), bytes.Clone(buf[:n])})
 		}
 	}()
 	return func() []frame {

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mdlayher/packet"
-	"golang.org/x/sys/unix"
 
 	"github.com/muster-itam/muster/internal/inventory"
 	"github.com/muster-itam/muster/internal/testkit"
@@ -24,17 +22,13 @@ func TestTalker(t *testing.T) {
 	if os.Getenv(responderEnv) == "" {
 		return
 	}
-	ifi, err := net.InterfaceByName("eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
+	conn, err := ethernet("eth0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
 		for _, f := range talk() {
-			if _, err := conn.WriteTo(f, &packet.Addr{HardwareAddr: net.HardwareAddr(f[:6])}); err != nil {
+			if err := send(conn, f); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -175,26 +169,14 @@ func TestListenRefuses(t *testing.T) {
 // A station that makes up addresses fills what is kept of them, and the result says so.
 func TestListenSaysWhatIsLeftOut(t *testing.T) {
 	testkit.InNetwork(t, talkers, func(t *testing.T) {
-		testkit.Elsewhere(t, speaker, func() error {
-			ifi, err := net.InterfaceByName("eth0")
-			if err != nil {
-				return err
-			}
-			conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
-			if err != nil {
-				return err
-			}
-			t.Cleanup(func() { _ = conn.Close() })
-			go func() {
-				for n := 0; ; n = (n + 1) % (2 * maxSix) {
-					f := advertisement(n)
-					if _, err := conn.WriteTo(f, &packet.Addr{HardwareAddr: net.HardwareAddr(f[:6])}); errors.Is(err, net.ErrClosed) {
-						return
-					}
+		conn := ethernetOf(t, speaker)
+		go func() {
+			for n := 0; ; n = (n + 1) % (2 * maxSix) {
+				if err := send(conn, advertisement(n)); errors.Is(err, net.ErrClosed) {
+					return
 				}
-			}()
-			return nil
-		})
+			}
+		}()
 		s, err := scanner.New(scanner.Config{})
 		if err != nil {
 			t.Fatal(err)

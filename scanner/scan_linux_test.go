@@ -198,14 +198,44 @@ func TestA26DeniedAddressesAreLeftAlone(t *testing.T) {
 	})
 }
 
+// ethernet is an interface as its frames see it.
+func ethernet(name string) (*packet.Conn, error) {
+	ifi, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, err
+	}
+	return packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
+}
+
+// ethernetOf is eth0 of a host in the test's network.
+func ethernetOf(t *testing.T, host int) (conn *packet.Conn) {
+	t.Helper()
+	testkit.Elsewhere(t, host, func() (err error) {
+		conn, err = ethernet("eth0")
+		return err
+	})
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// own is the hardware address of a wire's interface.
+func own(conn *packet.Conn) net.HardwareAddr {
+	if a, ok := conn.LocalAddr().(*packet.Addr); ok {
+		return a.HardwareAddr
+	}
+	return nil
+}
+
+// send puts a frame on a wire.
+func send(conn *packet.Conn, frame []byte) error {
+	_, err := conn.WriteTo(frame, &packet.Addr{HardwareAddr: net.HardwareAddr(frame[:6])})
+	return err
+}
+
 // watch records the IPv4 addresses that frames leaving an interface are about.
 func watch(t *testing.T, name string) (stop func() []netip.Addr) {
 	t.Helper()
-	ifi, err := net.InterfaceByName(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
+	conn, err := ethernet(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +251,7 @@ func watch(t *testing.T, name string) (stop func() []netip.Addr) {
 				return
 			}
 			f := buf[:n]
-			if n < 42 || !bytes.Equal(f[6:12], ifi.HardwareAddr) {
+			if n < 42 || !bytes.Equal(f[6:12], own(conn)) {
 				continue
 			}
 			var at int
