@@ -17,7 +17,7 @@ import (
 type entry struct {
 	addr    netip.Addr
 	link    string
-	macs    []ether.MAC
+	macs    []ether.MAC // the first is whose it is
 	sources []string
 	seenAt  time.Time
 	held    []holding
@@ -84,6 +84,9 @@ func (b *book) see(s sighting) {
 		}
 	}
 	e.seenAt = b.now()
+	if b.listening {
+		e.follow(s)
+	}
 	e.hold(s, e.seenAt, !b.listening)
 	if s.link != "" {
 		e.link = s.link

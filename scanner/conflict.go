@@ -32,7 +32,7 @@ const (
 // same time. Where questions are asked, two that answer are enough. Where only listening is
 // done, who came second may have taken over, unless the first speaks again.
 func (e *entry) hold(s sighting, now time.Time, asked bool) {
-	if !slices.Contains([]string{viaARP, viaNDP, viaSelf}, s.source) || !s.mac.Unicast() {
+	if !s.claims() {
 		return
 	}
 	mine := slices.IndexFunc(e.held, func(h holding) bool { return h.mac == s.mac && h.link == s.link })
@@ -53,6 +53,21 @@ func (e *entry) hold(s sighting, now time.Time, asked bool) {
 	case len(e.held) < maxMACs:
 		e.held = append(e.held, holding{s.mac, s.link, now, s.source == viaSelf})
 	}
+}
+
+// claims reports whether a sighting is a station's own word that it has an address.
+func (s sighting) claims() bool {
+	return s.mac.Unicast() && (s.source == viaARP || s.source == viaNDP || s.source == viaSelf)
+}
+
+// follow gives e to who says last that it has it: in hours of listening an address goes from one machine to the next.
+// Rivals both have it, and this host does not give its own away.
+func (e *entry) follow(s sighting) {
+	if !s.claims() || len(e.macs) == 0 || slices.Contains(e.rivals, s.mac) || slices.ContainsFunc(e.held, func(h holding) bool { return h.self }) {
+		return
+	}
+	others := slices.DeleteFunc(e.macs, func(m ether.MAC) bool { return m == s.mac })
+	e.macs = slices.Insert(others[:min(len(others), maxMACs-1)], 0, s.mac)
 }
 
 func (e *entry) rival(m ether.MAC) {

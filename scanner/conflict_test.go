@@ -2,6 +2,7 @@ package scanner_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -46,34 +47,41 @@ func TestConflicts(t *testing.T) {
 		name             string
 		words            []scanner.Word
 		asked, listening []string
+		heir             string // whose the address is in the end, when only listening
 	}{
-		{"one", say("0 "+macA, "0.1 "+macA, "50 "+macA), nil, nil},
-		{"two at once", say("0 "+macA, "0.1 "+macC), two, nil},
-		{"two in turns", say("0 "+macA, "5 "+macC, "12 "+macA), two, two},
-		{"two at once and again", say("0 "+macA, "0.1 "+macC, "0.2 "+macA), two, two},
-		{"taken over", say("0 "+macA, "9 "+macA, "12 "+macC, "13 "+macC, "60 "+macC), nil, nil},
-		{"taken over and given back later", say("0 "+macA, "12 "+macC, "70 "+macA), nil, nil},
-		{"shared by VRRP", say("0 "+macA, "0.1 "+macV, "0.2 "+macA, "0.3 "+macC, "0.4 "+macV, "0.5 "+macA), nil, nil},
-		{"the same network on two links", say("0 "+macA, "0.1 "+macC+" eth1", "0.2 "+macA, "0.3 "+macC+" eth1"), nil, nil},
-		{"told by somebody else", say("0 "+macA, "0.1 "+macC+" eth0 mdns", "0.2 "+macA, "0.3 "+macC+" eth0 mdns"), nil, nil},
-		{"proxy ARP beside its owner", append(slices.Clone(proxy), say("0.1 "+macC, "0.2 "+macA, "0.3 "+macC)...), nil, nil},
+		{"one", say("0 "+macA, "0.1 "+macA, "50 "+macA), nil, nil, macA},
+		{"two at once", say("0 "+macA, "0.1 "+macC), two, nil, macC},
+		{"two in turns", say("0 "+macA, "5 "+macC, "12 "+macA), two, two, macA},
+		{"two at once and again", say("0 "+macA, "0.1 "+macC, "0.2 "+macA), two, two, macA},
+		{"taken over", say("0 "+macA, "9 "+macA, "12 "+macC, "13 "+macC, "60 "+macC), nil, nil, macC},
+		{"taken over by one after the other", say("0 "+macA, "100 "+macB, "200 "+macC, "300 02:00:00:00:00:01", "400 02:00:00:00:00:02"), nil, nil, "02:00:00:00:00:02"},
+		{"taken over and given back later", say("0 "+macA, "12 "+macC, "70 "+macA), nil, nil, macA},
+		{"shared by VRRP", say("0 "+macA, "0.1 "+macV, "0.2 "+macA, "0.3 "+macC, "0.4 "+macV, "0.5 "+macA), nil, nil, macV},
+		{"the same network on two links", say("0 "+macA, "0.1 "+macC+" eth1", "0.2 "+macA, "0.3 "+macC+" eth1"), nil, nil, macC},
+		{"told by somebody else", say("0 "+macA, "0.1 "+macC+" eth0 mdns", "0.2 "+macA, "0.3 "+macC+" eth0 mdns"), nil, nil, macA},
+		{"proxy ARP beside its owner", append(slices.Clone(proxy), say("0.1 "+macC, "0.2 "+macA, "0.3 "+macC)...), nil, nil, macA},
 		{"two beside proxy ARP", append(slices.Clone(proxy), say("0.1 "+macC, "0.2 "+macB, "0.3 "+macC)...),
-			[]string{"address conflict: 10.1.0.9 is claimed by " + macC + " and " + macB}, []string{"address conflict: 10.1.0.9 is claimed by " + macC + " and " + macB}},
-		{"this host's", say("0 "+macA+" eth0 own-interface", "99 "+macC), two, two},
+			[]string{"address conflict: 10.1.0.9 is claimed by " + macC + " and " + macB}, []string{"address conflict: 10.1.0.9 is claimed by " + macC + " and " + macB}, macC},
+		{"this host's", say("0 "+macA+" eth0 own-interface", "99 "+macC), two, two, macA},
 	} {
 		for i := range c.words {
 			c.words[i].Source = strings.ReplaceAll(c.words[i].Source, "-", " ")
 		}
 		for listening, want := range map[bool][]string{false: c.asked, true: c.listening} {
-			got := s.Conflicts(listening, nil, c.words)
+			devices, got := s.Heard(listening, nil, c.words)
 			if d := cmp.Diff(want, got); d != "" && len(want)+len(got) > 0 {
 				t.Errorf("%s, listening %v: %s", c.name, listening, d)
+			}
+			for _, d := range devices {
+				if listening && slices.Contains(d.Addresses, netip.MustParseAddr(addr)) && d.Seen.String() != c.heir {
+					t.Errorf("%s: %s is said to be that of %s, not of %s", c.name, addr, d.Seen, c.heir)
+				}
 			}
 		}
 	}
 	// A machine with two cards on one network answers from both.
 	facts := map[string]*snmp.Facts{addr: device("nas", "8000aa09", "eth0 "+macA+" 10.1.0.9/24", "eth1 "+macC+" 10.1.0.8/24")}
-	if got := s.Conflicts(false, facts, say("0 "+macA, "0.1 "+macC)); len(got) > 0 {
+	if _, got := s.Heard(false, facts, say("0 "+macA, "0.1 "+macC)); len(got) > 0 {
 		t.Errorf("two cards of one machine: %v", got)
 	}
 	// Who makes up conflicts fills no report.
@@ -83,7 +91,7 @@ func TestConflicts(t *testing.T) {
 			many = append(many, scanner.Word{Sighting: scanner.Sighting{Addr: fmt.Sprintf("10.1.%d.%d", i>>8, i&0xff), MAC: mac, Link: "eth0", Source: "arp"}})
 		}
 	}
-	if got := s.Conflicts(false, nil, many); len(got) != 17 || got[16] != "address conflicts: 984 more" {
+	if _, got := s.Heard(false, nil, many); len(got) != 17 || got[16] != "address conflicts: 984 more" {
 		t.Errorf("%d notes", len(got))
 	}
 }

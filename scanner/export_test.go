@@ -131,8 +131,8 @@ type Word struct {
 	Sighting
 }
 
-// Conflicts are what is noted of words that are heard, or come as answers.
-func (s *Scanner) Conflicts(listening bool, facts map[string]*snmp.Facts, words []Word) []string {
+// Heard are the devices of words that are heard, or come as answers, and what is noted of conflicts.
+func (s *Scanner) Heard(listening bool, facts map[string]*snmp.Facts, words []Word) (devices []*Device, conflicts []string) {
 	var now time.Time
 	r := &run{Scanner: s, before: &memory{}, plan: &Plan{}, book: newBook(func() time.Time { return now })}
 	r.book.listening = listening
@@ -144,8 +144,8 @@ func (s *Scanner) Conflicts(listening bool, facts map[string]*snmp.Facts, words 
 	for _, st := range stations {
 		st.facts = facts[st.entries[0].addr.String()]
 	}
-	r.merge(stations)
-	return slices.DeleteFunc(r.notes, func(n string) bool { return !strings.HasPrefix(n, "address conflict") })
+	devices = r.merge(stations)
+	return devices, slices.DeleteFunc(r.notes, func(n string) bool { return !strings.HasPrefix(n, "address conflict") })
 }
 
 // Spread is the order in which routed addresses are asked.
