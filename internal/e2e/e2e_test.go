@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/muster-itam/muster/internal/testkit"
 )
 
 // programs builds all programs once and returns their folder.
@@ -63,7 +65,6 @@ type collector struct {
 	addr string
 	wrap []string // command to run it through, such as ip netns exec
 	cmd  *exec.Cmd
-	logs *bytes.Buffer
 }
 
 // startCollector starts a collector on addr, HOST:0 for any port, and waits until it is ready.
@@ -79,21 +80,31 @@ func (c *collector) start() {
 	c.t.Helper()
 	args := append(append([]string{}, c.wrap...), program(c.t, "muster-collector"), "serve", "--data-dir", c.data, "--listen", c.addr, "--metrics-listen", "off")
 	c.cmd = exec.Command(args[0], args[1:]...)
-	c.logs = &bytes.Buffer{}
-	ready := &readyWriter{out: c.logs, found: make(chan string, 1)}
-	c.cmd.Stderr, c.cmd.Stdout = ready, ready
+	logs := &testkit.Log{}
+	c.cmd.Stderr, c.cmd.Stdout = logs, logs
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	select {
-	case line := <-ready.found:
-		if _, after, ok := strings.Cut(line, c.host()+":"); ok && strings.HasSuffix(c.addr, ":0") {
-			port := strings.FieldsFunc(after, func(r rune) bool { return r < '0' || r > '9' })[0]
-			c.addr = net.JoinHostPort(c.host(), port)
+	line := ""
+	for deadline := time.Now().Add(time.Minute); line == ""; time.Sleep(20 * time.Millisecond) {
+		if line = readyLine(logs.String()); line == "" && time.Now().After(deadline) {
+			c.t.Fatalf("the collector is not ready:\n%s", logs)
 		}
-	case <-time.After(60 * time.Second):
-		c.t.Fatalf("the collector is not ready:\n%s", ready.text())
 	}
+	if _, after, ok := strings.Cut(line, c.host()+":"); ok && strings.HasSuffix(c.addr, ":0") {
+		port := strings.FieldsFunc(after, func(r rune) bool { return r < '0' || r > '9' })[0]
+		c.addr = net.JoinHostPort(c.host(), port)
+	}
+}
+
+// readyLine is the line of a collector's log that says where it listens.
+func readyLine(log string) string {
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "msg=ready") && strings.HasSuffix(line, "\n") {
+			return line
+		}
+	}
+	return ""
 }
 
 func (c *collector) host() string { h, _, _ := net.SplitHostPort(c.addr); return h }
@@ -133,36 +144,6 @@ func (c *collector) ask(out any, args ...string) {
 	if err := json.Unmarshal(text, out); err != nil {
 		c.t.Fatalf("muster %s: %v\n%.400s", strings.Join(args, " "), err, text)
 	}
-}
-
-// readyWriter keeps the log and finds the line that says where the collector listens.
-type readyWriter struct {
-	mu    sync.Mutex
-	out   *bytes.Buffer
-	found chan string
-	done  bool
-}
-
-func (w *readyWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.out.Write(p)
-	if !w.done {
-		for _, line := range strings.Split(w.out.String(), "\n") {
-			if strings.Contains(line, "ready") && strings.Contains(line, ":") && strings.Contains(line, "address") {
-				w.done = true
-				w.found <- line
-				break
-			}
-		}
-	}
-	return len(p), nil
-}
-
-func (w *readyWriter) text() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.out.String()
 }
 
 // run runs a command to its end and returns what it printed.

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/muster-itam/muster/internal/testkit"
 )
 
 // upgradeStatus is what scripts rely on in muster-agent status.
@@ -151,8 +152,8 @@ type agentService struct {
 
 func startAgent(t *testing.T, path string) *agentService {
 	t.Helper()
-	logs := &readyWriter{out: &bytes.Buffer{}}
-	s := &agentService{cmd: exec.Command(path, "run"), done: make(chan struct{}), log: logs.text}
+	logs := &testkit.Log{}
+	s := &agentService{cmd: exec.Command(path, "run"), done: make(chan struct{}), log: logs.String}
 	s.cmd.Stderr = logs
 	must(t, s.cmd.Start())
 	go func() {
