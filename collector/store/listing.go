@@ -20,9 +20,9 @@ func (s *Store) List(ctx context.Context, at When, fn func(Listing) error) error
 	return s.look(ctx, func(v view) error { return fn(Listing{v, at}) })
 }
 
-// Assets calls fn for every asset, as List does.
+// Assets calls fn for every asset with all that a filter may ask of its line.
 func (s *Store) Assets(ctx context.Context, at When, fn func(inventory.Asset) error) error {
-	return s.List(ctx, at, func(l Listing) error { return l.Assets(ctx, Lines{Dated: true}, fn) })
+	return s.List(ctx, at, func(l Listing) error { return l.Assets(ctx, Lines{Dated: true, Attributes: []string{"asset_tag", "os_family"}}, fn) })
 }
 
 // Count is how many assets there are now.
