@@ -93,6 +93,7 @@ func TestRelease(t *testing.T) {
 	check(t, []caseOf{
 		{"retired", "who answers to its name later is another", []seen{a.report(0), listed(a.serial, "Retired", 5), named(9)}, "aab"},
 		{"in store", "it is not gone for good", []seen{a.report(0), listed(a.serial, "In stock", 5), named(9)}, "aaa"},
+		{"two of one name on one day alone", "nobody knows who was first", []seen{a.report(3), b.report(3), directory(account, a.name, 3)}, "abc"},
 		{"before it was retired", "it still was itself", []seen{a.report(0), listed(a.serial, "retired", 5), named(4)}, "aaa"},
 		{"back from retirement", "the books say so", []seen{a.report(0), listed(a.serial, "retired", 5), listed(a.serial, "in use", 8), named(9)}, "aaaa"},
 		{"retired in the books only", "its own agent knows better", []seen{a.report(0), listed(a.serial, "retired", 5), a.report(8), named(9)}, "aaaa"},

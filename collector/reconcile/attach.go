@@ -231,8 +231,8 @@ func succession(all []bearer) []bearer {
 		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last), cmp.Compare(a.anchor, b.anchor))
 	})
 	for i := 1; i < len(all); i++ {
-		if all[i].first < all[i-1].last {
-			return nil
+		if all[i].first < all[i-1].last || all[i].last == all[i-1].first {
+			return nil // at once, or nobody knows who was first
 		}
 	}
 	return all

@@ -302,32 +302,28 @@ func drawAt(place string, seed uint64, machines int) []seen {
 					e.add(sweep("br"+e.place, m.macs[0], "10.1.8.8", d))
 				}
 			}
+		case 13: // two docks that others use as well show one name side by side
+			guest := e.machine()
+			guest.site = m.site
+			for d := range 7 {
+				if d%3 == 0 {
+					e.add(m.report(d, docks...))
+					e.add(guest.report(d, docks...))
+				}
+				if e.IntN(5) > 0 {
+					e.add(announced(m.site, docks[0], "front-desk", "10.1.7.1", d))
+				}
+				if e.IntN(5) > 0 {
+					e.add(announced(m.site, docks[1], "front-desk", "10.1.7.2", d))
+				}
+			}
+			fallthrough
 		case 9: // the same with others' docks
 			e.daily(m, 100+e.IntN(20), docks, keys[e.IntN(3)])
 		}
 		e.daily(m, e.IntN(3), docks, keys[e.IntN(3)])
 		if i%3 == 0 {
 			e.phone()
-		}
-	}
-	return e.all
-}
-
-// frontDesk is two docks that two machines use as well, and that show one name side by side.
-func frontDesk(seed uint64) []seen {
-	e := &estate{Rand: rand.New(rand.NewPCG(seed, 6))}
-	one, other := e.machine(), e.machine()
-	docks := []string{e.mac("00:e0:4c"), e.mac("00:e0:4c")}
-	one.site, other.site = "hq", "hq"
-	for d := range 7 {
-		if d%3 == 0 {
-			e.add(one.report(d, docks...))
-			e.add(other.report(d, docks...))
-		}
-		for i, dock := range docks {
-			if e.IntN(5) > 0 {
-				e.add(announced("hq", dock, "front-desk", fmt.Sprintf("10.1.7.%d", 1+i), d))
-			}
 		}
 	}
 	return e.all

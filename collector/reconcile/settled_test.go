@@ -73,11 +73,7 @@ func TestUnsettledIsEnough(t *testing.T) {
 	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 4))
 		w := newWorld(t)
-		story := draw(500+seed, 3+int(seed%6))
-		if seed%3 == 0 {
-			story = append(story, frontDesk(seed)...)
-		}
-		for all := again(r, story); len(all) > 0; {
+		for all := again(r, draw(500+seed, 3+int(seed%6))); len(all) > 0; {
 			n := min(len(all), 1+r.IntN(12))
 			c, d := w.group(all[:n])
 			changed, decided = changed+c, decided+d
