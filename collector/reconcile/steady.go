@@ -25,6 +25,7 @@ type question struct {
 // without an identity that are as they were are let go: they come back where one of these is theirs.
 func (l *neighbourhood) stirred(d *decision) []question {
 	var out []question
+	idle := map[*component]bool{}
 	was := l.earlier()
 	for _, c := range componentsOf(d.members) {
 		if was == nil {
@@ -42,10 +43,11 @@ func (l *neighbourhood) stirred(d *decision) []question {
 		case anchored:
 			out = append(out, l.wholly(c)...)
 		case before != nil && !was.anchored(before) && !slices.ContainsFunc(c.nodes, was.changed):
-			d.letGo(c)
+			idle[c] = true
 		default: // explored as a whole, with whatever was attached to it
 		}
 	}
+	d.letGo(idle)
 	return out
 }
 
@@ -60,12 +62,43 @@ func (l *neighbourhood) wholly(c *component) []question {
 	return out
 }
 
-// letGo takes a component out of the decision.
-func (d *decision) letGo(c *component) {
-	d.members = slices.DeleteFunc(d.members, func(n *node) bool { return n.of == c })
-	for _, n := range c.nodes {
-		n.of, n.closed = nil, false
+// letGo takes components out of the decision, but for those without which a value would be judged otherwise.
+func (d *decision) letGo(idle map[*component]bool) {
+	for again := true; again; {
+		again = false
+		for c := range idle {
+			if slices.ContainsFunc(c.nodes, func(n *node) bool { return d.needed(n, idle) }) {
+				delete(idle, c)
+				again = true
+			}
+		}
 	}
+	d.members = slices.DeleteFunc(d.members, func(n *node) bool {
+		if !idle[n.of] {
+			return false
+		}
+		n.of, n.closed = nil, false
+		return true
+	})
+}
+
+// needed says that what becomes of a value of a node depends on the assets of all who hold it, or on all sightings of
+// a card, and that some of them stay. A value that its holders alone demote is demoted without them.
+func (d *decision) needed(n *node, idle map[*component]bool) bool {
+	for _, c := range n.strong {
+		for _, e := range d.judge(c.value, c.Tier) {
+			if !slices.Contains(e.holders, n) {
+				continue
+			}
+			for _, o := range e.holders {
+				stays := o.of != nil && o.of != n.of && !idle[o.of]
+				if stays && (e.demotion == nil || c.Type == inventory.IDMAC && n.bareSighting() && o.bareSighting()) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // newly are the names that a seed in a steady asset has otherwise than before, and its addresses in places and weeks in
