@@ -248,6 +248,9 @@ func addBearer(all []bearer, b bearer) []bearer {
 			if b.last > all[i].last {
 				all[i].last = b.last
 			}
+			if b.kind != all[i].kind {
+				all[i].kind = "" // no source's clock alone
+			}
 			return all
 		}
 	}
@@ -272,7 +275,9 @@ func (a *attacher) byAddress(u *component) (k Key, target *component) {
 					continue
 				}
 				if a.released[g] == c.First { // whoever comes on that day takes over
-					leaving, left = []*component{g}, c.Key
+					if !slices.Contains(leaving, g) {
+						leaving, left = append(leaving, g), c.Key
+					}
 					continue
 				}
 				found, k = append(found, g), c.Key
