@@ -68,9 +68,7 @@ func readBack(t *testing.T, a inventory.Asset) {
 	}
 	for _, text := range []string{string(doc), string(other), string(sorted)} {
 		var got inventory.Asset
-		if err := store.ReadLine(text, wanted, &got); err != nil {
-			t.Fatalf("%v: %s", err, text)
-		}
+		store.ReadLine(text, wanted, &got)
 		if diff := cmp.Diff(shown(plain), got); diff != "" {
 			t.Fatalf("%s\n%s", diff, text)
 		}
@@ -88,7 +86,7 @@ func FuzzLine(f *testing.F) {
 			{Name: other, Value: name}, {Name: "asset_tag", Value: tag, Losers: []inventory.Attribute{{Name: "asset_tag", Value: other}}}}})
 		for _, doc := range []string{name, os, tag, other, `{"name":` + other, `{"attributes":[` + other + `]}`, `{"x":` + strings.Repeat(other, 3) + "}"} {
 			var a inventory.Asset
-			_ = store.ReadLine(doc, wanted, &a) // an error or not, but an end
+			store.ReadLine(doc, wanted, &a) // something or nothing, but an end
 		}
 	})
 }
