@@ -14,40 +14,14 @@ import (
 func readLine(doc string, attributes []string, a *inventory.Asset) {
 	gjson.Parse(doc).ForEach(func(name, value gjson.Result) bool {
 		switch name.Str {
-		case "name":
-			a.Name = value.Str
-		case "domain":
-			a.Domain = value.Str
-		case "class":
-			a.Class = inventory.Class(value.Str)
-		case "vendor":
-			a.Vendor = value.Str
-		case "model":
-			a.Model = value.Str
-		case "serial":
-			a.Serial = value.Str
-		case "os":
-			a.OS = value.Str
-		case "os_version":
-			a.OSVersion = value.Str
-		case "cpu":
-			a.CPU = value.Str
-		case "memory_bytes":
-			a.MemoryBytes = value.Int()
-		case "disk_bytes":
-			a.DiskBytes = value.Int()
-		case "user":
-			a.User = value.Str
-		case "site":
-			a.Site = value.Str
-		case "machine_id":
-			a.MachineID = value.Str
 		case "addresses":
 			a.Addresses = textsIn(value)
 		case "macs":
 			a.MACs = textsIn(value)
 		case "attributes":
 			a.Attributes = someOf(value, attributes)
+		default:
+			set(a, name.Str, value.String())
 		}
 		return true
 	})
