@@ -17,8 +17,7 @@ import (
 // question is a name or an address by which something may be attached to a record otherwise than before.
 type question struct {
 	carried
-	was, now Claim // of a name of which just days changed; the tier is the same
-	days     bool  // there are these
+	was *Claim // a name of which days changed and nothing else, as it was
 }
 
 // stirred are the names and addresses by which something may be attached otherwise than before. Things
@@ -111,7 +110,7 @@ func (l *neighbourhood) newly(n *node) []question {
 		switch {
 		case was != nil && *was == *c.Claim:
 		case was != nil && was.Tier == c.Tier:
-			out = append(out, question{c, *was, *c.Claim, true})
+			out = append(out, question{c, was})
 		default:
 			out = append(out, question{carried: c})
 		}
@@ -264,7 +263,7 @@ func (l *neighbourhood) asked(ctx context.Context, questions []question) (names 
 	var keys []Key
 	var open []question
 	for _, q := range questions {
-		if q.Type == TypeAddress || q.days {
+		if q.Type == TypeAddress || q.was != nil {
 			keys, open = append(keys, q.Key), append(open, q)
 		} else {
 			names = append(names, q.carried)
@@ -294,7 +293,7 @@ func (l *neighbourhood) asked(ctx context.Context, questions []question) (names 
 				if theirs.Days.any()&q.Days.any() != 0 && onlyAddresses(r) && !slices.Contains(sightings, id) {
 					sightings = append(sightings, id)
 				}
-			case l.turns(&q, r, theirs) && !slices.ContainsFunc(names, func(c carried) bool { return c.value == q.value }):
+			case l.turns(q, r, theirs) && !slices.ContainsFunc(names, func(c carried) bool { return c.value == q.value }):
 				names = append(names, q.carried)
 			}
 		}
@@ -337,20 +336,20 @@ func (l *neighbourhood) peek(ctx context.Context, lists [][]int64) (map[int64]*R
 
 // turns says that days more of a name put a record that has it too elsewhere in time: what bearers and
 // succession compare comes out differently.
-func (l *neighbourhood) turns(q *question, r *Record, theirs *Claim) bool {
+func (l *neighbourhood) turns(q question, r *Record, theirs *Claim) bool {
 	if before, changed := l.before[r.ID]; changed {
 		if theirs = claimIn(before, q.Key); theirs == nil {
 			return false // new to it: asked there
 		}
 	}
 	is := claimIn(r.Claims, q.Key)
-	before, now := max(theirs.First-q.was.Last, q.was.First-theirs.Last), max(is.First-q.now.Last, q.now.First-is.Last)
+	before, now := max(theirs.First-q.was.Last, q.was.First-theirs.Last), max(is.First-q.Last, q.First-is.Last)
 	for _, limit := range []Day{0, nameLife, clockOff} {
 		if before > limit != (now > limit) {
 			return true
 		}
 	}
-	return theirs.First < q.was.Last != (is.First < q.now.Last) || q.was.First < theirs.Last != (q.now.First < is.Last)
+	return theirs.First < q.was.Last != (is.First < q.Last) || q.was.First < theirs.Last != (q.First < is.Last)
 }
 
 // onlyAddresses says that nothing but addresses was ever seen of a record.
