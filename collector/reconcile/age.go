@@ -112,6 +112,19 @@ func within(nodes []*node, d Day) bool {
 	return last-first <= d
 }
 
+// distanceKept says that a claim on a value lies within a time of another's if it did, and
+// as well in order that it overlaps with it, touches it or is apart from it. Where a clock
+// may be wrong nothing is said.
+func distanceKept(was, is, then, now *Claim, life Day, order bool) bool {
+	for _, gap := range [2][2]Day{{then.First - was.Last, now.First - is.Last}, {was.First - then.Last, is.First - now.Last}} {
+		before, after := gap[0], gap[1]
+		if max(before, after) > clockOff || before > life != (after > life) || order && cmp.Compare(before, 0) != cmp.Compare(after, 0) {
+			return false
+		}
+	}
+	return true
+}
+
 // claimOf is the node's claim with that value; zero when it has none.
 func (n *node) claimOf(h *held) Claim {
 	for _, list := range [][]carried{n.strong, n.weak, n.days} {

@@ -115,22 +115,19 @@ func nicknames(c *component) []string {
 // again: an old phone and a new one under one name. A phone that changes its address
 // shows two on the day of the change.
 func sideBySide(g, h *component) bool {
-	a, b := daysOf(g), daysOf(h)
+	a, b := presenceOf(g), presenceOf(h)
 	both := 0
-	for d := range a {
-		if b[d] {
-			both++
-		}
+	for scope, days := range a {
+		both += (days & b[scope]).count()
 	}
-	return both >= 3 && 2*both > min(len(a), len(b))
+	return both >= 3 && 2*both > min(total(a), total(b))
 }
 
-func daysOf(c *component) map[stay]bool {
-	out := map[stay]bool{}
+func presenceOf(c *component) map[string]Days {
+	var claims [][]Claim
 	for _, n := range c.nodes {
-		for s := range n.stays() {
-			out[s] = true
-		}
+		claims = append(claims, n.Claims)
 	}
-	return out
+	at, _ := presence(claims...)
+	return at
 }

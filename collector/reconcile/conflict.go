@@ -153,20 +153,22 @@ func dayAfterDay(a, b []Claim) bool {
 }
 
 // presence is on which days of a week claims were at each site, and at any.
-func presence(claims []Claim) (at map[string]Days, on map[Day]Days) {
+func presence(lists ...[]Claim) (at map[string]Days, on map[Day]Days) {
 	at, on = map[string]Days{}, map[Day]Days{}
-	for i := range claims {
-		c := &claims[i]
-		if c.Type == TypeAddress && strings.HasPrefix(c.Scope, "site:") {
-			_, week := placeAndWeek(c.Scope)
-			at[c.Scope] |= c.Days & thereMask
-			on[week] |= c.Days & thereMask
+	for _, claims := range lists {
+		for i := range claims {
+			c := &claims[i]
+			if c.Type == TypeAddress && strings.HasPrefix(c.Scope, "site:") {
+				_, week := placeAndWeek(c.Scope)
+				at[c.Scope] |= c.Days & thereMask
+				on[week] |= c.Days & thereMask
+			}
 		}
 	}
 	return at, on
 }
 
-func total(weeks map[Day]Days) (n int) {
+func total[K comparable](weeks map[K]Days) (n int) {
 	for _, days := range weeks {
 		n += days.count()
 	}

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
@@ -129,30 +128,8 @@ func (n *node) bareSighting() bool {
 }
 
 // addressOnly says that nothing but addresses was ever seen of it.
-func (n *node) addressOnly() bool { return n.Kind == inventory.KindScanner && len(n.strong) == 0 }
-
-// stay is a place in which a thing was on a day.
-type stay struct {
-	place string
-	day   Day
-}
-
-// stays are the sites in which it was seen, with the days; one with several addresses there comes several times.
-func (n *node) stays() iter.Seq[stay] {
-	return func(yield func(stay) bool) {
-		for i := range n.Claims {
-			c := &n.Claims[i]
-			if c.Type != TypeAddress || !strings.HasPrefix(c.Scope, "site:") {
-				continue
-			}
-			place, _ := placeAndWeek(c.Scope)
-			for d := range c.there() {
-				if !yield(stay{place, d}) {
-					return
-				}
-			}
-		}
-	}
+func (r *Record) addressOnly() bool {
+	return r.Kind == inventory.KindScanner && !slices.ContainsFunc(r.Claims, func(c Claim) bool { return c.Tier <= tierPart })
 }
 
 // shared counts the common values of two sorted lists.

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -158,21 +157,10 @@ func (b *brief) sightedWith(other *brief) bool {
 	return b.Kind == inventory.KindScanner && other.Kind == inventory.KindScanner && b.cards == 1 && other.cards == 1
 }
 
-// distanceKept says that its claim on a value lies within a time of another's if it did, and
-// as well in order that it overlaps with it, touches it or is apart from it. Where a clock
-// may be wrong nothing is said.
+// distanceKept is that of its claim on a value from another's.
 func (b *brief) distanceKept(was, is *Claim, life Day, order bool) bool {
 	then, now := claimIn(b.was, was.Key), claimIn(b.Claims, was.Key)
-	if then == nil || now == nil {
-		return false
-	}
-	for _, gap := range [2][2]Day{{then.First - was.Last, now.First - is.Last}, {was.First - then.Last, is.First - now.Last}} {
-		before, after := gap[0], gap[1]
-		if max(before, after) > clockOff || before > life != (after > life) || order && cmp.Compare(before, 0) != cmp.Compare(after, 0) {
-			return false
-		}
-	}
-	return true
+	return then != nil && now != nil && distanceKept(was, is, then, now, life, order)
 }
 
 // assetKept is kept for all agents of the assets that share a value with an agent's:

@@ -276,21 +276,23 @@ func (l *neighbourhood) asked(ctx context.Context, questions []question) (names 
 	if err != nil {
 		return nil, nil, fmt.Errorf("load holders of %d values: %w", len(keys), err)
 	}
+	for i, ids := range found {
+		if len(ids) > l.rules.holders() {
+			found[i] = nil // too many to mean anybody
+		}
+	}
 	records, err := l.peek(ctx, found)
 	if err != nil {
 		return nil, nil, err
 	}
 	for i, q := range open {
-		if len(found[i]) > l.rules.holders() {
-			continue
-		}
 		for _, id := range found[i] {
 			r := records[id]
 			theirs := claimIn(r.Claims, q.Key)
 			switch {
 			case theirs == nil: // dropped by the rules
 			case q.Type == TypeAddress:
-				if theirs.Days.any()&q.Days.any() != 0 && onlyAddresses(r) && !slices.Contains(sightings, id) {
+				if theirs.Days.any()&q.Days.any() != 0 && r.addressOnly() && !slices.Contains(sightings, id) {
 					sightings = append(sightings, id)
 				}
 			case l.turns(q, r, theirs) && !slices.ContainsFunc(names, func(c carried) bool { return c.value == q.value }):
@@ -306,9 +308,6 @@ func (l *neighbourhood) peek(ctx context.Context, lists [][]int64) (map[int64]*R
 	out := map[int64]*Record{}
 	var missing []int64
 	for _, ids := range lists {
-		if len(ids) > l.rules.holders() {
-			continue
-		}
 		for _, id := range ids {
 			if _, asked := out[id]; asked {
 				continue
@@ -342,17 +341,5 @@ func (l *neighbourhood) turns(q question, r *Record, theirs *Claim) bool {
 			return false // new to it: asked there
 		}
 	}
-	is := claimIn(r.Claims, q.Key)
-	before, now := max(theirs.First-q.was.Last, q.was.First-theirs.Last), max(is.First-q.Last, q.First-is.Last)
-	for _, limit := range []Day{0, nameLife, clockOff} {
-		if before > limit != (now > limit) {
-			return true
-		}
-	}
-	return theirs.First < q.was.Last != (is.First < q.Last) || q.was.First < theirs.Last != (q.First < is.Last)
-}
-
-// onlyAddresses says that nothing but addresses was ever seen of a record.
-func onlyAddresses(r *Record) bool {
-	return r.Kind == inventory.KindScanner && !slices.ContainsFunc(r.Claims, func(c Claim) bool { return c.Tier <= tierPart })
+	return !distanceKept(q.was, q.Claim, theirs, claimIn(r.Claims, q.Key), nameLife, true)
 }

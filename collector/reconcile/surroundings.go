@@ -76,8 +76,8 @@ func (b *brief) node() *node {
 }
 
 func (b *brief) fill() {
-	b.addressOnly = b.Kind == inventory.KindScanner
-	b.nobody = b.Kind == inventory.KindScanner
+	b.addressOnly = b.Record.addressOnly()
+	b.nobody = b.Kind == inventory.KindScanner && !b.Identified()
 	polled := false // its one card may be the whole list
 	for i := range b.Claims {
 		c := &b.Claims[i]
@@ -99,8 +99,6 @@ func (b *brief) fill() {
 			b.wanders = b.wanders || b.place != "" && b.place != place
 			b.place = place
 		}
-		b.addressOnly = b.addressOnly && c.Tier >= tierName
-		b.nobody = b.nobody && !anchors(c)
 	}
 	b.view = b.cards > 0 && (b.Kind != inventory.KindScanner || b.cards > 1 || polled)
 }

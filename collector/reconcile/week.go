@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"iter"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -54,22 +53,11 @@ func placeAndWeek(scope string) (place string, first Day) {
 // onDay is the scope of an address on one day, as people are told of it.
 func onDay(place string, d Day) string { return place + "@" + d.Time().Format(time.DateOnly) }
 
-// there are the days of an address on which the thing was there.
-func (c *Claim) there() iter.Seq[Day] {
-	return func(yield func(Day) bool) {
-		_, first := placeAndWeek(c.Scope)
-		for left := c.Days & thereMask; left != 0; left &= left - 1 {
-			if !yield(first + Day(bits.TrailingZeros16(uint16(left)))) {
-				return
-			}
-		}
-	}
-}
-
 // LastThere is the last day until a given one on which the thing had the address; 0 without one.
 func (c *Claim) LastThere(until Day) (last Day) {
-	for d := range c.there() {
-		if d <= until {
+	_, first := placeAndWeek(c.Scope)
+	for left := c.Days & thereMask; left != 0; left &= left - 1 {
+		if d := first + Day(bits.TrailingZeros16(uint16(left))); d <= until {
 			last = d
 		}
 	}
